@@ -1,0 +1,83 @@
+//! Users and groups by name and number, from passwd(5) and group(5).
+//!
+//! Read from the files rather than asked of the C library, whose answers need `unsafe` here and shared objects of the
+//! running system in a statically linked program. Accounts that only a directory service knows stay numbers.
+
+use std::{fmt, fs, io, os::unix::fs::MetadataExt};
+
+/// The user this process acts as.
+///
+/// # Errors
+///
+/// /proc is not mounted.
+pub fn own_user() -> io::Result<u32> {
+    fs::metadata("/proc/self").map(|process| process.uid())
+}
+
+/// The number of the group with this name; none if there is no such group.
+#[must_use]
+pub fn group_id(name: &str) -> Option<u32> {
+    read("/etc/group").lines().find_map(|line| entry(line).filter(|entry| entry.0 == name)).map(|entry| entry.1)
+}
+
+/// A user, shown as `name (number)` or as the number alone.
+#[derive(Clone, Copy, Debug)]
+pub struct User(pub u32);
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        named(f, "/etc/passwd", self.0)
+    }
+}
+
+/// A group, shown as `name (number)` or as the number alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Group(pub u32);
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        named(f, "/etc/group", self.0)
+    }
+}
+
+fn named(f: &mut fmt::Formatter<'_>, file: &str, id: u32) -> fmt::Result {
+    match read(file).lines().find_map(|line| entry(line).filter(|entry| entry.1 == id)) {
+        Some((name, _)) => write!(f, "{name} ({id})"),
+        None => write!(f, "{id}"),
+    }
+}
+
+/// A file that cannot be read names nobody.
+fn read(file: &str) -> String {
+    fs::read_to_string(file).unwrap_or_default()
+}
+
+/// Name and number: the first and third field in both files.
+fn entry(line: &str) -> Option<(&str, u32)> {
+    let mut fields = line.split(':');
+    let name = fields.next()?;
+    let id = fields.nth(1)?.parse().ok()?;
+    Some((name, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_has_a_name_and_a_stranger_a_number() {
+        assert_eq!(User(0).to_string(), "root (0)");
+        assert_eq!(Group(0).to_string(), "root (0)");
+        assert_eq!(group_id("root"), Some(0));
+        assert_eq!(User(4_000_000_000).to_string(), "4000000000");
+        assert_eq!(group_id("no such group"), None);
+    }
+
+    #[test]
+    fn lines_without_a_number_are_passed_over() {
+        assert_eq!(entry("gpio:x:997:pi"), Some(("gpio", 997)));
+        assert_eq!(entry("+::::::"), None);
+        assert_eq!(entry("# comment"), None);
+        assert_eq!(entry(""), None);
+    }
+}

@@ -1,0 +1,126 @@
+//! The key under which two processes find one queue.
+
+use std::{error, fmt, str::FromStr};
+
+/// The key of a command queue, as msgget(2) takes it: 1 to 4294967294.
+///
+/// The reply queue's key is the next one, [`Key::reply`]. The two ends of the range are refused for what they would
+/// mean: 0 is `IPC_PRIVATE`, a queue that nobody else can find, and the key after 4294967295 is 0 again.
+///
+/// Written in decimal or, as ipcs(1) shows it, in hexadecimal after `0x`.
+///
+/// ```
+/// use shared::Key;
+///
+/// assert_eq!("0x4d2".parse(), Ok(Key::DEFAULT));
+/// assert_eq!(Key::DEFAULT.reply().to_string(), "1235");
+/// assert!("0".parse::<Key>().is_err());
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Key(u32);
+
+impl Key {
+    /// 1234, the key of the textbook and of this project.
+    pub const DEFAULT: Key = Key(1234);
+
+    /// The key with this number; none for 0 and 4294967295.
+    #[must_use]
+    pub const fn new(number: u32) -> Option<Key> {
+        match number {
+            0 | u32::MAX => None,
+            _ => Some(Key(number)),
+        }
+    }
+
+    /// The key of the reply queue that belongs to this command queue: the next one.
+    #[must_use]
+    pub const fn reply(self) -> Key {
+        Key(self.0 + 1)
+    }
+
+    /// The number as the kernel takes it: keys from 0x80000000 on are negative there.
+    pub(crate) const fn to_raw(self) -> libc::key_t {
+        self.0.cast_signed()
+    }
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Key::DEFAULT
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Why a text is no [`Key`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum KeyError {
+    /// 0, which is `IPC_PRIVATE`.
+    Private,
+    /// 4294967295, whose reply queue would have key 0.
+    Last,
+    /// No number, or one that does not fit.
+    NotANumber,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            KeyError::Private => "0 is IPC_PRIVATE, a queue that no other process can find; use 1 to 4294967294",
+            KeyError::Last => "its reply queue would have key 0, which is IPC_PRIVATE; use 1 to 4294967294",
+            KeyError::NotANumber => "a key is a number from 1 to 4294967294, or 0x1 to 0xfffffffe",
+        })
+    }
+}
+
+impl error::Error for KeyError {}
+
+impl FromStr for Key {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+            Some(digits) => (digits, 16),
+            None => (text, 10),
+        };
+        match u32::from_str_radix(digits, radix) {
+            Ok(0) => Err(KeyError::Private),
+            Ok(u32::MAX) => Err(KeyError::Last),
+            Ok(number) => Ok(Key(number)),
+            Err(_) => Err(KeyError::NotANumber),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimal_and_hexadecimal_name_the_same_key() {
+        assert_eq!("1234".parse(), Ok(Key::DEFAULT));
+        assert_eq!("0x000004d2".parse(), Ok(Key::DEFAULT));
+    }
+
+    #[test]
+    fn the_ends_of_the_range_are_refused() {
+        assert_eq!("0".parse::<Key>(), Err(KeyError::Private));
+        assert_eq!("0x0".parse::<Key>(), Err(KeyError::Private));
+        assert_eq!("4294967295".parse::<Key>(), Err(KeyError::Last));
+        assert_eq!("4294967296".parse::<Key>(), Err(KeyError::NotANumber));
+        assert_eq!("-1".parse::<Key>(), Err(KeyError::NotANumber));
+        assert_eq!("".parse::<Key>(), Err(KeyError::NotANumber));
+        assert_eq!(Key::new(u32::MAX), None);
+    }
+
+    #[test]
+    fn keys_from_the_upper_half_are_negative_to_the_kernel() {
+        let key: Key = "0x80000000".parse().unwrap();
+        assert_eq!(key.to_raw(), i32::MIN);
+        assert_eq!("0x7fffffff".parse::<Key>().unwrap().reply(), key);
+    }
+}

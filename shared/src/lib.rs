@@ -1,0 +1,48 @@
+//! The contract between `controller` and `command`, and between `controller` and any client in any language.
+//!
+//! Two System V message queues, both made and removed by the controller, see [`Queue`] and [`Key`]:
+//!
+//! | | command queue | reply queue |
+//! |---|---|---|
+//! | key | 1234 by default | the next one, 1235 |
+//! | who sends | clients | the controller alone |
+//! | who receives | the controller alone | clients |
+//! | mode by default | 0660, group `gpio` | 0640 |
+//!
+//! A [`Message`] is the C layout of msgop(2), native endian: a `long` that is its type, then up to [`TEXT_MAX`] bytes of
+//! text. A [`Request`] to the controller:
+//!
+//! | type | text | meaning |
+//! |---|---|---|
+//! | 1 | `ON` | LED on |
+//! | 1 | `OFF` | LED off |
+//! | 1 | `TOGGLE` | the other one |
+//! | 1 | `STATUS` | change nothing, answer with the state |
+//! | 2 | any | LED off, release the line, remove both queues, end |
+//!
+//! The text ends at its first NUL or at the end of the message; blanks and a newline at its end are ignored, and so is the
+//! case of the verb. After the NUL a decimal number and another NUL may follow: the message type under which the sender
+//! waits for its answer on the reply queue, which is its PID. The [`Reply`] has that type and the text `OK <state>` or
+//! `ERR <reason>`. Whoever gives no number gets no answer.
+//!
+//! A client takes what an earlier process with its PID has left off the reply queue before it sends. When it sees the
+//! queue go while it waits, the controller has ended or started anew: it looks the key up again and sends once more.
+
+#![warn(clippy::unwrap_used, clippy::expect_used)]
+
+pub mod account;
+mod error;
+mod key;
+pub mod lock;
+mod message;
+mod queue;
+mod reply;
+mod request;
+mod sys;
+
+pub use error::Error;
+pub use key::{Key, KeyError};
+pub use message::{Message, MessageType, TEXT_MAX};
+pub use queue::{Access, Mode, ModeError, Oversize, OwnedQueue, Permissions, Queue, Select, Status};
+pub use reply::{Reply, State};
+pub use request::{Command, Incoming, Refusal, Refused, Request};

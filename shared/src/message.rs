@@ -1,0 +1,146 @@
+//! A message: a positive type and some bytes of text.
+
+use std::fmt;
+
+use libc::c_long;
+
+use crate::sys::Layout;
+
+/// The most bytes of text a message of this protocol may have.
+pub const TEXT_MAX: usize = 256;
+
+/// The type of a message: any positive `long`.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct MessageType(c_long);
+
+impl MessageType {
+    /// Commands to the LED.
+    pub const LED: MessageType = MessageType(1);
+    /// The end of the controller.
+    pub const EXIT: MessageType = MessageType(2);
+
+    /// The type with this number; none for 0 and below, which msgsnd(2) refuses with EINVAL.
+    #[must_use]
+    pub const fn new(number: c_long) -> Option<MessageType> {
+        if number > 0 { Some(MessageType(number)) } else { None }
+    }
+
+    /// The type under which this process waits for its answers: its PID.
+    #[must_use]
+    pub fn own_pid() -> MessageType {
+        MessageType(c_long::from(std::process::id().cast_signed()))
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> c_long {
+        self.0
+    }
+}
+
+impl fmt::Display for MessageType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A message of up to `N` bytes, in the C layout of msgop(2), native endian:
+///
+/// | offset | size | field |
+/// |---|---|---|
+/// | 0 | `size_of::<c_long>()` | `message_type` |
+/// | after it | 0 to `N` | `message_text` |
+///
+/// The length is kept beside the layout, as msgsnd(2) and msgrcv(2) take and give it, and never counts the type.
+#[derive(Clone, Copy)]
+pub struct Message<const N: usize = TEXT_MAX> {
+    pub(crate) layout: Layout<N>,
+    pub(crate) length: usize,
+}
+
+impl<const N: usize> Message<N> {
+    /// A message of this type with this text; none if the text is longer than `N` bytes.
+    #[must_use]
+    pub fn new(message_type: MessageType, text: &[u8]) -> Option<Self> {
+        let mut message = Self::empty(message_type);
+        message.layout.message_text.get_mut(..text.len())?.copy_from_slice(text);
+        message.length = text.len();
+        Some(message)
+    }
+
+    /// A message of this type without text, to be written to.
+    #[must_use]
+    pub fn empty(message_type: MessageType) -> Self {
+        Message { layout: Layout { message_type: message_type.0, message_text: [0; N] }, length: 0 }
+    }
+
+    /// Its type.
+    #[must_use]
+    pub fn message_type(&self) -> MessageType {
+        MessageType(self.layout.message_type)
+    }
+
+    /// Its text: exactly the bytes that were sent or received.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        &self.layout.message_text[..self.length]
+    }
+}
+
+/// Text that does not fit is cut at the last whole character that does.
+impl<const N: usize> fmt::Write for Message<N> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = N - self.length;
+        let fits = (0..=room.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        self.layout.message_text[self.length..][..fits].copy_from_slice(&text.as_bytes()[..fits]);
+        self.length += fits;
+        if fits == text.len() { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+/// `type 1, 2 bytes, "ON"`, with escapes for what is not printable ASCII: fit for a log.
+impl<const N: usize> fmt::Display for Message<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.text();
+        write!(f, "type {}, {} bytes, \"{}\"", self.message_type(), text.len(), text.escape_ascii())
+    }
+}
+
+impl<const N: usize> fmt::Debug for Message<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Message({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_text_longer_than_the_message_is_refused() {
+        assert!(Message::<3>::new(MessageType::LED, b"OFF").is_some());
+        assert!(Message::<2>::new(MessageType::LED, b"OFF").is_none());
+    }
+
+    #[test]
+    fn zero_and_negative_numbers_are_no_types() {
+        assert_eq!(MessageType::new(0), None);
+        assert_eq!(MessageType::new(-1), None);
+        assert_eq!(MessageType::new(c_long::MAX).map(MessageType::get), Some(c_long::MAX));
+    }
+
+    #[test]
+    fn what_is_written_beyond_the_end_is_cut_between_characters() {
+        let mut message = Message::<4>::empty(MessageType::LED);
+        assert!(write!(message, "abcé").is_err());
+        assert_eq!(message.text(), b"abc");
+    }
+
+    #[test]
+    fn a_message_is_shown_with_escapes() {
+        let message: Message = Message::new(MessageType::LED, b"ON\0\xff\n").unwrap();
+        assert_eq!(message.to_string(), r#"type 1, 5 bytes, "ON\x00\xff\n""#);
+    }
+}

@@ -1,0 +1,449 @@
+//! A System V message queue, safely.
+
+use std::{
+    fmt, io,
+    ops::Deref,
+    str::FromStr,
+    time::{Duration, SystemTime},
+};
+
+use libc::{c_int, c_long};
+
+use crate::{Error, Key, Message, MessageType, sys};
+
+/// `MSG_STAT_ANY` of msgctl(2), which the libc crate does not name.
+const MSG_STAT_ANY: c_int = 13;
+
+/// What a process means to do with a queue: the permission msgget(2) checks when it opens one.
+///
+/// The kernel checks again at each send and receive, so this decides only how early a refusal comes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// Look at it only: always granted, and proves nothing.
+    Find,
+    /// Send (0200).
+    Send,
+    /// Receive (0400).
+    Receive,
+    /// Both (0600).
+    SendAndReceive,
+}
+
+impl Access {
+    fn bits(self) -> c_int {
+        match self {
+            Access::Find => 0,
+            Access::Send => 0o200,
+            Access::Receive => 0o400,
+            Access::SendAndReceive => 0o600,
+        }
+    }
+}
+
+/// Which message to receive: the `msgtyp` of msgrcv(2). Within each, the oldest comes first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Select {
+    /// The oldest of all (0).
+    Any,
+    /// The oldest of this type.
+    Type(MessageType),
+    /// The one with the lowest type, up to and including this one (the negative of it).
+    UpTo(MessageType),
+}
+
+impl Select {
+    fn to_raw(self) -> c_long {
+        match self {
+            Select::Any => 0,
+            Select::Type(message_type) => message_type.get(),
+            Select::UpTo(message_type) => -message_type.get(),
+        }
+    }
+}
+
+/// What becomes of a message that is longer than the receiver's buffer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Oversize {
+    /// It stays in the queue, and the call fails with [`Error::TooLong`]; with [`Select::Any`], for ever.
+    Keep,
+    /// It is taken off the queue and cut to the buffer (`MSG_NOERROR`). A buffer one byte longer than the longest
+    /// legal text tells a message that was cut from one that just fits.
+    Truncate,
+}
+
+/// Permission bits of a queue: nine of them, as in chmod(1), where `w` is sending and `r` is receiving.
+///
+/// The umask has no part in it. Written in octal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Mode(u16);
+
+impl Mode {
+    /// The mode with these bits; none beyond 0777.
+    #[must_use]
+    pub const fn new(bits: u16) -> Option<Mode> {
+        if bits <= 0o777 { Some(Mode(bits)) } else { None }
+    }
+
+    /// The bits.
+    #[must_use]
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o}", self.0)
+    }
+}
+
+/// Why a text is no [`Mode`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ModeError;
+
+impl fmt::Display for ModeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a mode is an octal number from 0 to 0777")
+    }
+}
+
+impl std::error::Error for ModeError {}
+
+impl FromStr for Mode {
+    type Err = ModeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u16::from_str_radix(text, 8).ok().and_then(Mode::new).ok_or(ModeError)
+    }
+}
+
+/// Who may do what with a queue: `struct ipc_perm` of sysvipc(7).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Permissions {
+    /// The user who owns it.
+    pub owner: u32,
+    /// The group that owns it.
+    pub group: u32,
+    /// What owner, group and others may do.
+    pub mode: Mode,
+}
+
+/// The state of a queue: `struct msqid_ds` of msgctl(2).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Status {
+    /// Owner, group and mode.
+    pub permissions: Permissions,
+    /// The user who made it, and who keeps the owner's rights whatever becomes of the owner.
+    pub creator: u32,
+    /// Messages that wait in it (`msg_qnum`).
+    pub messages: u64,
+    /// Bytes of text that wait in it (`msg_cbytes`).
+    pub bytes: u64,
+    /// How many bytes of text, and how many messages, it holds at most (`msg_qbytes`).
+    pub limit: u64,
+    /// PID of the last sender; none so far, or none that this PID namespace has a number for.
+    pub last_sender: Option<u32>,
+    /// PID of the last receiver; likewise.
+    pub last_receiver: Option<u32>,
+    /// When the last message was sent, in whole seconds.
+    pub last_sent: Option<SystemTime>,
+    /// When the last message was received, in whole seconds.
+    pub last_received: Option<SystemTime>,
+    /// When it was made or its permissions were last set, in whole seconds.
+    pub last_changed: Option<SystemTime>,
+}
+
+impl From<libc::msqid_ds> for Status {
+    fn from(raw: libc::msqid_ds) -> Self {
+        let pid = |pid: libc::pid_t| u32::try_from(pid).ok().filter(|&pid| pid != 0);
+        let time = |seconds: libc::time_t| match u64::try_from(seconds) {
+            Ok(seconds @ 1..) => SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)),
+            _ => None,
+        };
+        Status {
+            permissions: Permissions {
+                owner: raw.msg_perm.uid,
+                group: raw.msg_perm.gid,
+                // The type of the kernel's field differs between architectures; the bits above 0777 are its own.
+                mode: Mode(u16::try_from(u32::from(raw.msg_perm.mode) & 0o777).unwrap_or_default()),
+            },
+            creator: raw.msg_perm.cuid,
+            messages: raw.msg_qnum,
+            bytes: raw.__msg_cbytes,
+            limit: raw.msg_qbytes,
+            last_sender: pid(raw.msg_lspid),
+            last_receiver: pid(raw.msg_lrpid),
+            last_sent: time(raw.msg_stime),
+            last_received: time(raw.msg_rtime),
+            last_changed: time(raw.msg_ctime),
+        }
+    }
+}
+
+/// A queue that somebody made: its identifier, which stays the same until the queue is removed and is never used again
+/// soon after.
+///
+/// Look the key up for each command rather than keep one of these: whoever serves the key may have made a new queue.
+///
+/// Calls that sleep go on sleeping after a signal (they retry EINTR): msgrcv(2) and msgsnd(2) are never restarted by
+/// the kernel, whatever SA_RESTART says, and a flag that a handler set could be missed anyway. What does end them is the
+/// removal of the queue.
+///
+/// ```
+/// use shared::{Message, MessageType, Mode, Oversize, Queue, Select};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let queue = Queue::private(Mode::new(0o600).ok_or("mode")?)?;
+/// let message: Message = Message::new(MessageType::LED, b"ON").ok_or("too long")?;
+/// queue.send(&message)?;
+/// let received: Message = queue.receive(Select::Any, Oversize::Truncate)?;
+/// assert_eq!(received.text(), b"ON");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Queue {
+    id: c_int,
+}
+
+impl Queue {
+    /// Makes a queue that did not exist, owned by this process's user and group: msgget(2) with `IPC_CREAT | IPC_EXCL`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`] (EEXIST), [`Error::NoMemory`] (ENOMEM), [`Error::NoSpace`] (ENOSPC).
+    pub fn create(key: Key, mode: Mode) -> Result<OwnedQueue, Error> {
+        Self::get(key.to_raw(), libc::IPC_CREAT | libc::IPC_EXCL | c_int::from(mode.0)).map(OwnedQueue)
+    }
+
+    /// Opens the queue with this key for sending and receiving, or makes it: msgget(2) with `IPC_CREAT`.
+    ///
+    /// The queue may be a stranger's: see [`Status::creator`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotPermitted`] (EACCES: it exists, and its mode forbids one of `mode`'s bits to us),
+    /// [`Error::NoMemory`] (ENOMEM), [`Error::NoSpace`] (ENOSPC).
+    pub fn create_or_open(key: Key, mode: Mode) -> Result<Queue, Error> {
+        Self::get(key.to_raw(), libc::IPC_CREAT | c_int::from(mode.0))
+    }
+
+    /// Makes a queue without a key: msgget(2) with `IPC_PRIVATE`.
+    ///
+    /// Private means that no key leads to it; whoever knows or guesses its identifier reaches it as its mode allows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoMemory`] (ENOMEM), [`Error::NoSpace`] (ENOSPC).
+    pub fn private(mode: Mode) -> Result<OwnedQueue, Error> {
+        Self::get(libc::IPC_PRIVATE, c_int::from(mode.0)).map(OwnedQueue)
+    }
+
+    /// Opens the queue with this key: msgget(2).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] (ENOENT), [`Error::NotPermitted`] (EACCES).
+    pub fn open(key: Key, access: Access) -> Result<Queue, Error> {
+        Self::get(key.to_raw(), access.bits())
+    }
+
+    fn get(key: libc::key_t, flags: c_int) -> Result<Queue, Error> {
+        match sys::msgget(key, flags) {
+            Ok(id) => Ok(Queue { id }),
+            Err(source) => Err(match source.raw_os_error() {
+                Some(libc::ENOENT) => Error::NotFound(source),
+                Some(libc::EEXIST) => Error::Exists(source),
+                Some(libc::EACCES) => Error::NotPermitted(source),
+                Some(libc::ENOMEM) => Error::NoMemory(source),
+                Some(libc::ENOSPC) => Error::NoSpace(source),
+                _ => Error::Os { call: "msgget", source },
+            }),
+        }
+    }
+
+    /// The identifier, as ipcs(1) shows it. 0 is one like any other.
+    #[must_use]
+    pub fn id(&self) -> i32 {
+        self.id
+    }
+
+    /// Sends a message, sleeping while the queue is full: msgsnd(2).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Removed`] (EIDRM, EINVAL), [`Error::NotPermitted`] (EACCES), [`Error::TooLong`] (EINVAL: longer than
+    /// `kernel.msgmax`), [`Error::NoMemory`] (ENOMEM).
+    pub fn send<const N: usize>(&self, message: &Message<N>) -> Result<(), Error> {
+        self.send_with(message, 0)
+    }
+
+    /// Sends a message if there is room for it: msgsnd(2) with `IPC_NOWAIT`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`] (EAGAIN), and those of [`Queue::send`].
+    pub fn try_send<const N: usize>(&self, message: &Message<N>) -> Result<(), Error> {
+        self.send_with(message, libc::IPC_NOWAIT)
+    }
+
+    fn send_with<const N: usize>(&self, message: &Message<N>, flags: c_int) -> Result<(), Error> {
+        retry(|| sys::msgsnd(self.id, &message.layout, message.length, flags)).map_err(|source| {
+            match source.raw_os_error() {
+                Some(libc::EAGAIN) => Error::Full(source),
+                Some(libc::EACCES) => Error::NotPermitted(source),
+                Some(libc::ENOMEM) => Error::NoMemory(source),
+                Some(libc::EIDRM) => Error::Removed(source),
+                // The type is positive by its type, so it is the length or the queue.
+                Some(libc::EINVAL) if self.is_removed() => Error::Removed(source),
+                Some(libc::EINVAL) => Error::TooLong(source),
+                _ => Error::Os { call: "msgsnd", source },
+            }
+        })
+    }
+
+    /// Receives a message, sleeping until one is there: msgrcv(2).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Removed`] (EIDRM, EINVAL), [`Error::NotPermitted`] (EACCES), [`Error::TooLong`] (E2BIG, with
+    /// [`Oversize::Keep`]).
+    pub fn receive<const N: usize>(&self, select: Select, oversize: Oversize) -> Result<Message<N>, Error> {
+        self.receive_with(select, oversize, 0)
+    }
+
+    /// Receives a message if one is there: msgrcv(2) with `IPC_NOWAIT`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Empty`] (ENOMSG), and those of [`Queue::receive`].
+    pub fn try_receive<const N: usize>(&self, select: Select, oversize: Oversize) -> Result<Message<N>, Error> {
+        self.receive_with(select, oversize, libc::IPC_NOWAIT)
+    }
+
+    fn receive_with<const N: usize>(
+        &self,
+        select: Select,
+        oversize: Oversize,
+        flags: c_int,
+    ) -> Result<Message<N>, Error> {
+        let flags = match oversize {
+            Oversize::Keep => flags,
+            Oversize::Truncate => flags | libc::MSG_NOERROR,
+        };
+        let mut message = Message::empty(MessageType::LED);
+        match retry(|| sys::msgrcv(self.id, &mut message.layout, select.to_raw(), flags)) {
+            Ok(length) => {
+                message.length = length;
+                Ok(message)
+            }
+            Err(source) => Err(match source.raw_os_error() {
+                Some(libc::ENOMSG) => Error::Empty(source),
+                Some(libc::EIDRM | libc::EINVAL) => Error::Removed(source),
+                Some(libc::EACCES) => Error::NotPermitted(source),
+                Some(libc::E2BIG) => Error::TooLong(source),
+                _ => Error::Os { call: "msgrcv", source },
+            }),
+        }
+    }
+
+    /// The queue's state, for anybody: msgctl(2) with `IPC_STAT`, or with `MSG_STAT_ANY` where its mode does not let us
+    /// read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Removed`] (EIDRM, EINVAL); [`Error::NotPermitted`] (EACCES) only on kernels before 4.17.
+    pub fn status(&self) -> Result<Status, Error> {
+        let mut raw = sys::blank_status();
+        match sys::msgctl(self.id, libc::IPC_STAT, &mut raw) {
+            Ok(_) => Ok(raw.into()),
+            Err(source) if source.raw_os_error() == Some(libc::EACCES) => {
+                self.status_of_any()?.ok_or(Error::NotPermitted(source))
+            }
+            Err(source) => Err(self.control_error(source)),
+        }
+    }
+
+    /// `MSG_STAT_ANY` takes the kernel's index instead of the identifier, and `IPC_INFO` returns the highest one in use.
+    fn status_of_any(self) -> Result<Option<Status>, Error> {
+        let mut raw = sys::blank_status();
+        let highest = sys::msgctl(0, libc::IPC_INFO, &mut raw).map_err(|source| self.control_error(source))?;
+        for index in 0..=highest {
+            if sys::msgctl(index, MSG_STAT_ANY, &mut raw).is_ok_and(|id| id == self.id) {
+                return Ok(Some(raw.into()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives the queue another owner, group and mode: msgctl(2) with `IPC_SET`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotPermitted`] (EPERM: neither owner, creator nor privileged), [`Error::Removed`] (EIDRM, EINVAL).
+    pub fn set_permissions(&self, permissions: Permissions) -> Result<(), Error> {
+        let mut raw = sys::blank_status();
+        sys::msgctl(self.id, libc::IPC_STAT, &mut raw).map_err(|source| self.control_error(source))?;
+        raw.msg_perm.uid = permissions.owner;
+        raw.msg_perm.gid = permissions.group;
+        #[expect(clippy::useless_conversion, reason = "the field is wider than the bits on some architectures")]
+        {
+            raw.msg_perm.mode = permissions.mode.0.into();
+        }
+        sys::msgctl(self.id, libc::IPC_SET, &mut raw).map_err(|source| self.control_error(source)).map(drop)
+    }
+
+    /// Removes the queue with all that waits in it, and wakes whoever sleeps in a call on it: msgctl(2) with `IPC_RMID`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotPermitted`] (EPERM: neither owner, creator nor privileged), [`Error::Removed`] (EIDRM, EINVAL).
+    pub fn remove(&self) -> Result<(), Error> {
+        sys::msgctl(self.id, libc::IPC_RMID, &mut sys::blank_status())
+            .map_err(|source| self.control_error(source))
+            .map(drop)
+    }
+
+    fn control_error(self, source: io::Error) -> Error {
+        match source.raw_os_error() {
+            Some(libc::EACCES | libc::EPERM) => Error::NotPermitted(source),
+            Some(libc::EIDRM) => Error::Removed(source),
+            // IPC_SET also says EINVAL to an owner or group that the user namespace does not know.
+            Some(libc::EINVAL) if self.is_removed() => Error::Removed(source),
+            _ => Error::Os { call: "msgctl", source },
+        }
+    }
+
+    fn is_removed(self) -> bool {
+        sys::msgctl(self.id, libc::IPC_STAT, &mut sys::blank_status())
+            .is_err_and(|error| matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EIDRM)))
+    }
+}
+
+/// A queue that this process made and removes when it drops it.
+#[derive(Debug)]
+pub struct OwnedQueue(Queue);
+
+impl Deref for OwnedQueue {
+    type Target = Queue;
+
+    fn deref(&self) -> &Queue {
+        &self.0
+    }
+}
+
+impl Drop for OwnedQueue {
+    fn drop(&mut self) {
+        // What is already gone, or was given away, is not ours to complain about.
+        let _ = self.0.remove();
+    }
+}
+
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}

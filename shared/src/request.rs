@@ -1,0 +1,274 @@
+//! What a client asks of the controller, as text in a message.
+
+use std::{fmt, fmt::Write, str};
+
+use crate::{Message, MessageType, message::TEXT_MAX};
+
+/// A buffer for a message that a client sent: one byte longer than the longest legal text, so that a longer one, which
+/// the kernel cuts to the buffer, is told from one that just fits.
+pub type Incoming = Message<{ TEXT_MAX + 1 }>;
+
+/// What the controller is to do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Command {
+    /// LED on: type 1, `ON`.
+    On,
+    /// LED off: type 1, `OFF`.
+    Off,
+    /// LED on if it is off, off otherwise: type 1, `TOGGLE`.
+    Toggle,
+    /// Change nothing, answer with the state: type 1, `STATUS`.
+    Status,
+    /// LED off, both queues removed, end: type 2, any text.
+    Exit,
+}
+
+impl Command {
+    /// The commands of type 1, each with its verb.
+    const VERBS: [(&'static str, Command); 4] =
+        [("ON", Command::On), ("OFF", Command::Off), ("TOGGLE", Command::Toggle), ("STATUS", Command::Status)];
+
+    fn message_type(self) -> MessageType {
+        match self {
+            Command::Exit => MessageType::EXIT,
+            _ => MessageType::LED,
+        }
+    }
+
+    /// `text` up to its first NUL, the blanks and newlines at its end ignored.
+    fn from_text(text: &[u8]) -> Result<Command, Refusal> {
+        let text = str::from_utf8(text).map_err(|_| Refusal::NotText)?.trim_ascii_end();
+        if text.is_empty() {
+            return Err(Refusal::Empty);
+        }
+        let same_verb = |(verb, _): &&(&str, Command)| verb.eq_ignore_ascii_case(text);
+        Self::VERBS.iter().find(same_verb).map(|(_, command)| *command).ok_or(Refusal::UnknownVerb)
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = Self::VERBS.iter().find(|(_, command)| command == self);
+        f.write_str(verb.map_or("EXIT", |(verb, _)| verb))
+    }
+}
+
+/// A command, and where its sender waits for the answer.
+///
+/// In the message: the command's type; as text its verb, in any case; and, where an answer is wanted, a NUL, the message
+/// type under which it is waited for in decimal, and a NUL:
+///
+/// ```
+/// use shared::{Command, Incoming, MessageType, Request};
+///
+/// let request = Request { command: Command::On, reply_to: MessageType::new(4711) };
+/// assert_eq!(request.encode().text(), b"ON\x004711\0");
+///
+/// let textbook = Incoming::new(MessageType::LED, b"on\n\0").unwrap();
+/// assert_eq!(Request::decode(&textbook), Ok(Request { command: Command::On, reply_to: None }));
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Request {
+    /// What to do.
+    pub command: Command,
+    /// The type of the answer; nobody is answered without one.
+    pub reply_to: Option<MessageType>,
+}
+
+impl Request {
+    /// The message to send.
+    #[must_use]
+    pub fn encode(&self) -> Message {
+        let mut message = Message::empty(self.command.message_type());
+        let written = match self.reply_to {
+            Some(reply_to) => write!(message, "{}\0{reply_to}\0", self.command),
+            None => write!(message, "{}", self.command),
+        };
+        debug_assert!(written.is_ok(), "a verb and a number fit into {TEXT_MAX} bytes");
+        message
+    }
+
+    /// The request in a message from anybody.
+    ///
+    /// Only a number makes a second field: many a C client sends its whole buffer, with what an earlier command left
+    /// behind the NUL.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, and the type to answer if that much is right.
+    pub fn decode(message: &Incoming) -> Result<Request, Refused> {
+        let text = message.text();
+        let mut fields = text.splitn(3, |&byte| byte == 0);
+        let verb = fields.next().unwrap_or_default();
+        // A third field, be it empty, says that the second one ends in a NUL.
+        let reply_to = match (fields.next(), fields.next()) {
+            (Some(number), Some(_)) => reply_to(number),
+            _ => Ok(None),
+        };
+        let command = match message.message_type() {
+            _ if text.len() > TEXT_MAX => Err(Refusal::TooLong),
+            MessageType::LED => Command::from_text(verb),
+            MessageType::EXIT => Ok(Command::Exit),
+            _ => Err(Refusal::UnknownType),
+        };
+        match (command, reply_to) {
+            (Ok(command), Ok(reply_to)) => Ok(Request { command, reply_to }),
+            (Err(refusal), reply_to) => Err(Refused { refusal, reply_to: reply_to.ok().flatten() }),
+            (Ok(_), Err(refusal)) => Err(Refused { refusal, reply_to: None }),
+        }
+    }
+}
+
+fn reply_to(field: &[u8]) -> Result<Option<MessageType>, Refusal> {
+    let digits = field.strip_prefix(b"-").unwrap_or(field);
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Ok(None);
+    }
+    let number = str::from_utf8(field).ok().and_then(|field| field.parse().ok());
+    number.and_then(MessageType::new).map(Some).ok_or(Refusal::ReplyType)
+}
+
+/// A message that was refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// The type of the answer, if one was asked for.
+    pub reply_to: Option<MessageType>,
+}
+
+/// What is wrong with a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Refusal {
+    /// More than [`TEXT_MAX`] bytes of text.
+    TooLong,
+    /// Neither type 1 nor type 2.
+    UnknownType,
+    /// The text is not UTF-8.
+    NotText,
+    /// There is no text, or nothing but blanks.
+    Empty,
+    /// The text is no command.
+    UnknownVerb,
+    /// The type for the answer is a number, and not one a message can have.
+    ReplyType,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::TooLong => write!(f, "the text is longer than {TEXT_MAX} bytes"),
+            Refusal::UnknownType => f.write_str("unknown message type; known are 1 (LED) and 2 (exit)"),
+            Refusal::NotText => f.write_str("the text is not UTF-8"),
+            Refusal::Empty => f.write_str("there is no text"),
+            Refusal::UnknownVerb => {
+                f.write_str("unknown command; known are")?;
+                for (index, (verb, _)) in Command::VERBS.iter().enumerate() {
+                    write!(f, "{} {verb}", if index == 0 { "" } else { "," })?;
+                }
+                Ok(())
+            }
+            Refusal::ReplyType => {
+                write!(f, "the message type for the answer must be from 1 to {}", libc::c_long::MAX)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(message_type: libc::c_long, text: &[u8]) -> Result<Request, Refused> {
+        let message_type = MessageType::new(message_type).unwrap();
+        Request::decode(&Incoming::new(message_type, text).unwrap())
+    }
+
+    fn refused(message_type: libc::c_long, text: &[u8]) -> Refusal {
+        decode(message_type, text).unwrap_err().refusal
+    }
+
+    fn unanswered(command: Command) -> Result<Request, Refused> {
+        Ok(Request { command, reply_to: None })
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_to_the_same() {
+        for command in [Command::On, Command::Off, Command::Toggle, Command::Status, Command::Exit] {
+            for reply_to in [None, MessageType::new(1), MessageType::new(libc::c_long::MAX)] {
+                let request = Request { command, reply_to };
+                let message = request.encode();
+                assert_eq!(decode(message.message_type().get(), message.text()), Ok(request));
+            }
+        }
+    }
+
+    #[test]
+    fn verbs_are_read_in_any_case_with_blanks_newline_and_nul_at_the_end() {
+        for text in ["ON", "on", "oN", "ON\n", "ON  \t\r\n", "ON\0", "ON \0", "on\n\0"] {
+            assert_eq!(decode(1, text.as_bytes()), unanswered(Command::On), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_second_field_is_the_type_of_the_answer() {
+        assert_eq!(decode(1, b"ON\x0077\0").unwrap().reply_to, MessageType::new(77));
+        assert_eq!(decode(1, b"ON\x0077\0more\0").unwrap().reply_to, MessageType::new(77));
+        assert_eq!(decode(2, b"\x0077\0").unwrap().reply_to, MessageType::new(77));
+    }
+
+    #[test]
+    fn bytes_left_over_from_an_earlier_command_ask_for_no_answer() {
+        for text in
+            [&b"ON\0GLE\0"[..], b"ON\0", b"ON\0\0\0\0", b"ON\0\xff\x7f\0", b"ON\x0077", b"ON\0 77\0", b"ON\x007 7\0"]
+        {
+            assert_eq!(decode(1, text), unanswered(Command::On), "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_no_type_is_refused() {
+        for text in [&b"ON\x000\0"[..], b"ON\0-1\0", b"ON\0-0\0", b"ON\x0099999999999999999999\0"] {
+            assert_eq!(refused(1, text), Refusal::ReplyType, "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_refused_names_who_is_to_be_told() {
+        let refused = decode(1, b"FLASH\x0077\0").unwrap_err();
+        assert_eq!(refused, Refused { refusal: Refusal::UnknownVerb, reply_to: MessageType::new(77) });
+        let mut long = b"ON\x0077\0".to_vec();
+        long.resize(TEXT_MAX + 1, b' ');
+        let refused = decode(1, &long).unwrap_err();
+        assert_eq!(refused, Refused { refusal: Refusal::TooLong, reply_to: MessageType::new(77) });
+    }
+
+    #[test]
+    fn what_is_no_command_is_refused_with_its_reason() {
+        assert_eq!(refused(1, b""), Refusal::Empty);
+        assert_eq!(refused(1, b" \n"), Refusal::Empty);
+        assert_eq!(refused(1, b"\0ON"), Refusal::Empty);
+        assert_eq!(refused(1, b"\xff\xfe"), Refusal::NotText);
+        assert_eq!(refused(1, b"ON OFF"), Refusal::UnknownVerb);
+        assert_eq!(refused(1, b" ON"), Refusal::UnknownVerb);
+        assert_eq!(refused(1, b"EXIT"), Refusal::UnknownVerb);
+        assert_eq!(refused(3, b"ON"), Refusal::UnknownType);
+        // What `pack("l a*")` instead of `"l! a*"` makes of type 1 and `ON` in Perl.
+        assert_eq!(refused(5_136_161_122_235_187_201, b"ON"), Refusal::UnknownType);
+    }
+
+    #[test]
+    fn the_longest_legal_text_is_read() {
+        let mut text = b"ON".to_vec();
+        text.resize(TEXT_MAX, b' ');
+        assert_eq!(decode(1, &text), unanswered(Command::On));
+        text.push(b' ');
+        assert_eq!(refused(1, &text), Refusal::TooLong);
+        assert_eq!(refused(2, &text), Refusal::TooLong);
+    }
+
+    #[test]
+    fn the_reason_for_an_unknown_command_names_the_known_ones() {
+        assert_eq!(Refusal::UnknownVerb.to_string(), "unknown command; known are ON, OFF, TOGGLE, STATUS");
+    }
+}
