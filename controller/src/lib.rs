@@ -1,1 +1,63 @@
-//! stub
+//! The daemon: takes the LED, makes the queues, serves commands until it is told to end, and leaves nothing behind.
+#![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used, clippy::expect_used)]
+
+mod error;
+mod gpio;
+mod led;
+pub mod logging;
+mod options;
+mod queues;
+mod server;
+mod stop;
+
+pub use error::Error;
+pub use led::{Led, Light};
+pub use options::Options;
+pub use queues::{Queues, Settings};
+pub use server::Server;
+pub use stop::Stop;
+
+use gpio::Gpio;
+use led::Simulated;
+use shared::lock::Lock;
+
+/// Does what the options say: serves until `exit` or a signal, or only turns the LED off.
+///
+/// # Errors
+///
+/// Why it could not begin, had to end, or could not turn the LED off. Nothing is left behind in any case, but for a LED
+/// that could not be written.
+pub fn run(options: &Options) -> Result<(), Error> {
+    if options.turn_off {
+        return turn_off(options);
+    }
+    // First of all, so that no signal finds this process without a way to clean up.
+    let stop = Stop::on_signals().map_err(|source| Error::Os { what: "cannot handle signals", source })?;
+    let settings = options.settings()?;
+    let _lock = Lock::acquire(settings.key).map_err(Error::Lock)?;
+    let mut led: Box<dyn Led> = if options.simulate {
+        let led = Simulated::new(options.initial);
+        Box::new(led.map_err(|source| Error::Os { what: "cannot write to standard output", source })?)
+    } else {
+        Box::new(Gpio::take(&options.target(), options.initial).map_err(Error::Gpio)?)
+    };
+    let queues = match Queues::create(&settings) {
+        Ok(queues) => queues,
+        Err(error) => {
+            led.set(Light::Off).map_err(Error::TurnOff)?;
+            return Err(error);
+        }
+    };
+    Server::new(led, options.initial, queues, settings, stop).run()
+}
+
+/// With --simulate there is nothing that a crash could have left lit.
+fn turn_off(options: &Options) -> Result<(), Error> {
+    if options.simulate {
+        return Ok(());
+    }
+    let gpio = Gpio::take(&options.target(), Light::Off).map_err(Error::Gpio)?;
+    log::info!("{gpio} is off");
+    Ok(())
+}

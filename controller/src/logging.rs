@@ -1,0 +1,33 @@
+//! The log: on standard error, by `log` and `env_logger`, at `info` unless `RUST_LOG` says otherwise.
+
+use std::{env, fs, io::Write, os::unix::fs::MetadataExt};
+
+use env_logger::{Builder, Env};
+use log::Level;
+
+/// Starts the log. Under systemd its lines carry the priorities of sd-daemon(3) and no time, which the journal adds.
+pub fn start() {
+    let mut builder = Builder::from_env(Env::default().default_filter_or("info"));
+    if is_journal() {
+        builder.format(|line, record| writeln!(line, "<{}>{}", priority(record.level()), record.args()));
+    } else {
+        builder.format_target(false);
+    }
+    builder.init();
+}
+
+/// Whether standard error is the stream that systemd connected to the journal, as systemd.exec(5) has it told: its
+/// device and inode are those in `JOURNAL_STREAM`, which processes inherit even when they redirect the stream.
+fn is_journal() -> bool {
+    let Ok(stream) = env::var("JOURNAL_STREAM") else { return false };
+    fs::metadata("/proc/self/fd/2").is_ok_and(|file| stream == format!("{}:{}", file.dev(), file.ino()))
+}
+
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
+}

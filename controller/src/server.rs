@@ -1,0 +1,179 @@
+//! The loop: one message, one effect, at most one answer.
+
+use std::{fmt, ops::ControlFlow};
+
+use sd_notify::NotifyState;
+use shared::{Command, Incoming, MessageType, Oversize, Refused, Reply, Request, Select, State, TEXT_MAX};
+
+use crate::{Error, Led, Light, Queues, Settings, Stop, queues};
+
+/// Serves the queues with the LED. It owns both.
+pub struct Server {
+    led: Box<dyn Led>,
+    light: Light,
+    queues: Queues,
+    settings: Settings,
+    stop: Stop,
+    answers_dropped: u64,
+}
+
+impl Server {
+    /// A server for a LED that is as lit as `light` says.
+    #[must_use]
+    pub fn new(led: Box<dyn Led>, light: Light, queues: Queues, settings: Settings, stop: Stop) -> Self {
+        Server { led, light, queues, settings, stop, answers_dropped: 0 }
+    }
+
+    /// Serves until `exit` or a signal; then turns the LED off, gives it back, and removes both queues.
+    ///
+    /// # Errors
+    ///
+    /// The command queue cannot be read or made anew, or the LED cannot be turned off. All is cleaned up then too.
+    pub fn run(mut self) -> Result<(), Error> {
+        let served = if self.stop.watch(*self.queues.commands) { self.serve() } else { Ok(None) };
+        notify(NotifyState::Stopping);
+        queues::discard(&self.queues.commands, "the controller ends");
+        let Queues { commands, replies } = self.queues;
+        drop(commands);
+        let turned_off = self.led.set(Light::Off);
+        drop(self.led);
+        if let Ok(Some(reply_to)) = served {
+            let reply = match &turned_off {
+                Ok(()) => Reply::Ok(State::Off),
+                Err(error) => Reply::Err(error),
+            };
+            // Whoever sleeps on it gets it; whoever does not sees the queue go, which says the same.
+            let _ = replies.try_send(&reply.encode(reply_to));
+        }
+        drop(replies);
+        turned_off.map_err(Error::TurnOff)?;
+        served?;
+        log::info!("ended: LED off, line released, queues removed");
+        Ok(())
+    }
+
+    /// Says whom to tell of the end.
+    fn serve(&mut self) -> Result<Option<MessageType>, Error> {
+        log::info!("ready: key {}, LED {}", self.settings.key, State::from(self.light));
+        notify(NotifyState::Ready);
+        loop {
+            match self.queues.commands.receive(Select::Any, Oversize::Truncate) {
+                Ok(message) => {
+                    if let ControlFlow::Break(reply_to) = self.handle(&message)? {
+                        return Ok(reply_to);
+                    }
+                }
+                Err(shared::Error::Removed(_)) if self.stop.is_requested() => return Ok(None),
+                Err(shared::Error::Removed(_)) => {
+                    log::warn!("somebody removed the command queue with key {}; making a new one", self.settings.key);
+                    if self.renew_queues()?.is_break() {
+                        return Ok(None);
+                    }
+                }
+                Err(source) => return Err(Error::Queue { key: self.settings.key, source }),
+            }
+        }
+    }
+
+    /// Applies or refuses one message, and answers it if it asks for that; breaks off at `exit`, with whom to tell.
+    ///
+    /// # Errors
+    ///
+    /// The reply queue is gone, and cannot be made anew.
+    pub fn handle(&mut self, message: &Incoming) -> Result<ControlFlow<Option<MessageType>>, Error> {
+        match Request::decode(message) {
+            Ok(Request { command: Command::Exit, reply_to }) => {
+                log::info!("exit: ending");
+                Ok(ControlFlow::Break(reply_to))
+            }
+            Ok(Request { command, reply_to }) => match self.apply(command) {
+                Ok(()) => {
+                    log::debug!("{command}: LED {}", State::from(self.light));
+                    self.answer::<&str>(reply_to, Reply::Ok(self.light.into()))
+                }
+                Err(error) => {
+                    log::error!("{command}: the LED cannot be written: {error}");
+                    self.answer(reply_to, Reply::Err(format_args!("the LED cannot be written: {error}")))
+                }
+            },
+            Err(Refused { refusal, reply_to }) => {
+                log::warn!("refused, {refusal}: {message}");
+                self.answer(reply_to, Reply::Err(refusal))
+            }
+        }
+    }
+
+    fn apply(&mut self, command: Command) -> std::io::Result<()> {
+        let light = match command {
+            Command::On => Light::On,
+            Command::Off => Light::Off,
+            Command::Toggle => self.light.toggled(),
+            Command::Status | Command::Exit => return Ok(()),
+        };
+        // Written even if it should be so already: the line's level can be changed behind our back.
+        self.led.set(light)?;
+        self.light = light;
+        Ok(())
+    }
+
+    /// Never sleeps: where the queue is full of answers that nobody collects, the oldest make room.
+    fn answer<R: fmt::Display>(
+        &mut self,
+        reply_to: Option<MessageType>,
+        reply: Reply<R>,
+    ) -> Result<ControlFlow<Option<MessageType>>, Error> {
+        let Some(reply_to) = reply_to else { return Ok(ControlFlow::Continue(())) };
+        let message = reply.encode(reply_to);
+        loop {
+            let failed = match self.queues.replies.try_send(&message) {
+                Ok(()) => return Ok(ControlFlow::Continue(())),
+                Err(shared::Error::Full(full)) => {
+                    match self.queues.replies.try_receive::<TEXT_MAX>(Select::Any, Oversize::Truncate) {
+                        Ok(oldest) => {
+                            self.dropped(oldest.message_type());
+                            continue;
+                        }
+                        // Not one byte fits: somebody has lowered the queue's limit.
+                        Err(shared::Error::Empty(_)) => shared::Error::Full(full),
+                        Err(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            let key = self.settings.key.reply();
+            if let shared::Error::Removed(_) = failed {
+                log::warn!("somebody removed the reply queue with key {key}; making both anew");
+                return self.renew_queues();
+            }
+            log::warn!("no answer to {reply_to} on the queue with key {key}: {failed}");
+            return Ok(ControlFlow::Continue(()));
+        }
+    }
+
+    /// Logged at 1, 2, 4, 8, ...: clients that never collect cannot fill the log.
+    fn dropped(&mut self, reply_to: MessageType) {
+        self.answers_dropped += 1;
+        if self.answers_dropped.is_power_of_two() {
+            log::warn!(
+                "the reply queue is full: {} answers dropped that nobody collected, one to {reply_to}",
+                self.answers_dropped
+            );
+        }
+    }
+
+    /// Both queues anew, so that whoever waits for an answer sees the old one go, and sends again.
+    fn renew_queues(&mut self) -> Result<ControlFlow<Option<MessageType>>, Error> {
+        queues::discard(&self.queues.commands, "its sender is to send again");
+        let _ = self.queues.commands.remove();
+        let _ = self.queues.replies.remove();
+        self.queues = Queues::create(&self.settings)?;
+        let go_on = self.stop.watch(*self.queues.commands);
+        Ok(if go_on { ControlFlow::Continue(()) } else { ControlFlow::Break(None) })
+    }
+}
+
+fn notify(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        log::warn!("the service manager cannot be told: {error}");
+    }
+}
