@@ -1,0 +1,205 @@
+//! Why a command is not known to have taken effect.
+
+use std::{
+    error, fmt, io,
+    process::{self, ExitCode},
+    time::{Duration, SystemTime},
+};
+
+use shared::{
+    Access, Key, Status,
+    account::{Group, User},
+};
+
+/// Why a command is not known to have taken effect. Each says what to do next.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The controller refused it, with this reason.
+    Refused(String),
+    /// The controller's answer is none that this client knows.
+    Malformed(String),
+    /// No queue has the key.
+    NotRunning {
+        /// The key.
+        key: Key,
+    },
+    /// There is a queue, and nobody who serves it.
+    LeftOver {
+        /// Its key.
+        key: Key,
+        /// Its state.
+        status: Box<Status>,
+    },
+    /// The queue is not for this user.
+    NotPermitted {
+        /// Its key.
+        key: Key,
+        /// What was tried.
+        access: Access,
+        /// Owner, group and mode, if they can be seen.
+        status: Option<Box<Status>>,
+        /// EACCES.
+        source: io::Error,
+    },
+    /// The controller is there, and has not answered in time.
+    NoAnswer {
+        /// The key of its command queue.
+        key: Key,
+        /// What the time was.
+        timeout: Duration,
+        /// The state of its command queue.
+        status: Box<Status>,
+        /// The controller, if it can be seen.
+        pid: Option<u32>,
+    },
+    /// The command queue is there, and no reply queue beside it.
+    NoReplies {
+        /// The key of the command queue.
+        key: Key,
+    },
+    /// The command queue has no room.
+    Full {
+        /// Its key.
+        key: Key,
+        /// Its state.
+        status: Box<Status>,
+    },
+    /// Anything else of a queue.
+    Queue {
+        /// Its key.
+        key: Key,
+        /// What it says.
+        source: shared::Error,
+    },
+    /// The command took effect, and that cannot be printed.
+    Output(io::Error),
+    /// Anything else of the system.
+    Os {
+        /// What failed.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// The exit status that a script can branch on.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        self.status().into()
+    }
+
+    /// Ends this process with the message and the exit status, from any thread.
+    pub(crate) fn end(&self) -> ! {
+        eprintln!("command: {self}");
+        process::exit(self.status().into())
+    }
+
+    fn status(&self) -> u8 {
+        match self {
+            Error::Refused(_) | Error::Malformed(_) | Error::Queue { .. } | Error::Output(_) | Error::Os { .. } => 1,
+            Error::NotRunning { .. } | Error::LeftOver { .. } => 3,
+            Error::NotPermitted { .. } => 4,
+            Error::NoAnswer { .. } | Error::NoReplies { .. } => 5,
+            Error::Full { .. } => 6,
+        }
+    }
+}
+
+const START: &str = "`sudo systemctl start led-controller` starts it, `controller --simulate` runs one without a LED";
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Refused(reason) => write!(f, "the controller refused: {reason}"),
+            Error::Malformed(answer) => {
+                write!(f, "the controller's answer is none this client knows ({answer}); are both of one version?")
+            }
+            Error::NotRunning { key } => write!(f, "no controller is running: no queue has key {key}; {START}"),
+            Error::LeftOver { key, status } => write!(
+                f,
+                "no controller is running: the queue with key {key} is there ({}), but nobody serves it, and the next \
+                 controller applies nothing of it; {START}",
+                waiting(status)
+            ),
+            Error::NotPermitted { key, access, status, source } => {
+                not_permitted(f, *key, *access, status.as_deref(), source)
+            }
+            Error::NoAnswer { key, timeout, status, pid } => {
+                write!(f, "no answer within {timeout:?}: the controller for key {key} is running")?;
+                if let Some(pid) = pid {
+                    write!(f, " with PID {pid}")?;
+                }
+                write!(f, ", but does not answer; {}, {}", waiting(status), last_received(status))?;
+                match pid {
+                    Some(pid) => write!(f, "; if it was stopped, `kill -CONT {pid}` lets it go on"),
+                    None => Ok(()),
+                }
+            }
+            Error::NoReplies { key } => write!(
+                f,
+                "no answer: the queue with key {key} is there, but no reply queue with key {}; whoever serves it does \
+                 not answer, and --no-wait sends without waiting",
+                key.reply()
+            ),
+            Error::Full { key, status } => write!(
+                f,
+                "the queue with key {key} is full, and nothing was sent: the controller does not read it; {}, {}",
+                waiting(status),
+                last_received(status)
+            ),
+            Error::Queue { key, source } => write!(f, "queue with key {key}: {source}"),
+            Error::Output(source) => write!(f, "applied, but standard output cannot be written: {source}"),
+            Error::Os { what, source } => write!(f, "{what}: {source}"),
+        }
+    }
+}
+
+fn not_permitted(
+    f: &mut fmt::Formatter<'_>,
+    key: Key,
+    access: Access,
+    status: Option<&Status>,
+    source: &io::Error,
+) -> fmt::Result {
+    let (what, group_bit) = match access {
+        Access::Receive => ("receive answers from", 0o040),
+        _ => ("send to", 0o020),
+    };
+    write!(f, "not permitted to {what} the queue with key {key}: {source}")?;
+    let Some(permissions) = status.map(|status| status.permissions) else { return Ok(()) };
+    let (owner, group, mode) = (User(permissions.owner), Group(permissions.group), permissions.mode);
+    write!(f, "; it belongs to user {owner} and group {group}, mode {mode}; ")?;
+    if mode.bits() & group_bit == 0 {
+        write!(f, "only its owner may: run this as that user, or give the controller another --mode")
+    } else if permissions.group == 0 {
+        write!(f, "run this as root, or give the controller a --group")
+    } else {
+        write!(f, "`sudo usermod -aG {} $USER`, then log in again", group.name())
+    }
+}
+
+fn waiting(status: &Status) -> String {
+    match status.messages {
+        1 => "1 message waits".into(),
+        messages => format!("{messages} messages wait"),
+    }
+}
+
+fn last_received(status: &Status) -> String {
+    match status.last_received.and_then(|time| SystemTime::now().duration_since(time).ok()) {
+        Some(ago) => format!("the last was received {} s ago", ago.as_secs()),
+        None => "none was ever received".into(),
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Error::NotPermitted { source, .. } | Error::Os { source, .. } | Error::Output(source) => Some(source),
+            Error::Queue { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
