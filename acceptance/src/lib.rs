@@ -1,1 +1,355 @@
-//! stub
+//! The real programs, tried from outside: started as processes, spoken to through real queues, read by what they print.
+#![forbid(unsafe_code)]
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Read},
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio, id},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+        mpsc::{Receiver, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, kill_process};
+use shared::{Access, Key, Message, MessageType, Queue};
+use tempfile::TempDir;
+
+pub use rustix::process::Signal;
+
+/// How long anything may take before it counts as never happening: long, for machines that are shared.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Users without a name or any right here.
+pub const STRANGER: u32 = 54_321;
+/// Another one.
+pub const OTHER_STRANGER: u32 = 54_322;
+
+/// Waits until something is so.
+///
+/// # Panics
+///
+/// It never is.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "never: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The folder with both programs, built in the profile of this test.
+///
+/// # Panics
+///
+/// They cannot be built.
+pub fn programs() -> &'static Path {
+    static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        // target/PROFILE/deps/TEST
+        let test = env::current_exe().expect("a test knows its own path");
+        let folder = test.ancestors().nth(2).expect("a test is in target/PROFILE/deps").to_owned();
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "controller", "--package", "command"]);
+        build.arg("--manifest-path").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
+        build.arg("--target-dir").arg(folder.parent().expect("target is above the profile"));
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().expect("cargo starts").success(), "the programs do not build");
+        folder
+    })
+}
+
+/// A key and a runtime directory of its own, for one test. What is left under the key goes when this does.
+#[derive(Debug)]
+pub struct Place {
+    /// The key of the command queue.
+    pub key: Key,
+    directory: TempDir,
+}
+
+impl Place {
+    /// A place that no other test is at.
+    ///
+    /// # Panics
+    ///
+    /// There can be no temporary directory.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "each one is another")]
+    pub fn new() -> Place {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let free = |key: &Key| Queue::open(*key, Access::Find).is_err();
+        let key = std::iter::repeat_with(|| {
+            let number = COUNTER.fetch_add(2, Ordering::Relaxed);
+            Key::new(0x2000_0000 | (id() & 0xffff) << 12 | (number & 0xfff)).expect("neither 0 nor the last one")
+        });
+        let key = key.into_iter().find(|key| free(key) && free(&key.reply())).expect("keys do not run out");
+        let directory = tempfile::Builder::new().prefix("led-").tempdir().expect("a temporary directory");
+        // For processes of other users too.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).expect("it is ours");
+        Place { key, directory }
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// One of the programs with `--key`, as this or another user.
+    ///
+    /// # Panics
+    ///
+    /// It cannot be copied to where the other user may execute it.
+    #[must_use]
+    pub fn program(&self, name: &str, user: Option<u32>) -> Command {
+        let mut program = programs().join(name);
+        if user.is_some() {
+            let copy = self.path().join(name);
+            if !copy.exists() {
+                // By another process: a descriptor that we hold for writing while another test forks makes it busy.
+                let copied = Command::new("cp").arg(&program).arg(&copy).status();
+                assert!(copied.is_ok_and(|status| status.success()), "the program can be copied");
+            }
+            program = copy;
+        }
+        let mut command = Command::new(program);
+        command.arg("--key").arg(self.key.to_string()).stdin(Stdio::null());
+        command.env_remove("RUST_LOG").env("RUNTIME_DIRECTORY", self.path());
+        if let Some(user) = user {
+            command.uid(user).gid(user).current_dir("/");
+        }
+        command
+    }
+
+    /// A simulated controller with these options, ready to serve.
+    #[must_use]
+    pub fn controller(&self, options: &[&str]) -> Running {
+        let mut controller = self.program("controller", None);
+        let running = Running::start(controller.arg("--simulate").args(options));
+        running.wait_for_log("ready");
+        running
+    }
+
+    /// What `command` does with these arguments.
+    ///
+    /// # Panics
+    ///
+    /// It does not start.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Outcome {
+        self.program("command", None).args(arguments).output().expect("command starts").into()
+    }
+
+    /// The command queue as a client opens it.
+    ///
+    /// # Panics
+    ///
+    /// There is none.
+    #[must_use]
+    pub fn queue(&self) -> Queue {
+        Queue::open(self.key, Access::Send).expect("the controller has made its queue")
+    }
+
+    /// Sends a message as any client may.
+    ///
+    /// # Panics
+    ///
+    /// There is no queue, or it is not a message.
+    pub fn send(&self, message_type: i64, text: &[u8]) {
+        let message_type = MessageType::new(message_type).expect("a positive type");
+        let message: Message<8192> = Message::new(message_type, text).expect("at most 8192 bytes");
+        self.queue().send(&message).expect("the queue takes it");
+    }
+
+    /// Whether neither queue is there.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        [self.key, self.key.reply()].iter().all(|&key| Queue::open(key, Access::Find).is_err())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        for key in [self.key, self.key.reply()] {
+            if let Ok(queue) = Queue::open(key, Access::Find) {
+                let _ = queue.remove();
+            }
+        }
+    }
+}
+
+/// What a program left: its exit status and what it printed.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The exit status; none after a signal.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Outcome { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+impl Outcome {
+    /// Asserts that it went well and printed this line alone.
+    ///
+    /// # Panics
+    ///
+    /// It did not.
+    #[track_caller]
+    pub fn printed(&self, line: &str) {
+        assert_eq!((self.code, self.out.as_str(), self.err.as_str()), (Some(0), format!("{line}\n").as_str(), ""));
+    }
+
+    /// Asserts that it failed with this exit status, printed nothing, and said all of this.
+    ///
+    /// # Panics
+    ///
+    /// It did not.
+    #[track_caller]
+    pub fn failed(&self, code: i32, said: &[&str]) {
+        assert_eq!((self.code, self.out.as_str()), (Some(code), ""), "{}", self.err);
+        for part in said {
+            assert!(self.err.contains(part), "{part:?} is not in {:?}", self.err);
+        }
+    }
+}
+
+/// A process and what it prints, line by line. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    out: Receiver<String>,
+    log: Receiver<String>,
+}
+
+impl Running {
+    /// Starts it.
+    ///
+    /// # Panics
+    ///
+    /// It does not start.
+    #[must_use]
+    pub fn start(command: &mut Command) -> Running {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let out = lines(child.stdout.take().expect("it is piped"));
+        let log = lines(child.stderr.take().expect("it is piped"));
+        Running { child, out, log }
+    }
+
+    /// Its PID.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next line on its standard output.
+    ///
+    /// # Panics
+    ///
+    /// There is none.
+    #[must_use]
+    pub fn line(&self) -> String {
+        self.out.recv_timeout(PATIENCE).expect("a line on standard output")
+    }
+
+    /// The next line of its log that contains this; those before it are passed over.
+    ///
+    /// # Panics
+    ///
+    /// There is none.
+    pub fn wait_for_log(&self, part: &str) -> String {
+        let mut passed = String::new();
+        loop {
+            match self.log.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(part) => return line,
+                Ok(line) => passed += &(line + "\n"),
+                Err(_) => panic!("never logged: {part:?}; but:\n{passed}"),
+            }
+        }
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    ///
+    /// It has been waited for already.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid().cast_signed()).expect("a child has a positive PID");
+        kill_process(pid, signal).expect("it is our child");
+    }
+
+    /// Stops it, and waits until it stands still: a message that comes earlier may still reach it.
+    ///
+    /// # Panics
+    ///
+    /// It has ended.
+    pub fn stop(&self) {
+        self.signal(Signal::STOP);
+        let stands_still = |task: fs::DirEntry| {
+            let stat = fs::read_to_string(task.path().join("stat")).expect("a task has a stat");
+            stat.contains(") T ")
+        };
+        let tasks = || fs::read_dir(format!("/proc/{}/task", self.pid())).expect("it runs");
+        wait_until("it stands still", || tasks().all(|task| stands_still(task.expect("a task"))));
+    }
+
+    /// Kills it as nothing can catch.
+    pub fn kill(mut self) {
+        self.signal(Signal::KILL);
+        let _ = self.child.wait();
+    }
+
+    /// Whether it still runs.
+    ///
+    /// # Panics
+    ///
+    /// The system does not say.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_none()
+    }
+
+    /// Waits for its end, and says what it had not yet been asked for: exit status, output, log.
+    ///
+    /// # Panics
+    ///
+    /// It does not end.
+    #[must_use]
+    pub fn end(mut self) -> (ExitStatus, Vec<String>, Vec<String>) {
+        wait_until("the program ends", || !self.is_running());
+        let status = self.child.wait().expect("it is our child");
+        (status, self.out.iter().collect(), self.log.iter().collect())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}

@@ -1,0 +1,57 @@
+//! The file system of the Pi: busybox, the gpiod tools, and our programs, in memory.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use super::{parts::Parts, run};
+use crate::Error;
+
+/// The first process: a shell on the second serial port, which is the mini UART. The programs are not on its PATH:
+/// `command` is a word of the shell itself, and `./command` is what a person types.
+const INIT: &str = "\
+#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /sys /dev /run /tmp
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sysfs /sys
+/bin/busybox mount -t devtmpfs dev /dev
+/bin/busybox --install -s /bin
+exec </dev/ttyS1 >/dev/ttyS1 2>&1
+stty raw -echo -opost
+export PATH=/bin:/usr/bin HOME=/
+cd /led
+while :; do sh; done
+";
+
+pub(crate) fn pack(cache: &Path, parts: &Parts, programs: &[&Path]) -> Result<PathBuf, Error> {
+    let root = cache.join("initramfs");
+    let _ = fs::remove_dir_all(&root);
+    run(Command::new("cp").arg("--archive").arg(&parts.root).arg(&root))?;
+    // What no program here reads.
+    fs::remove_dir_all(root.join("usr/share"))?;
+    let _ = fs::remove_dir_all(root.join("usr/lib/aarch64-linux-gnu/gconv"));
+    let _ = fs::remove_dir_all(root.join("lib/aarch64-linux-gnu/gconv"));
+    fs::create_dir(root.join("led"))?;
+    for program in programs {
+        let name = program.file_name().ok_or("a program has a name")?;
+        fs::copy(program, root.join("led").join(name))?;
+    }
+    fs::create_dir_all(root.join("etc"))?;
+    fs::write(root.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n")?;
+    fs::write(root.join("etc/group"), "root:x:0:\n")?;
+    let init = root.join("init");
+    fs::write(&init, INIT)?;
+    fs::set_permissions(&init, fs::Permissions::from_mode(0o755))?;
+
+    let archive = cache.join("initramfs.cpio");
+    let mut find = Command::new("find").current_dir(&root).arg(".").stdout(Stdio::piped()).spawn()?;
+    let names = find.stdout.take().ok_or("find is piped")?;
+    let mut cpio = Command::new("cpio");
+    cpio.current_dir(&root).args(["--quiet", "--create", "--format=newc", "--owner=0:0"]);
+    run(cpio.stdin(names).arg("--file").arg(&archive))?;
+    find.wait()?;
+    Ok(archive)
+}

@@ -1,0 +1,239 @@
+//! The machine: its power, its serial console, and a probe on its pin.
+
+use std::{
+    fmt, fs,
+    io::{BufRead, BufReader, Read, Write},
+    os::unix::net::UnixStream,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{parts::Parts, text};
+use crate::Error;
+
+/// How long a boot, a command or a level may take before it counts as never coming. Machines here are shared.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The GPIO registers of the BCM2837: the function of pins 10 to 19, three bits each, and the level of pins 0 to 31.
+const GPFSEL1: u32 = 0x3f20_0004;
+const GPLEV0: u32 = 0x3f20_0034;
+const PIN: u32 = 17;
+
+/// What a meter on the pin shows, and which way the pin is turned.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Pin {
+    pub(crate) high: bool,
+    pub(crate) function: Function,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Function {
+    Input,
+    Output,
+    Other(u32),
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "level {}, ", u8::from(self.high))?;
+        match self.function {
+            Function::Input => f.write_str("input"),
+            Function::Output => f.write_str("output"),
+            Function::Other(function) => write!(f, "function {function}"),
+        }
+    }
+}
+
+/// A running Pi. It is switched off when this is dropped.
+pub(crate) struct Machine {
+    qemu: Child,
+    serial: Serial,
+    monitor: Monitor,
+    _sockets: TempDir,
+}
+
+impl Machine {
+    /// Boots, and waits for the shell.
+    pub(crate) fn boot(cache: &Path, parts: &Parts, initramfs: &Path) -> Result<Machine, Error> {
+        let start = Instant::now();
+        // The path of a socket must be short.
+        let sockets = tempfile::Builder::new().prefix("pi-").tempdir()?;
+        let (serial, monitor) = (sockets.path().join("serial"), sockets.path().join("monitor"));
+        let console = cache.join("console.log");
+        let mut qemu = Command::new("qemu-system-aarch64");
+        qemu.args(["-M", "raspi3b", "-m", "1G", "-accel", "tcg,thread=single", "-display", "none", "-no-reboot"]);
+        qemu.arg("-kernel").arg(&parts.kernel).arg("-dtb").arg(&parts.device_tree).arg("-initrd").arg(initramfs);
+        // The level of a released output stays, as on a Pi 5.
+        let arguments = "console=ttyAMA0,115200 console=ttyAMA1,115200 pinctrl_bcm2835.persist_gpio_outputs=1";
+        qemu.args(["-append", arguments]);
+        qemu.args(["-serial", &format!("file:{}", text(&console)?)]);
+        qemu.args(["-serial", &format!("unix:{},server=on,wait=on", text(&serial)?)]);
+        qemu.args(["-qmp", &format!("unix:{},server=on,wait=off", text(&monitor)?)]);
+        let qemu = qemu.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut qemu = qemu.map_err(|error| format!("qemu-system-aarch64: {error}"))?;
+        let connected =
+            Serial::connect(&serial, &mut qemu).and_then(|serial| Ok((serial, Monitor::connect(&monitor, &mut qemu)?)));
+        let (serial, monitor) = match connected {
+            Ok(connected) => connected,
+            Err(error) => {
+                let _ = qemu.kill();
+                let _ = qemu.wait();
+                return Err(error);
+            }
+        };
+        let mut machine = Machine { qemu, serial, monitor, _sockets: sockets };
+        if let Err(error) = machine.serial.wait_for_shell() {
+            let said = fs::read_to_string(&console).unwrap_or_default();
+            return Err(format!("{error}; the kernel's console:\n{said}").into());
+        }
+        println!("booted in {:.1} s: {}", start.elapsed().as_secs_f32(), machine.run("uname -srm")?.trim());
+        Ok(machine)
+    }
+
+    /// Runs a line of shell, and gives what it prints if it succeeds.
+    pub(crate) fn run(&mut self, line: &str) -> Result<String, Error> {
+        match self.try_run(line)? {
+            (0, said) => Ok(said),
+            (status, said) => Err(format!("{line}: exit status {status}: {said}").into()),
+        }
+    }
+
+    /// Runs a line of shell, and gives its exit status and what it prints.
+    pub(crate) fn try_run(&mut self, line: &str) -> Result<(i32, String), Error> {
+        self.serial.run(line)
+    }
+
+    /// Reads the pin from outside.
+    pub(crate) fn pin(&mut self) -> Result<Pin, Error> {
+        let function = match self.monitor.register(GPFSEL1)? >> ((PIN - 10) * 3) & 0b111 {
+            0 => Function::Input,
+            1 => Function::Output,
+            other => Function::Other(other),
+        };
+        Ok(Pin { high: self.monitor.register(GPLEV0)? >> PIN & 1 == 1, function })
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.monitor.execute("quit", &json!({}));
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}
+
+struct Serial {
+    reader: BufReader<UnixStream>,
+    count: u32,
+}
+
+impl Serial {
+    fn connect(path: &Path, qemu: &mut Child) -> Result<Self, Error> {
+        Ok(Serial { reader: BufReader::new(connect(path, qemu)?), count: 0 })
+    }
+
+    fn wait_for_shell(&mut self) -> Result<(), Error> {
+        // What is sent before the shell is there may be lost, so it is asked again.
+        self.reader.get_ref().set_read_timeout(Some(Duration::from_secs(1)))?;
+        let start = Instant::now();
+        let mut said = Vec::new();
+        while start.elapsed() < PATIENCE {
+            self.reader.get_ref().write_all(b"echo the shell is '' there\n")?;
+            match self.reader.read_until(b'\n', &mut said) {
+                Ok(0) => return Err("QEMU ended".into()),
+                // The line without the quotes is the shell's, not an echo of ours.
+                Ok(_) if String::from_utf8_lossy(&said).contains("the shell is  there") => {
+                    self.reader.get_ref().set_read_timeout(Some(PATIENCE))?;
+                    return Ok(());
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Err(format!("no shell within {PATIENCE:?}").into())
+    }
+
+    fn run(&mut self, line: &str) -> Result<(i32, String), Error> {
+        self.count += 1;
+        let (begin, end) = (format!("<{}>", self.count), format!("</{}>", self.count));
+        writeln!(self.reader.get_ref(), "echo '{begin}'; {{ {line}\n}} 2>&1; echo \"$? {end}\"")?;
+        let mut said = String::new();
+        let mut begun = false;
+        loop {
+            let mut next = Vec::new();
+            let read = self.reader.by_ref().read_until(b'\n', &mut next);
+            if !read.is_ok_and(|length| length > 0) {
+                return Err(format!("{line}: no end to it; so far: {said}").into());
+            }
+            let next = String::from_utf8_lossy(&next);
+            if let Some(last) = next.trim_end().strip_suffix(&end)
+                && begun
+            {
+                let (rest, status) = last.trim_end().rsplit_once('\n').unwrap_or(("", last.trim()));
+                // A command that prints no newline at its end has its last words on this line.
+                let (words, status) = status.rsplit_once(|c: char| !c.is_ascii_digit()).unwrap_or(("", status));
+                return Ok((status.parse()?, said + rest + words));
+            }
+            if begun {
+                said += &next;
+            }
+            begun |= next.trim_end() == begin;
+        }
+    }
+}
+
+struct Monitor {
+    reader: BufReader<UnixStream>,
+}
+
+impl Monitor {
+    fn connect(path: &Path, qemu: &mut Child) -> Result<Self, Error> {
+        let stream = connect(path, qemu)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut monitor = Monitor { reader: BufReader::new(stream) };
+        monitor.execute("qmp_capabilities", &json!({}))?;
+        Ok(monitor)
+    }
+
+    /// What it returns; greetings and events are passed over.
+    fn execute(&mut self, command: &str, arguments: &Value) -> Result<Value, Error> {
+        writeln!(self.reader.get_ref(), "{}", json!({ "execute": command, "arguments": arguments }))?;
+        loop {
+            let mut line = String::new();
+            if self.reader.read_line(&mut line)? == 0 {
+                return Err("QEMU ended".into());
+            }
+            let mut answer: Value = serde_json::from_str(&line)?;
+            if let Some(error) = answer.get("error") {
+                return Err(format!("{command}: {error}").into());
+            }
+            if let Some(returned) = answer.get_mut("return") {
+                return Ok(returned.take());
+            }
+        }
+    }
+
+    /// A word of physical memory: `000000003f200034: 0x00020000`.
+    fn register(&mut self, address: u32) -> Result<u32, Error> {
+        let command_line = format!("xp /1wx {address:#x}");
+        let answer = self.execute("human-monitor-command", &json!({ "command-line": command_line }))?;
+        let word = answer.as_str().and_then(|line| line.trim().rsplit_once("0x")).map(|(_, word)| word);
+        Ok(u32::from_str_radix(word.ok_or_else(|| format!("{command_line}: {answer}"))?, 16)?)
+    }
+}
+
+fn connect(path: &Path, qemu: &mut Child) -> Result<UnixStream, Error> {
+    let start = Instant::now();
+    loop {
+        match UnixStream::connect(path) {
+            Ok(stream) => return Ok(stream),
+            Err(error) if start.elapsed() > PATIENCE => return Err(format!("{}: {error}", path.display()).into()),
+            Err(_) if qemu.try_wait()?.is_some() => return Err("QEMU did not start".into()),
+            Err(_) => thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! A Raspberry Pi in QEMU: `raspi3b`, with the kernel, the pin controller and the character device of the real one.
+
+pub(crate) mod build;
+pub(crate) mod initramfs;
+pub(crate) mod machine;
+pub(crate) mod parts;
+pub(crate) mod scenes;
+
+use std::{path::Path, process::Command};
+
+use crate::Error;
+
+/// Runs a command to its end; what it prints is shown only when it fails.
+fn run(command: &mut Command) -> Result<String, Error> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{command:?}: {}\n{said}", output.status).into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn text(path: &Path) -> Result<&str, Error> {
+    path.to_str().ok_or_else(|| format!("{} is not UTF-8", path.display()).into())
+}

@@ -1,0 +1,127 @@
+//! What a person types, and what happens.
+
+use acceptance::{Place, Signal, wait_until};
+
+#[test]
+fn each_verb_has_its_effect_and_prints_the_state() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    place.command(&["status"]).printed("off");
+    place.command(&["on"]).printed("on");
+    assert_eq!(controller.line(), "LED on");
+    place.command(&["status"]).printed("on");
+    place.command(&["toggle"]).printed("off");
+    assert_eq!(controller.line(), "LED off");
+    place.command(&["toggle"]).printed("on");
+    assert_eq!(controller.line(), "LED on");
+    place.command(&["off"]).printed("off");
+    assert_eq!(controller.line(), "LED off");
+    place.command(&["on"]).printed("on");
+    place.command(&["on"]).printed("on");
+    place.command(&["exit"]).printed("ended");
+    let (status, out, log) = controller.end();
+    assert!(status.success(), "{log:?}");
+    assert_eq!(out, ["LED on", "LED off"]);
+    assert!(place.is_clean());
+}
+
+#[test]
+fn options_may_stand_before_and_after_the_verb() {
+    let place = Place::new();
+    let _controller = place.controller(&[]);
+    place.command(&["--timeout", "5s", "on"]).printed("on");
+    place.command(&["off", "--timeout=5000ms"]).printed("off");
+}
+
+#[test]
+fn no_wait_queues_the_command_and_returns() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    place.command(&["on", "--no-wait"]).printed("queued");
+    assert_eq!(controller.line(), "LED on");
+    place.command(&["exit", "--no-wait"]).printed("queued");
+    assert!(controller.end().0.success());
+}
+
+#[test]
+fn the_led_is_lit_from_the_start_where_that_is_asked_for() {
+    let place = Place::new();
+    let controller = place.controller(&["--initial", "on"]);
+    assert_eq!(controller.line(), "LED on");
+    place.command(&["status"]).printed("on");
+    controller.signal(Signal::TERM);
+    let (status, out, _) = controller.end();
+    assert!(status.success());
+    assert_eq!(out, ["LED off"]);
+}
+
+#[test]
+fn wrong_usage_is_exit_status_2() {
+    let place = Place::new();
+    place.command(&[]).failed(2, &["<VERB>"]);
+    place.command(&["shine"]).failed(2, &["shine", "on", "off", "toggle", "status", "exit"]);
+    place.command(&["on", "--timeout", "0"]).failed(2, &["1ms to 1h"]);
+    place.command(&["on", "--key", "0"]).failed(2, &["IPC_PRIVATE"]);
+    place.command(&["status", "--no-wait"]).failed(2, &["--no-wait"]);
+    place.command(&["on", "--no-wait", "--timeout", "2s"]).failed(2, &["--timeout"]);
+    for (options, said) in [
+        (["--mode", "0999"], "octal"),
+        (["--mode", "0060"], "0600"),
+        (["--key", "0"], "IPC_PRIVATE"),
+        (["--initial", "dim"], "possible values: on, off"),
+    ] {
+        let outcome = place.program("controller", None).arg("--simulate").args(options).output().unwrap();
+        acceptance::Outcome::from(outcome).failed(2, &[options[0], said]);
+    }
+}
+
+#[test]
+fn without_a_controller_is_exit_status_3() {
+    let place = Place::new();
+    let key = place.key.to_string();
+    for arguments in [&["on"][..], &["exit"], &["on", "--no-wait"]] {
+        place.command(arguments).failed(3, &["no controller is running", &key, "systemctl start", "--simulate"]);
+    }
+}
+
+#[test]
+fn a_queue_that_nobody_serves_is_exit_status_3_too() {
+    let place = Place::new();
+    place.controller(&[]).kill();
+    place.command(&["on", "--timeout", "50ms"]).failed(3, &["nobody serves it", "1 message waits"]);
+}
+
+#[test]
+fn a_controller_that_does_not_answer_is_exit_status_5_and_its_full_queue_6() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    controller.stop();
+    let pid = controller.pid();
+    place
+        .command(&["on", "--timeout", "50ms"])
+        .failed(5, &["within 50ms", &format!("PID {pid}"), "1 message waits", "none was ever received", "kill -CONT"]);
+    let on = shared::Message::<8>::new(shared::MessageType::LED, b"ON").unwrap();
+    let queue = place.queue();
+    while queue.try_send(&on).is_ok() {}
+    for arguments in [&["on"][..], &["on", "--no-wait"], &["exit"]] {
+        place.command(arguments).failed(6, &["is full", "nothing was sent", "messages wait", "none was ever received"]);
+    }
+    controller.signal(Signal::CONT);
+    wait_until("the queue is read again", || place.command(&["off"]).code == Some(0));
+    place.command(&["status"]).printed("off");
+    place.command(&["exit"]).printed("ended");
+    assert!(controller.end().0.success());
+}
+
+#[test]
+fn a_queue_without_a_reply_queue_is_a_controller_that_cannot_answer() {
+    let place = Place::new();
+    let mode = shared::Mode::new(0o600).unwrap();
+    let queue = shared::Queue::create(place.key, mode).unwrap();
+    place.command(&["on", "--timeout", "50ms"]).failed(5, &[&place.key.reply().to_string(), "--no-wait"]);
+    place.command(&["on", "--no-wait"]).printed("queued");
+    let asked = queue.try_receive::<256>(shared::Select::Any, shared::Oversize::Keep).unwrap();
+    assert!(asked.text().starts_with(b"STATUS\0"), "{asked}");
+    let sent = queue.try_receive::<256>(shared::Select::Any, shared::Oversize::Keep).unwrap();
+    assert_eq!(sent.text(), b"ON");
+}

@@ -1,0 +1,254 @@
+//! How the controller begins, goes on and ends.
+
+use std::{
+    fs,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use acceptance::{Place, Running, Signal, wait_until};
+use shared::{Access, Message, MessageType, Queue};
+
+#[test]
+fn each_signal_ends_it_clean() {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT] {
+        let place = Place::new();
+        let controller = place.controller(&[]);
+        place.command(&["on"]).printed("on");
+        controller.signal(signal);
+        let (status, out, log) = controller.end();
+        assert!(status.success(), "{signal:?}: {status}");
+        assert_eq!(out, ["LED on", "LED off"]);
+        assert!(log.last().unwrap().contains("ended: LED off, line released, queues removed"), "{log:?}");
+        assert!(place.is_clean());
+    }
+}
+
+#[test]
+fn under_nohup_it_outlives_its_terminal() {
+    let place = Place::new();
+    let program = place.program("controller", None);
+    let mut nohup = Command::new("nohup");
+    nohup.arg(program.get_program()).args(program.get_args()).arg("--simulate").env("RUNTIME_DIRECTORY", place.path());
+    let controller = Running::start(&mut nohup);
+    controller.wait_for_log("ready");
+    controller.signal(Signal::HUP);
+    place.command(&["on"]).printed("on");
+    controller.signal(Signal::TERM);
+    assert!(controller.end().0.success());
+}
+
+/// Signals land before the handlers are there, before the queue is, between two messages, in msgrcv and behind it.
+#[test]
+fn sigterm_at_any_instant_ends_it_with_the_led_off_and_no_queue() {
+    const TIMES: usize = 2000;
+    let worker = |seed: u64| {
+        let mut random = seed;
+        for _ in 0..TIMES / 2 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let delay = Duration::from_micros((random >> 33) % 8000);
+            let place = Place::new();
+            let controller = Running::start(place.program("controller", None).arg("--simulate"));
+            let on: Message = Message::new(MessageType::LED, b"ON").unwrap();
+            let start = Instant::now();
+            // Commands keep coming until the instant of the signal.
+            while start.elapsed() < delay {
+                if let Ok(queue) = Queue::open(place.key, Access::Send) {
+                    let _ = queue.try_send(&on);
+                }
+            }
+            controller.signal(Signal::TERM);
+            let (status, out, log) = controller.end();
+            // Before main there is nobody to catch it, and nothing to clean up.
+            let caught = status.success() || (status.code().is_none() && log.is_empty() && out.is_empty());
+            assert!(caught, "{delay:?}: {status} {log:?}");
+            assert_ne!(out.last().map(String::as_str), Some("LED on"), "{delay:?}: {log:?}");
+            assert!(place.is_clean(), "{delay:?}: {log:?}");
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| worker(1));
+        scope.spawn(|| worker(2));
+    });
+}
+
+#[test]
+fn commands_that_wait_at_the_end_are_logged_as_lost() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    controller.stop();
+    place.send(2, b"");
+    place.send(1, b"ON");
+    controller.signal(Signal::CONT);
+    let (status, out, log) = controller.end();
+    assert!(status.success());
+    assert!(out.is_empty(), "{out:?}");
+    assert!(log.iter().any(|line| line.contains("not applied") && line.contains("\"ON\"")), "{log:?}");
+}
+
+#[test]
+fn a_second_controller_is_refused_and_told_who_serves() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    let second = place.program("controller", None).arg("--simulate").output().unwrap();
+    acceptance::Outcome::from(second).failed(1, &[&format!("PID {} serves key {}", controller.pid(), place.key)]);
+    place.command(&["on"]).printed("on");
+}
+
+#[test]
+fn of_two_controllers_started_at_the_same_instant_exactly_one_serves() {
+    for _ in 0..100 {
+        let place = Place::new();
+        let start = || Running::start(place.program("controller", None).arg("--simulate"));
+        let mut both = [start(), start()];
+        let mut loser = None;
+        wait_until("one of the two gives up", || {
+            loser = both.iter_mut().position(|controller| !controller.is_running());
+            loser.is_some()
+        });
+        let [first, second] = both;
+        let (loser, mut winner) = if loser == Some(0) { (first, second) } else { (second, first) };
+        let (status, _, log) = loser.end();
+        assert_eq!(status.code(), Some(1));
+        assert!(log.concat().contains("already"), "{log:?}");
+        winner.wait_for_log("ready");
+        place.command(&["on"]).printed("on");
+        assert!(winner.is_running());
+    }
+}
+
+#[test]
+fn what_a_killed_controller_left_is_made_anew_and_its_commands_are_not_applied() {
+    let place = Place::new();
+    let killed = place.controller(&[]);
+    killed.stop();
+    place.send(1, b"ON");
+    place.send(1, b"TOGGLE\n");
+    killed.kill();
+    let controller = Running::start(place.program("controller", None).arg("--simulate"));
+    controller.wait_for_log(&format!("left the queue with key {}", place.key));
+    assert!(controller.wait_for_log("not applied").contains("type 1, 2 bytes, \"ON\""));
+    assert!(controller.wait_for_log("not applied").contains(r#"type 1, 7 bytes, "TOGGLE\n""#));
+    controller.wait_for_log("ready");
+    place.command(&["status"]).printed("off");
+}
+
+#[test]
+fn a_client_that_waits_is_served_by_the_next_controller() {
+    for signal in [Signal::KILL, Signal::TERM] {
+        let place = Place::new();
+        let first = place.controller(&[]);
+        first.stop();
+        let client = Running::start(place.program("command", None).args(["on", "--timeout", "60s"]));
+        wait_until("the client has asked", || place.queue().status().unwrap().messages == 1);
+        // A stopped process takes SIGTERM when it goes on, before or after the client's command.
+        first.signal(signal);
+        first.signal(Signal::CONT);
+        assert_eq!(first.end().0.success(), signal == Signal::TERM);
+        let second = place.controller(&[]);
+        let (status, out, log) = client.end();
+        assert!(status.success(), "{signal:?}: {log:?}");
+        assert_eq!(out, ["on"], "{signal:?}");
+        drop(second);
+    }
+}
+
+#[test]
+fn a_queue_that_is_removed_while_it_sleeps_is_made_anew_with_the_led_unchanged() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    place.command(&["on"]).printed("on");
+    for key in [place.key, place.key.reply()] {
+        let removed = Command::new("ipcrm").arg("-Q").arg(key.to_string()).status();
+        match removed {
+            Ok(status) => assert!(status.success()),
+            // util-linux is not everywhere; the system call is.
+            Err(_) => Queue::open(key, Access::Find).unwrap().remove().unwrap(),
+        }
+        // The controller learns of the reply queue when it has something to answer.
+        place.command(&["status"]).printed("on");
+        controller.wait_for_log("somebody removed the");
+    }
+    place.command(&["off"]).printed("off");
+    controller.signal(Signal::TERM);
+    let (status, out, _) = controller.end();
+    assert!(status.success());
+    assert_eq!(out, ["LED on", "LED off"]);
+}
+
+#[test]
+fn a_queue_that_is_removed_while_it_works_is_made_anew() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let status: Message = Message::new(MessageType::LED, b"STATUS").unwrap();
+            while !done.load(Ordering::Relaxed) {
+                if let Ok(queue) = Queue::open(place.key, Access::Send) {
+                    let _ = queue.try_send(&status);
+                }
+            }
+        });
+        for _ in 0..200 {
+            let mut old = None;
+            wait_until("there is a queue to remove", || {
+                old = Queue::open(place.key, Access::Find).ok();
+                old.is_some_and(|queue| queue.remove().is_ok())
+            });
+            wait_until("there is another", || Queue::open(place.key, Access::Find).is_ok_and(|new| Some(new) != old));
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    wait_until("a command is taken", || place.command(&["on"]).code == Some(0));
+    controller.signal(Signal::TERM);
+    assert!(controller.end().0.success());
+    assert!(place.is_clean());
+}
+
+#[test]
+fn it_does_not_wake_up_while_nobody_asks() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    place.command(&["on"]).printed("on");
+    let switches = || -> Vec<String> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", controller.pid())).unwrap();
+        let status = |task: fs::DirEntry| fs::read_to_string(task.path().join("status")).unwrap();
+        tasks
+            .map(|task| status(task.unwrap()))
+            .flat_map(|status| status.lines().map(str::to_owned).collect::<Vec<_>>())
+            .filter(|line| line.contains("ctxt_switches"))
+            .collect()
+    };
+    // It goes to sleep after it has answered.
+    let asleep = || fs::read_to_string(format!("/proc/{}/stat", controller.pid())).unwrap().contains(") S ");
+    wait_until("it sleeps", asleep);
+    let before = switches();
+    // Not a wait for something to happen: nothing is what must happen in these ten seconds.
+    thread::sleep(Duration::from_secs(10));
+    assert_eq!(switches(), before);
+    assert_eq!(before.len(), 4, "two threads, two counters each: {before:?}");
+}
+
+/// The handler of signal-hook is there an instant before its action is: strace makes that instant long.
+#[test]
+#[ignore = "needs strace"]
+fn a_signal_while_the_handlers_are_being_installed_is_not_lost() {
+    let place = Place::new();
+    let trace = place.path().join("trace");
+    let program = place.program("controller", None);
+    let mut strace = Command::new("strace");
+    // -D: the controller itself is our child.
+    strace.args(["-D", "-e", "trace=rt_sigaction", "-e", "inject=rt_sigaction:delay_exit=20000", "-o"]).arg(&trace);
+    strace.arg(program.get_program()).args(program.get_args()).arg("--simulate");
+    let controller = Running::start(strace.env("RUNTIME_DIRECTORY", place.path()));
+    let installing = || fs::read_to_string(&trace).unwrap_or_default();
+    wait_until("it installs its handler of SIGTERM", || installing().contains("SIGTERM, {sa_handler"));
+    controller.signal(Signal::TERM);
+    let (status, out, log) = controller.end();
+    assert!(status.success(), "{status} {log:?}");
+    assert!(out.is_empty());
+    assert!(place.is_clean());
+}

@@ -1,0 +1,116 @@
+//! Who may do what, as users that are not ours. Only root can become them, so these run where that is asked for:
+//! `cargo test -- --include-ignored` as root, as `make test` does.
+
+use acceptance::{OTHER_STRANGER, Outcome, Place, Running, STRANGER};
+use shared::{Access, Mode, Queue};
+
+fn outcome(command: &mut std::process::Command) -> Outcome {
+    command.output().unwrap().into()
+}
+
+#[test]
+#[ignore = "needs root"]
+fn who_is_not_in_the_group_is_refused_with_owner_group_and_mode() {
+    let place = Place::new();
+    let _controller = place.controller(&["--group", "daemon"]);
+    outcome(place.program("command", Some(STRANGER)).arg("on")).failed(
+        4,
+        &[
+            "not permitted to send",
+            "user root (0) and group daemon (1), mode 0660",
+            "usermod -aG daemon",
+            "log in again",
+        ],
+    );
+    place.command(&["status"]).printed("off");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_mode_that_gives_the_group_nothing_is_said_to_do_so() {
+    let place = Place::new();
+    let _controller = place.controller(&["--mode", "0600"]);
+    outcome(place.program("command", Some(STRANGER)).arg("on"))
+        .failed(4, &["mode 0600", "only its owner may", "--mode"]);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn in_a_mailbox_the_group_commands_and_hears_but_cannot_take_commands_or_forge_answers() {
+    let place = Place::new();
+    let controller = place.controller(&["--mode", "0622"]);
+    // The others of 0622 stand for the group of 0620: no test can add a user to a group.
+    outcome(place.program("command", Some(STRANGER)).arg("on")).printed("on");
+    assert_eq!(controller.line(), "LED on");
+    let mode = |key| Queue::open(key, Access::Find).unwrap().status().unwrap().permissions.mode;
+    assert_eq!((mode(place.key), mode(place.key.reply())), (Mode::new(0o622).unwrap(), Mode::new(0o644).unwrap()));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn the_queue_of_another_user_is_never_used() {
+    let theirs = Place::new();
+    Running::start(theirs.program("controller", Some(STRANGER)).arg("--simulate")).wait_for_log("ready");
+    let ours = Place::new();
+    let mut second = theirs.program("controller", Some(OTHER_STRANGER));
+    // A lock of its own, as another user has.
+    outcome(second.arg("--simulate").env("RUNTIME_DIRECTORY", ours.path())).failed(
+        1,
+        &[&format!("belongs to user {STRANGER}"), &format!("sudo ipcrm -Q {}", theirs.key.reply()), "--key"],
+    );
+    assert!(!theirs.is_clean());
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_removes_the_queue_of_another_user_and_says_so() {
+    let theirs = Place::new();
+    let squatter = Running::start(theirs.program("controller", Some(STRANGER)).arg("--simulate"));
+    squatter.wait_for_log("ready");
+    squatter.stop();
+    theirs.send(1, b"ON");
+    squatter.kill();
+    let ours = Place::new();
+    let mut controller = theirs.program("controller", None);
+    let controller = Running::start(controller.arg("--simulate").env("RUNTIME_DIRECTORY", ours.path()));
+    controller.wait_for_log(&format!("user {STRANGER} made a queue with key {}; removing it", theirs.key));
+    controller.wait_for_log("not applied");
+    controller.wait_for_log("ready");
+    assert_eq!(theirs.queue().status().unwrap().creator, 0);
+    theirs.command(&["status"]).printed("off");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_group_that_does_not_exist_is_named() {
+    let place = Place::new();
+    let mut controller = place.program("controller", None);
+    outcome(controller.args(["--simulate", "--group", "no-such-group"]))
+        .failed(1, &["there is no group no-such-group", "groupadd --system no-such-group"]);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_user_without_a_runtime_directory_has_a_lock_in_one_of_his_own() {
+    let place = Place::new();
+    let directory = format!("/tmp/led-controller-{STRANGER}");
+    let start = || {
+        let mut controller = place.program("controller", Some(STRANGER));
+        controller.arg("--simulate").env_remove("RUNTIME_DIRECTORY");
+        controller
+    };
+    let controller = Running::start(&mut start());
+    controller.wait_for_log("ready");
+    outcome(&mut start()).failed(1, &[&format!("PID {} serves", controller.pid())]);
+    // A client without that variable finds the lock by the owner of the queue.
+    controller.stop();
+    let mut client = place.program("command", None);
+    let asked = outcome(client.env_remove("RUNTIME_DIRECTORY").args(["status", "--timeout", "50ms"]));
+    asked.failed(5, &[&format!("PID {}", controller.pid())]);
+    drop(controller);
+    // Somebody else's directory in its place is not trusted.
+    std::fs::remove_dir_all(&directory).unwrap();
+    std::fs::create_dir(&directory).unwrap();
+    outcome(&mut start()).failed(1, &[&directory, "belongs to root (0)", "RUNTIME_DIRECTORY"]);
+    std::fs::remove_dir_all(&directory).unwrap();
+}

@@ -1,0 +1,28 @@
+/* The textbook's client: sends its first argument as a message of type 1 to key 1234, and as many bytes behind it as the
+ * second one says: 0 sends the text alone, 1 its NUL too. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+
+struct message {
+    long message_type;
+    char message_text[256];
+};
+
+int main(int argc, char **argv)
+{
+    if (argc != 3 || strlen(argv[1]) >= sizeof(((struct message *)0)->message_text)) {
+        fprintf(stderr, "usage: textbook TEXT 0|1\n");
+        return 2;
+    }
+    struct message message = {.message_type = 1};
+    strcpy(message.message_text, argv[1]);
+    int queue = msgget(1234, 0666);
+    if (queue == -1 || msgsnd(queue, &message, strlen(argv[1]) + (size_t)atoi(argv[2]), 0) == -1) {
+        perror("textbook");
+        return 1;
+    }
+    return 0;
+}
