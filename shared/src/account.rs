@@ -34,6 +34,14 @@ impl fmt::Display for User {
 #[derive(Clone, Copy, Debug)]
 pub struct Group(pub u32);
 
+impl Group {
+    /// Its name, or its number where it has none: what commands like usermod(8) take.
+    #[must_use]
+    pub fn name(self) -> String {
+        name("/etc/group", self.0).unwrap_or_else(|| self.0.to_string())
+    }
+}
+
 impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         named(f, "/etc/group", self.0)
@@ -41,10 +49,14 @@ impl fmt::Display for Group {
 }
 
 fn named(f: &mut fmt::Formatter<'_>, file: &str, id: u32) -> fmt::Result {
-    match read(file).lines().find_map(|line| entry(line).filter(|entry| entry.1 == id)) {
-        Some((name, _)) => write!(f, "{name} ({id})"),
+    match name(file, id) {
+        Some(name) => write!(f, "{name} ({id})"),
         None => write!(f, "{id}"),
     }
+}
+
+fn name(file: &str, id: u32) -> Option<String> {
+    read(file).lines().find_map(|line| entry(line).filter(|entry| entry.1 == id)).map(|(name, _)| name.to_owned())
 }
 
 /// A file that cannot be read names nobody.
