@@ -121,7 +121,7 @@ impl Place {
         }
         let mut command = Command::new(program);
         command.arg("--key").arg(self.key.to_string()).stdin(Stdio::null());
-        command.env_remove("RUST_LOG").env("RUNTIME_DIRECTORY", self.path());
+        command.env_remove("RUST_LOG").env("LED_LOCK_DIRECTORY", self.path());
         if let Some(user) = user {
             command.uid(user).gid(user).current_dir("/");
         }
@@ -299,6 +299,15 @@ impl Running {
     /// It has ended.
     pub fn stop(&self) {
         self.signal(Signal::STOP);
+        self.wait_until_stopped();
+    }
+
+    /// Waits until it stands still.
+    ///
+    /// # Panics
+    ///
+    /// It has ended.
+    pub fn wait_until_stopped(&self) {
         let stands_still = |task: fs::DirEntry| {
             let stat = fs::read_to_string(task.path().join("stat")).expect("a task has a stat");
             stat.contains(") T ")

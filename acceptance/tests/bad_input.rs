@@ -1,7 +1,7 @@
 //! Whatever a client sends: it is refused with a reason, taken off the queue, answered if it can be, and the next
 //! command works.
 
-use acceptance::{PATIENCE, Place, Running, wait_until};
+use acceptance::{PATIENCE, Place, Running};
 use shared::{Access, Message, MessageType, Oversize, Queue, Select};
 
 /// Sends a message, waits for the log to say why it was refused, and sees that the next command works.
@@ -34,6 +34,7 @@ fn what_is_no_command_is_refused() {
         (1, b"ON\x000\0", &["message type for the answer"]),
         (1, b"ON\0-5\0", &["message type for the answer"]),
         (1, b"ON\x0099999999999999999999\0", &["message type for the answer"]),
+        (9, b"EXIT", &["unknown message type"]),
     ] {
         refused(&place, &controller, message_type, text, logged);
     }
@@ -113,20 +114,29 @@ fn answers_that_nobody_collects_neither_slow_nor_stop_it() {
 #[test]
 fn answers_to_an_earlier_process_with_the_same_pid_are_not_taken_for_ones_own() {
     let place = Place::new();
-    let controller = place.controller(&[]);
-    // The client's PID is known only once it runs: stop the controller, start the client, put stale answers there.
-    controller.stop();
-    let mut client = place.program("command", None);
-    let client = Running::start(client.arg("status").arg("--timeout").arg("60s"));
-    wait_until("the client has asked", || place.queue().status().unwrap().messages == 1);
-    controller.signal(acceptance::Signal::CONT);
+    let _controller = place.controller(&[]);
+    // A shell that stops itself, and becomes the client when it goes on: its PID is known before the client asks.
+    let client = place.program("command", None);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "kill -STOP $$; exec \"$0\" \"$@\""]).arg(client.get_program()).args(client.get_args());
+    let client = Running::start(shell.arg("status"));
+    client.wait_until_stopped();
+    let stale: Message = Message::new(MessageType::new(client.pid().into()).unwrap(), b"OK ON").unwrap();
+    Queue::open(place.key.reply(), Access::Send).unwrap().send(&stale).unwrap();
+    client.signal(acceptance::Signal::CONT);
     assert_eq!(client.line(), "off");
-    let pid = client.pid();
     assert!(client.end().0.success());
-    // Nothing under its PID is left behind either.
-    let replies = Queue::open(place.key.reply(), Access::Receive).unwrap();
-    let left = replies.try_receive::<256>(Select::Type(MessageType::new(pid.into()).unwrap()), Oversize::Keep);
-    assert!(matches!(left, Err(shared::Error::Empty(_))), "{left:?}");
+}
+
+#[test]
+fn any_text_of_type_2_ends_it() {
+    for text in [&b""[..], b"EXIT", b"\xff", b"EXIT\x000\0"] {
+        let place = Place::new();
+        let controller = place.controller(&[]);
+        place.send(2, text);
+        assert!(controller.end().0.success());
+        assert!(place.is_clean());
+    }
 }
 
 #[test]

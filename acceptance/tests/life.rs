@@ -1,14 +1,17 @@
 //! How the controller begins, goes on and ends.
 
 use std::{
-    fs,
-    process::Command,
+    fs::{self, File},
+    io::{BufRead, BufReader, Write},
+    os::unix::fs::OpenOptionsExt,
+    process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 use acceptance::{Place, Running, Signal, wait_until};
+use rustix::process::{Pid, kill_process};
 use shared::{Access, Message, MessageType, Queue};
 
 #[test]
@@ -21,7 +24,7 @@ fn each_signal_ends_it_clean() {
         let (status, out, log) = controller.end();
         assert!(status.success(), "{signal:?}: {status}");
         assert_eq!(out, ["LED on", "LED off"]);
-        assert!(log.last().unwrap().contains("ended: LED off, line released, queues removed"), "{log:?}");
+        assert!(log.last().unwrap().contains("LED off, line released, queues removed"), "{log:?}");
         assert!(place.is_clean());
     }
 }
@@ -31,7 +34,7 @@ fn under_nohup_it_outlives_its_terminal() {
     let place = Place::new();
     let program = place.program("controller", None);
     let mut nohup = Command::new("nohup");
-    nohup.arg(program.get_program()).args(program.get_args()).arg("--simulate").env("RUNTIME_DIRECTORY", place.path());
+    nohup.arg(program.get_program()).args(program.get_args()).arg("--simulate").env("LED_LOCK_DIRECTORY", place.path());
     let controller = Running::start(&mut nohup);
     controller.wait_for_log("ready");
     controller.signal(Signal::HUP);
@@ -93,7 +96,7 @@ fn a_second_controller_is_refused_and_told_who_serves() {
     let place = Place::new();
     let controller = place.controller(&[]);
     let second = place.program("controller", None).arg("--simulate").output().unwrap();
-    acceptance::Outcome::from(second).failed(1, &[&format!("PID {} serves key {}", controller.pid(), place.key)]);
+    acceptance::Outcome::from(second).failed(1, &[&format!("PID {} uses key {}", controller.pid(), place.key)]);
     place.command(&["on"]).printed("on");
 }
 
@@ -133,6 +136,26 @@ fn what_a_killed_controller_left_is_made_anew_and_its_commands_are_not_applied()
     assert!(controller.wait_for_log("not applied").contains(r#"type 1, 7 bytes, "TOGGLE\n""#));
     controller.wait_for_log("ready");
     place.command(&["status"]).printed("off");
+}
+
+#[test]
+fn turn_off_removes_what_a_killed_controller_left_and_nothing_else() {
+    let place = Place::new();
+    let turn_off = || {
+        let outcome = place.program("controller", None).args(["--simulate", "--turn-off"]).output().unwrap();
+        acceptance::Outcome::from(outcome)
+    };
+    let killed = place.controller(&[]);
+    turn_off().failed(1, &["already"]);
+    assert!(!place.is_clean());
+    killed.stop();
+    place.send(1, b"ON");
+    killed.kill();
+    let outcome = turn_off();
+    assert_eq!(outcome.code, Some(0));
+    assert!(outcome.err.contains("not applied") && outcome.err.contains("\"ON\""), "{}", outcome.err);
+    assert!(place.is_clean());
+    assert_eq!(turn_off().err, "");
 }
 
 #[test]
@@ -209,6 +232,109 @@ fn a_queue_that_is_removed_while_it_works_is_made_anew() {
 }
 
 #[test]
+fn an_answer_whose_queue_is_removed_is_asked_for_again_and_nothing_is_applied_twice_or_lost() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    controller.stop();
+    let client = Running::start(place.program("command", None).args(["toggle", "--timeout", "60s"]));
+    wait_until("the client has asked", || place.queue().status().unwrap().messages == 1);
+    // Of a client that asks for no answer, and would never send again.
+    place.send(1, b"TOGGLE");
+    place.send(1, b"TOGGLE");
+    Queue::open(place.key.reply(), Access::Find).unwrap().remove().unwrap();
+    controller.signal(Signal::CONT);
+    let (status, out, log) = client.end();
+    assert!(status.success(), "{log:?}");
+    assert_eq!(out, ["on"]);
+    controller.signal(Signal::TERM);
+    assert_eq!(controller.end().1, ["LED on", "LED off", "LED on", "LED off"]);
+}
+
+#[test]
+fn exit_is_not_said_to_have_ended_a_controller_that_never_got_it() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    place.command(&["on"]).printed("on");
+    controller.stop();
+    let client = Running::start(place.program("command", None).args(["exit", "--timeout", "60s"]));
+    wait_until("the client has asked", || place.queue().status().unwrap().messages == 1);
+    for key in [place.key, place.key.reply()] {
+        Queue::open(key, Access::Find).unwrap().remove().unwrap();
+    }
+    controller.signal(Signal::CONT);
+    let (status, out, _) = client.end();
+    assert!(status.success());
+    assert_eq!(out, ["ended"]);
+    // It asked again, and so it is true.
+    assert!(controller.end().0.success());
+    assert!(place.is_clean());
+}
+
+#[test]
+fn controllers_on_neighbouring_keys_would_share_a_queue_and_the_second_is_refused() {
+    let place = Place::new();
+    let _controller = place.controller(&[]);
+    let mut neighbour = place.program("controller", None);
+    neighbour.args(["--simulate", "--key", &place.key.reply().to_string()]);
+    let said = format!("uses key {} already", place.key.reply());
+    acceptance::Outcome::from(neighbour.output().unwrap()).failed(1, &[&said, "takes its key and the next one"]);
+    place.command(&["on"]).printed("on");
+}
+
+#[test]
+fn a_lock_that_is_a_link_is_not_followed() {
+    let place = Place::new();
+    let precious = place.path().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    let lock = place.path().join(format!("{}.lock", place.key));
+    let refused = |code| {
+        let outcome = place.program("controller", None).arg("--simulate").output().unwrap();
+        acceptance::Outcome::from(outcome).failed(code, &[lock.to_str().unwrap()]);
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+        fs::remove_file(&lock).unwrap();
+    };
+    std::os::unix::fs::symlink(&precious, &lock).unwrap();
+    refused(1);
+    fs::hard_link(&precious, &lock).unwrap();
+    refused(78);
+}
+
+#[test]
+fn why_it_ends_is_said_even_with_the_log_off() {
+    let place = Place::new();
+    let mut controller = place.program("controller", None);
+    let outcome = controller.args(["--line", "NO SUCH LINE"]).env("RUST_LOG", "off").output().unwrap();
+    // On a machine without GPIO, or with it.
+    let outcome = acceptance::Outcome::from(outcome);
+    assert_eq!(outcome.code, Some(1));
+    let no_chip = "there is no GPIO chip on this machine (no /dev/gpiochip*); --simulate runs without one";
+    assert!(outcome.err.contains(no_chip) || outcome.err.contains("no line is named"), "{}", outcome.err);
+}
+
+#[test]
+fn who_stalls_its_log_does_not_keep_the_led_lit() {
+    let place = Place::new();
+    let mut program = place.program("controller", None);
+    // A pipe for the log that is filled to the brim, and read by nobody.
+    let (reader, writer) = std::io::pipe().unwrap();
+    let controller = program.arg("--simulate").stdout(Stdio::piped()).stderr(writer);
+    let mut controller = controller.spawn().unwrap();
+    wait_until("it is ready", || place.command(&["on"]).code == Some(0));
+    let mut filling = File::options();
+    filling.write(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let mut filling = filling.open(format!("/proc/{}/fd/2", controller.id())).unwrap();
+    while filling.write(b"x").is_ok() {}
+    kill_process(Pid::from_child(&controller), Signal::TERM).unwrap();
+    let out = BufReader::new(controller.stdout.take().unwrap());
+    let lines: Vec<_> = out.lines().take(2).map(Result::unwrap).collect();
+    assert_eq!(lines, ["LED on", "LED off"]);
+    wait_until("the queues are removed", || place.is_clean());
+    assert!(controller.try_wait().unwrap().is_none());
+    drop(reader);
+    wait_until("it ends", || controller.try_wait().unwrap().is_some());
+}
+
+#[test]
 fn it_does_not_wake_up_while_nobody_asks() {
     let place = Place::new();
     let controller = place.controller(&[]);
@@ -243,7 +369,7 @@ fn a_signal_while_the_handlers_are_being_installed_is_not_lost() {
     // -D: the controller itself is our child.
     strace.args(["-D", "-e", "trace=rt_sigaction", "-e", "inject=rt_sigaction:delay_exit=20000", "-o"]).arg(&trace);
     strace.arg(program.get_program()).args(program.get_args()).arg("--simulate");
-    let controller = Running::start(strace.env("RUNTIME_DIRECTORY", place.path()));
+    let controller = Running::start(strace.env("LED_LOCK_DIRECTORY", place.path()));
     let installing = || fs::read_to_string(&trace).unwrap_or_default();
     wait_until("it installs its handler of SIGTERM", || installing().contains("SIGTERM, {sa_handler"));
     controller.signal(Signal::TERM);

@@ -3,7 +3,7 @@
 use std::{thread, time::Duration};
 
 use shared::{
-    Access, Command, Key, Message, MessageType, Oversize, Queue, Reply, Request, Select, State,
+    Access, Command, Key, Message, MessageType, Oversize, Queue, Reply, Request, Select, State, TEXT_MAX,
     lock::{self, Holder},
 };
 
@@ -27,8 +27,6 @@ pub(crate) enum Answer {
 enum Failure {
     /// A queue is not there, or not any more: worth another look.
     Gone,
-    /// This command queue is there, and the reply queue is not.
-    NoReplies(Queue),
     Final(Error),
 }
 
@@ -42,53 +40,85 @@ impl From<Error> for Failure {
 pub(crate) fn send(key: Key, command: Command) -> Result<(), Error> {
     let sent = open(key, Access::Send).and_then(|queue| put(key, queue, &Request { command, reply_to: None }.encode()));
     sent.map_err(|failure| match failure {
-        Failure::Gone | Failure::NoReplies(_) => Error::NotRunning { key },
+        Failure::Gone => Error::NotRunning { key },
         Failure::Final(error) => error,
     })
 }
 
 /// Sends a command and waits for the answer, however long it takes: also for a controller that starts anew meanwhile.
 pub(crate) fn ask(key: Key, command: Command) -> Result<Answer, Error> {
-    let mut commands = open(key, Access::Send);
-    if let Err(Failure::Gone) = commands {
-        return Err(Error::NotRunning { key });
-    }
+    let mut commands = match open(key, Access::Send) {
+        Err(Failure::Gone) => return Err(Error::NotRunning { key }),
+        Err(Failure::Final(error)) => return Err(error),
+        Ok(queue) => Ok(queue),
+    };
+    let creator = match (command, &commands) {
+        (Command::Exit, Ok(commands)) => commands.status().map(|status| status.creator).ok(),
+        _ => None,
+    };
     let reply_to = Some(MessageType::own_pid());
-    let request = Request { command, reply_to }.encode();
-    let mut told = None;
+    let encode = |command| Request { command, reply_to }.encode();
+    let mut question =
+        Question { key, request: encode(command), status: encode(Command::Status), asked: None, roused: None };
     loop {
-        match commands.and_then(|commands| exchange(key, commands, &request)) {
+        match commands.and_then(|commands| question.put_to(commands)) {
             Ok(message) => return understand(command, &message),
             Err(Failure::Final(error)) => return Err(error),
-            Err(Failure::Gone) if command == Command::Exit => return Ok(Answer::Ended),
-            // The controller does not know that somebody removed the reply queue until it has something to answer.
-            Err(Failure::NoReplies(commands)) if told != Some(commands) => {
-                let _ = commands.try_send(&Request { command: Command::Status, reply_to }.encode());
-                told = Some(commands);
-            }
-            Err(Failure::Gone | Failure::NoReplies(_)) => thread::sleep(LOOK_AGAIN),
+            Err(Failure::Gone) if command == Command::Exit && has_ended(key, creator) => return Ok(Answer::Ended),
+            Err(Failure::Gone) => thread::sleep(LOOK_AGAIN),
         }
-        commands = open(key, Access::Send);
+        commands = match open(key, Access::Send) {
+            // A queue that is being made is its owner's alone for an instant.
+            Err(Failure::Final(Error::NotPermitted { .. })) => Err(Failure::Gone),
+            opened => opened,
+        };
     }
 }
 
-fn exchange(key: Key, commands: Queue, request: &Message) -> Result<Message, Failure> {
-    let reply_key = key.reply();
-    let replies = open(reply_key, Access::Receive).map_err(|failure| match failure {
-        Failure::Gone => Failure::NoReplies(commands),
-        failure => failure,
-    })?;
-    let own = Select::Type(MessageType::own_pid());
-    // Answers to an earlier process with our PID.
-    loop {
-        match replies.try_receive::<{ shared::TEXT_MAX }>(own, Oversize::Truncate) {
-            Ok(_) => {}
-            Err(shared::Error::Empty(_)) => break,
-            Err(error) => return Err(failure(reply_key, Access::Receive, error)),
+/// What is asked, and how far that has come.
+struct Question {
+    key: Key,
+    request: Message,
+    status: Message,
+    /// The command queue that has had the request: it is not sent there again.
+    asked: Option<Queue>,
+    /// The command queue whose controller has had something to answer, and so learns that its reply queue is gone.
+    roused: Option<Queue>,
+}
+
+impl Question {
+    /// Asks, and waits for the answer. Where the request has been sent already, and only the reply queue has gone since, the
+    /// state is asked for: it is the answer to a request that was applied before.
+    fn put_to(&mut self, commands: Queue) -> Result<Message, Failure> {
+        let reply_key = self.key.reply();
+        let replies = match open(reply_key, Access::Receive) {
+            Err(Failure::Gone) if self.roused != Some(commands) => {
+                put(self.key, commands, &self.status)?;
+                self.roused = Some(commands);
+                return Err(Failure::Gone);
+            }
+            opened => opened?,
+        };
+        let own = Select::Type(MessageType::own_pid());
+        // Answers to an earlier process with our PID.
+        loop {
+            match replies.try_receive::<TEXT_MAX>(own, Oversize::Truncate) {
+                Ok(_) => {}
+                Err(shared::Error::Empty(_)) => break,
+                Err(error) => return Err(failure(reply_key, Access::Receive, error)),
+            }
         }
+        put(self.key, commands, if self.asked == Some(commands) { &self.status } else { &self.request })?;
+        (self.asked, self.roused) = (Some(commands), Some(commands));
+        replies.receive(own, Oversize::Truncate).map_err(|error| failure(reply_key, Access::Receive, error))
     }
-    put(key, commands, request)?;
-    replies.receive(own, Oversize::Truncate).map_err(|error| failure(reply_key, Access::Receive, error))
+}
+
+/// Whether nobody serves the key: a queue that went may have been removed by somebody else, and be made anew.
+fn has_ended(key: Key, creator: Option<u32>) -> bool {
+    let is_gone = |key| matches!(open(key, Access::Find), Err(Failure::Gone));
+    let is_served = || creator.is_some_and(|creator| matches!(lock::holder(key, creator), Holder::Process(_)));
+    is_gone(key) && is_gone(key.reply()) && !is_served()
 }
 
 fn understand(command: Command, message: &Message) -> Result<Answer, Error> {
@@ -105,9 +135,12 @@ fn open(key: Key, access: Access) -> Result<Queue, Failure> {
 }
 
 fn put(key: Key, queue: Queue, message: &Message) -> Result<(), Failure> {
-    queue.try_send(message).map_err(|error| match (error, queue.status()) {
-        (shared::Error::Full(_), Ok(status)) => Error::Full { key, status: status.into() }.into(),
-        (error, _) => failure(key, Access::Send, error),
+    queue.try_send(message).map_err(|error| match error {
+        shared::Error::Full(_) => match queue.status() {
+            Ok(status) => Error::Full { key, status: status.into() }.into(),
+            Err(error) => failure(key, Access::Send, error),
+        },
+        error => failure(key, Access::Send, error),
     })
 }
 

@@ -1,7 +1,10 @@
 //! Why a command is not known to have taken effect.
 
 use std::{
-    error, fmt, io,
+    env, error,
+    ffi::OsStr,
+    fmt, io,
+    path::{Path, PathBuf},
     process::{self, ExitCode},
     time::{Duration, SystemTime},
 };
@@ -72,7 +75,7 @@ pub enum Error {
         /// What it says.
         source: shared::Error,
     },
-    /// The command took effect, and that cannot be printed.
+    /// All is done, and that cannot be printed.
     Output(io::Error),
     /// Anything else of the system.
     Os {
@@ -92,8 +95,15 @@ impl Error {
 
     /// Ends this process with the message and the exit status, from any thread.
     pub(crate) fn end(&self) -> ! {
-        eprintln!("command: {self}");
+        self.report();
         process::exit(self.status().into())
+    }
+
+    /// Prints the message on standard error, after the name this program was started by: it may be `led`.
+    pub fn report(&self) {
+        let path = env::args_os().next().map(PathBuf::from);
+        let name = path.as_deref().and_then(Path::file_name).unwrap_or(OsStr::new("command"));
+        eprintln!("{}: {self}", name.display());
     }
 
     fn status(&self) -> u8 {
@@ -133,7 +143,9 @@ impl fmt::Display for Error {
                 }
                 write!(f, ", but does not answer; {}, {}", waiting(status), last_received(status))?;
                 match pid {
-                    Some(pid) => write!(f, "; if it was stopped, `kill -CONT {pid}` lets it go on"),
+                    Some(pid) => {
+                        write!(f, "; if it was stopped, `kill -CONT {pid}` lets it go on, and apply what waits")
+                    }
                     None => Ok(()),
                 }
             }
@@ -150,7 +162,7 @@ impl fmt::Display for Error {
                 last_received(status)
             ),
             Error::Queue { key, source } => write!(f, "queue with key {key}: {source}"),
-            Error::Output(source) => write!(f, "applied, but standard output cannot be written: {source}"),
+            Error::Output(source) => write!(f, "done, but standard output cannot be written: {source}"),
             Error::Os { what, source } => write!(f, "{what}: {source}"),
         }
     }
@@ -172,7 +184,7 @@ fn not_permitted(
     let (owner, group, mode) = (User(permissions.owner), Group(permissions.group), permissions.mode);
     write!(f, "; it belongs to user {owner} and group {group}, mode {mode}; ")?;
     if mode.bits() & group_bit == 0 {
-        write!(f, "only its owner may: run this as that user, or give the controller another --mode")
+        write!(f, "that gives the group no right to: run this as that user, or give the controller another --mode")
     } else if permissions.group == 0 {
         write!(f, "run this as root, or give the controller a --group")
     } else {

@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     match command::run(&Options::from_command_line()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("command: {error}");
+            error.report();
             error.exit_code()
         }
     }

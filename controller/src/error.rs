@@ -1,6 +1,6 @@
 //! Why the controller could not begin, or had to end.
 
-use std::{error, fmt, io};
+use std::{error, fmt, io, process::ExitCode};
 
 use shared::{Key, account::User, lock::LockError};
 
@@ -39,6 +39,19 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+}
+
+impl Error {
+    /// The exit status: 78, `EX_CONFIG` of sysexits(3), for what stays wrong until somebody changes it, else 1.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Error::NoGroup(_) | Error::Squatter { .. } | Error::Lock(LockError::Untrusted { .. }) => 78.into(),
+            Error::Gpio(GpioError::Choose(error)) if error.is_ambiguous() => 78.into(),
+            // A chip, a line or a device's group may yet come, and who holds a line may let go of it.
+            _ => ExitCode::FAILURE,
+        }
+    }
 }
 
 impl fmt::Display for Error {

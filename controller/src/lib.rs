@@ -22,7 +22,7 @@ use gpio::Gpio;
 use led::Simulated;
 use shared::lock::Lock;
 
-/// Does what the options say: serves until `exit` or a signal, or only turns the LED off.
+/// Does what the options say: serves until `exit` or a signal, or only cleans up after one that was killed.
 ///
 /// # Errors
 ///
@@ -52,12 +52,13 @@ pub fn run(options: &Options) -> Result<(), Error> {
     Server::new(led, options.initial, queues, settings, stop).run()
 }
 
-/// With --simulate there is nothing that a crash could have left lit.
+/// Cleans up after a controller that was killed: its LED, and its queues with the commands in them.
 fn turn_off(options: &Options) -> Result<(), Error> {
-    if options.simulate {
-        return Ok(());
+    let settings = options.settings()?;
+    if !options.simulate {
+        let gpio = Gpio::take(&options.target(), Light::Off).map_err(Error::Gpio)?;
+        log::info!("{gpio} is off");
     }
-    let gpio = Gpio::take(&options.target(), Light::Off).map_err(Error::Gpio)?;
-    log::info!("{gpio} is off");
-    Ok(())
+    let _lock = Lock::acquire(settings.key).map_err(Error::Lock)?;
+    queues::remove_left_overs(settings.key)
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use controller::{Options, logging};
+use sd_notify::NotifyState;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -12,8 +13,15 @@ fn main() -> ExitCode {
     match controller::run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::error!("{error}");
-            ExitCode::FAILURE
+            if log::log_enabled!(log::Level::Error) {
+                log::error!("{error}");
+            } else {
+                // Why it ends is for who started it, whatever RUST_LOG says.
+                eprintln!("controller: {error}");
+            }
+            // What `systemctl status` shows above the log.
+            let _ = sd_notify::notify(&[NotifyState::Status(&error.to_string())]);
+            error.exit_code()
         }
     }
 }

@@ -41,7 +41,7 @@ pub struct Options {
     #[arg(long, default_value = "0660", value_parser = queue_mode)]
     pub mode: Mode,
 
-    /// Group that may command the LED [default: gpio, where there is one]
+    /// Group that may command the LED, by name or number [default: gpio, where there is one]
     #[arg(long)]
     pub group: Option<String>,
 
@@ -49,7 +49,7 @@ pub struct Options {
     #[arg(long)]
     pub simulate: bool,
 
-    /// Turn the LED off and end; what a crash left lit becomes dark
+    /// Turn the LED off, remove the queues that a killed controller left, and end
     #[arg(long)]
     pub turn_off: bool,
 }
@@ -61,7 +61,10 @@ impl Options {
 
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
         let group = match &self.group {
-            Some(name) => Some(account::group_id(name).ok_or_else(|| Error::NoGroup(name.clone()))?),
+            Some(group) => {
+                let id = account::group_id(group).or_else(|| group.parse().ok());
+                Some(id.ok_or_else(|| Error::NoGroup(group.clone()))?)
+            }
             None => account::group_id(DEFAULT_GROUP),
         };
         Ok(Settings { key: self.key, mode: self.mode, group })

@@ -27,6 +27,10 @@ impl Settings {
         let senders = self.mode.bits() & 0o022;
         Mode::new(0o600 | senders << 1).unwrap_or(self.mode)
     }
+
+    pub(crate) fn make_replies(&self) -> Result<OwnedQueue, Error> {
+        make(self.key.reply(), self.reply_mode(), self.group)
+    }
 }
 
 /// Both queues; dropped, they are removed, the command queue first.
@@ -45,70 +49,96 @@ impl Queues {
     ///
     /// [`Error::Squatter`] if a key is taken by another user and this one is not root; [`Error::Queue`].
     pub fn create(settings: &Settings) -> Result<Queues, Error> {
-        let replies = make(settings.key.reply(), settings.reply_mode(), settings.group)?;
+        let replies = settings.make_replies()?;
         let commands = make(settings.key, settings.mode, settings.group)?;
         Ok(Queues { commands, replies })
     }
 }
 
+/// Makes a queue, however often somebody is in the way.
 fn make(key: Key, mode: Mode, group: Option<u32>) -> Result<OwnedQueue, Error> {
-    let failed = |source| Error::Queue { key, source };
     let mut attempt = 1;
-    let queue = loop {
-        // The group's permissions come together with the group.
-        match Queue::create(key, Mode::new(mode.bits() & 0o600).unwrap_or(mode)) {
-            Ok(queue) => break queue,
+    loop {
+        match try_make(key, mode, group) {
             Err(shared::Error::Exists(_)) if attempt < ATTEMPTS => clear(key)?,
-            Err(source) => return Err(failed(source)),
+            Err(shared::Error::Removed(_)) if attempt < ATTEMPTS => {}
+            result => return result.map_err(|source| Error::Queue { key, source }),
         }
         attempt += 1;
-    };
-    let made = queue.status().map_err(failed)?.permissions;
-    let wanted = Permissions { owner: made.owner, group: group.unwrap_or(made.group), mode };
-    queue.set_permissions(wanted).map_err(failed)?;
+    }
+}
+
+fn try_make(key: Key, mode: Mode, group: Option<u32>) -> Result<OwnedQueue, shared::Error> {
+    let Some(group) = group else { return Queue::create(key, mode) };
+    // The group's permissions come together with the group.
+    let queue = Queue::create(key, Mode::new(mode.bits() & 0o707).unwrap_or(mode))?;
+    let owner = queue.status()?.permissions.owner;
+    queue.set_permissions(Permissions { owner, group, mode })?;
     Ok(queue)
 }
 
-/// Removes the queue that has our key, if it is ours to remove.
+/// Makes way for a queue of ours, where the one that has our key may be removed.
 fn clear(key: Key) -> Result<(), Error> {
-    let gone = |error| match error {
-        shared::Error::NotFound(_) | shared::Error::Removed(_) => Ok(()),
-        source => Err(Error::Queue { key, source }),
-    };
-    let queue = match Queue::open(key, Access::Find) {
-        Ok(queue) => queue,
-        Err(error) => return gone(error),
-    };
-    let creator = match queue.status() {
-        Ok(status) => status.creator,
-        Err(error) => return gone(error),
-    };
-    let us = own_user().map_err(|source| Error::Os { what: "cannot tell which user this is", source })?;
+    let Some((queue, creator)) = find(key)? else { return Ok(()) };
+    let us = us()?;
     if creator == us {
-        log::warn!("a controller that ended without cleaning up left the queue with key {key}; making it anew");
-        discard(&queue, "its controller is gone, and it may be old");
-    } else if us == 0 {
-        log::warn!("user {} made a queue with key {key}; removing it", User(creator));
-        discard(&queue, "it was in a stranger's queue");
-    } else {
+        return remove_left_over(key, &queue);
+    }
+    if us != 0 {
         return Err(Error::Squatter { key, creator });
     }
-    queue.remove().or_else(gone)
+    log::warn!("user {} made a queue with key {key}; removing it", User(creator));
+    log_lost(&drain(&queue), "it was in a stranger's queue");
+    queue.remove().or_else(|error| gone(key, error))
 }
 
-/// Takes what waits in a queue off it and logs each message as lost.
-///
-/// As many as there are now: a client that goes on sending does not hold this up.
-pub(crate) fn discard(queue: &Queue, why: &str) {
-    let waiting = queue.status().map_or(0, |status| status.messages);
-    for _ in 0..waiting {
-        match queue.try_receive(Select::Any, Oversize::Truncate) {
-            Ok(message) => lost(&message, why),
-            Err(_) => return,
+/// Removes what a controller of this user that was killed has left behind. Only for who holds the lock.
+pub(crate) fn remove_left_overs(key: Key) -> Result<(), Error> {
+    for key in [key, key.reply()] {
+        match find(key)? {
+            Some((queue, creator)) if creator == us()? => remove_left_over(key, &queue)?,
+            _ => {}
         }
+    }
+    Ok(())
+}
+
+fn remove_left_over(key: Key, queue: &Queue) -> Result<(), Error> {
+    log::warn!("a controller that ended without cleaning up left the queue with key {key}; removing it");
+    log_lost(&drain(queue), "its controller is gone, and it may be old");
+    queue.remove().or_else(|error| gone(key, error))
+}
+
+/// The queue with this key, and who made it.
+fn find(key: Key) -> Result<Option<(Queue, u32)>, Error> {
+    match Queue::open(key, Access::Find).and_then(|queue| Ok((queue, queue.status()?.creator))) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) => gone(key, error).map(|()| None),
     }
 }
 
-fn lost(message: &Incoming, why: &str) {
-    log::warn!("not applied, {why}: {message}");
+/// That somebody else has removed it already is as good.
+fn gone(key: Key, error: shared::Error) -> Result<(), Error> {
+    match error {
+        shared::Error::NotFound(_) | shared::Error::Removed(_) => Ok(()),
+        source => Err(Error::Queue { key, source }),
+    }
+}
+
+fn us() -> Result<u32, Error> {
+    own_user().map_err(|source| Error::Os { what: "cannot tell which user this is", source })
+}
+
+/// Takes what waits in a queue off it, to be removed.
+///
+/// As many as there are now: a client that goes on sending does not hold this up.
+pub(crate) fn drain(queue: &Queue) -> Vec<Incoming> {
+    let waiting = queue.status().map_or(0, |status| status.messages);
+    (0..waiting).map_while(|_| queue.try_receive(Select::Any, Oversize::Truncate).ok()).collect()
+}
+
+pub(crate) fn log_lost(lost: &[Incoming], why: &str) {
+    for message in lost {
+        log::warn!("not applied, {why}: {message}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The loop: one message, one effect, at most one answer.
 
-use std::{fmt, ops::ControlFlow};
+use std::{fmt, io, ops::ControlFlow};
 
 use sd_notify::NotifyState;
 use shared::{Command, Incoming, MessageType, Oversize, Refused, Reply, Request, Select, State, TEXT_MAX};
@@ -31,9 +31,8 @@ impl Server {
     /// The command queue cannot be read or made anew, or the LED cannot be turned off. All is cleaned up then too.
     pub fn run(mut self) -> Result<(), Error> {
         let served = if self.stop.watch(*self.queues.commands) { self.serve() } else { Ok(None) };
-        notify(NotifyState::Stopping);
-        queues::discard(&self.queues.commands, "the controller ends");
         let Queues { commands, replies } = self.queues;
+        let lost = queues::drain(&commands);
         drop(commands);
         let turned_off = self.led.set(Light::Off);
         drop(self.led);
@@ -46,9 +45,15 @@ impl Server {
             let _ = replies.try_send(&reply.encode(reply_to));
         }
         drop(replies);
+        // Only now that all is clean: whoever stalls our standard error stalls us here.
+        notify(NotifyState::Stopping);
+        for lost in [self.stop.take_lost(), lost] {
+            queues::log_lost(&lost, "the controller ended");
+        }
         turned_off.map_err(Error::TurnOff)?;
         served?;
-        log::info!("ended: LED off, line released, queues removed");
+        let by = self.stop.requested().unwrap_or("exit");
+        log::info!("ended by {by}: LED off, line released, queues removed");
         Ok(())
     }
 
@@ -63,10 +68,13 @@ impl Server {
                         return Ok(reply_to);
                     }
                 }
-                Err(shared::Error::Removed(_)) if self.stop.is_requested() => return Ok(None),
+                Err(shared::Error::Removed(_)) if self.stop.requested().is_some() => return Ok(None),
                 Err(shared::Error::Removed(_)) => {
                     log::warn!("somebody removed the command queue with key {}; making a new one", self.settings.key);
-                    if self.renew_queues()?.is_break() {
+                    // Both anew: who waits for the answer to a command that is gone sees its queue go, and sends again.
+                    let _ = self.queues.replies.remove();
+                    self.queues = Queues::create(&self.settings)?;
+                    if !self.stop.watch(*self.queues.commands) {
                         return Ok(None);
                     }
                 }
@@ -82,28 +90,26 @@ impl Server {
     /// The reply queue is gone, and cannot be made anew.
     pub fn handle(&mut self, message: &Incoming) -> Result<ControlFlow<Option<MessageType>>, Error> {
         match Request::decode(message) {
-            Ok(Request { command: Command::Exit, reply_to }) => {
-                log::info!("exit: ending");
-                Ok(ControlFlow::Break(reply_to))
-            }
+            Ok(Request { command: Command::Exit, reply_to }) => return Ok(ControlFlow::Break(reply_to)),
             Ok(Request { command, reply_to }) => match self.apply(command) {
                 Ok(()) => {
                     log::debug!("{command}: LED {}", State::from(self.light));
-                    self.answer::<&str>(reply_to, Reply::Ok(self.light.into()))
+                    self.answer::<&str>(reply_to, Reply::Ok(self.light.into()))?;
                 }
                 Err(error) => {
                     log::error!("{command}: the LED cannot be written: {error}");
-                    self.answer(reply_to, Reply::Err(format_args!("the LED cannot be written: {error}")))
+                    self.answer(reply_to, Reply::Err(format_args!("the LED cannot be written: {error}")))?;
                 }
             },
             Err(Refused { refusal, reply_to }) => {
                 log::warn!("refused, {refusal}: {message}");
-                self.answer(reply_to, Reply::Err(refusal))
+                self.answer(reply_to, Reply::Err(refusal))?;
             }
         }
+        Ok(ControlFlow::Continue(()))
     }
 
-    fn apply(&mut self, command: Command) -> std::io::Result<()> {
+    fn apply(&mut self, command: Command) -> io::Result<()> {
         let light = match command {
             Command::On => Light::On,
             Command::Off => Light::Off,
@@ -117,16 +123,12 @@ impl Server {
     }
 
     /// Never sleeps: where the queue is full of answers that nobody collects, the oldest make room.
-    fn answer<R: fmt::Display>(
-        &mut self,
-        reply_to: Option<MessageType>,
-        reply: Reply<R>,
-    ) -> Result<ControlFlow<Option<MessageType>>, Error> {
-        let Some(reply_to) = reply_to else { return Ok(ControlFlow::Continue(())) };
+    fn answer<R: fmt::Display>(&mut self, reply_to: Option<MessageType>, reply: Reply<R>) -> Result<(), Error> {
+        let Some(reply_to) = reply_to else { return Ok(()) };
         let message = reply.encode(reply_to);
         loop {
             let failed = match self.queues.replies.try_send(&message) {
-                Ok(()) => return Ok(ControlFlow::Continue(())),
+                Ok(()) => return Ok(()),
                 Err(shared::Error::Full(full)) => {
                     match self.queues.replies.try_receive::<TEXT_MAX>(Select::Any, Oversize::Truncate) {
                         Ok(oldest) => {
@@ -142,11 +144,13 @@ impl Server {
             };
             let key = self.settings.key.reply();
             if let shared::Error::Removed(_) = failed {
-                log::warn!("somebody removed the reply queue with key {key}; making both anew");
-                return self.renew_queues();
+                log::warn!("somebody removed the reply queue with key {key}; making a new one");
+                // Its client has seen the old one go, and asks again.
+                self.queues.replies = self.settings.make_replies()?;
+            } else {
+                log::warn!("no answer to {reply_to} on the queue with key {key}: {failed}");
             }
-            log::warn!("no answer to {reply_to} on the queue with key {key}: {failed}");
-            return Ok(ControlFlow::Continue(()));
+            return Ok(());
         }
     }
 
@@ -159,16 +163,6 @@ impl Server {
                 self.answers_dropped
             );
         }
-    }
-
-    /// Both queues anew, so that whoever waits for an answer sees the old one go, and sends again.
-    fn renew_queues(&mut self) -> Result<ControlFlow<Option<MessageType>>, Error> {
-        queues::discard(&self.queues.commands, "its sender is to send again");
-        let _ = self.queues.commands.remove();
-        let _ = self.queues.replies.remove();
-        self.queues = Queues::create(&self.settings)?;
-        let go_on = self.stop.watch(*self.queues.commands);
-        Ok(if go_on { ControlFlow::Continue(()) } else { ControlFlow::Break(None) })
     }
 }
 

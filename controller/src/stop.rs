@@ -4,18 +4,14 @@
 //! removal of the queue cannot be missed: it wakes whoever sleeps on it, and stops whoever comes after.
 
 use std::{
-    fs, io,
+    fs, io, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
-use nix::sys::signal::{SigSet, SigmaskHow};
-use shared::Queue;
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
-    iterator::Signals,
-    low_level::signal_name,
-};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use shared::{Incoming, Queue};
+use signal_hook::iterator::Signals;
 
 use crate::queues;
 
@@ -25,33 +21,35 @@ pub struct Stop(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    requested: bool,
+    requested: Option<Signal>,
     queue: Option<Queue>,
+    /// What waited in the queue when it was removed.
+    lost: Vec<Incoming>,
 }
 
 impl Stop {
-    /// A stop that SIGTERM, SIGINT, SIGHUP and SIGQUIT ask for; not SIGHUP where nohup(1) has it ignored.
+    /// A stop that SIGTERM, SIGINT, SIGHUP and SIGQUIT ask for; not one that is ignored at the start, like SIGHUP under
+    /// nohup(1).
     ///
     /// # Errors
     ///
     /// The handlers or the thread that waits for them cannot be had.
     pub fn on_signals() -> io::Result<Stop> {
         let stop = Stop::default();
-        let mut signals = vec![SIGTERM, SIGINT, SIGQUIT];
-        if !is_ignored(SIGHUP) {
-            signals.push(SIGHUP);
-        }
+        let ignored = ignored_signals();
+        let signals = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT].into_iter();
+        let signals: Vec<Signal> = signals.filter(|&signal| ignored >> (signal as i32 - 1) & 1 == 0).collect();
         // signal-hook installs its handler an instant before it knows what to do with the signal, and forgets one that
-        // comes between: let it wait outside until all is ready.
-        let unblocked = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-        let signals = Signals::new(signals);
-        unblocked.thread_set_mask()?;
-        let mut signals = signals?;
+        // comes between: let it wait outside until all is ready. A parent may have blocked some, too.
+        let mut mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+        let handled = Signals::new(signals.iter().map(|&signal| signal as i32));
+        signals.into_iter().for_each(|signal| mask.remove(signal));
+        mask.thread_set_mask()?;
+        let mut handled = handled?;
         let requested = stop.clone();
         thread::Builder::new().name("signals".into()).spawn(move || {
-            for signal in signals.forever() {
-                log::info!("{}: ending", signal_name(signal).unwrap_or("signal"));
-                requested.request();
+            for signal in handled.forever().filter_map(|signal| Signal::try_from(signal).ok()) {
+                requested.request(signal);
             }
         })?;
         Ok(stop)
@@ -62,23 +60,28 @@ impl Stop {
     pub fn watch(&self, queue: Queue) -> bool {
         let mut inner = self.lock();
         inner.queue = Some(queue);
-        !inner.requested
+        inner.requested.is_none()
     }
 
-    /// Whether a stop has been requested.
+    /// The name of the signal that requested a stop, if one has.
     #[must_use]
-    pub fn is_requested(&self) -> bool {
-        self.lock().requested
+    pub fn requested(&self) -> Option<&'static str> {
+        self.lock().requested.map(Signal::as_str)
     }
 
-    fn request(&self) {
+    /// The commands that waited when the queue was removed.
+    pub(crate) fn take_lost(&self) -> Vec<Incoming> {
+        mem::take(&mut self.lock().lost)
+    }
+
+    /// Nothing is logged here: whoever stalls our standard error shall not keep the LED lit.
+    fn request(&self, signal: Signal) {
         let mut inner = self.lock();
-        inner.requested = true;
+        inner.requested = Some(signal);
         if let Some(queue) = inner.queue.take() {
-            queues::discard(&queue, "the controller ends");
-            if let Err(error) = queue.remove() {
-                log::debug!("the command queue went before its removal: {error}");
-            }
+            inner.lost = queues::drain(&queue);
+            // It may be gone already: the end has begun then.
+            let _ = queue.remove();
         }
     }
 
@@ -87,9 +90,10 @@ impl Stop {
     }
 }
 
-/// Whether this process was started with the signal ignored: the mask of ignored signals in proc_pid_status(5).
-fn is_ignored(signal: i32) -> bool {
+/// The signals that this process was started with ignored, as under nohup(1) or in the background of a script, and that stay
+/// so: the mask in proc_pid_status(5).
+fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }

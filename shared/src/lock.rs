@@ -7,7 +7,7 @@ use std::{
     env, error, fmt,
     fs::{self, DirBuilder, File, Permissions, TryLockError},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
 };
 
@@ -19,46 +19,62 @@ use crate::{
 /// Where the service keeps its locks, and root without a service.
 const SYSTEM_DIRECTORY: &str = "/run/led-controller";
 
-/// The right to serve a key, held until it is dropped or its process ends: flock(2) on a file that is never removed.
+/// The right to serve a key, held until it is dropped or its process ends: flock(2) on files that are never removed.
 ///
-/// The file is `KEY.lock`, and holds the PID of the last process that locked it, in `$RUNTIME_DIRECTORY` (which systemd
-/// sets), else `/run/led-controller` for root, else `/tmp/led-controller-UID`: a place that depends on the user alone,
-/// so that cron and a login shell agree on it.
+/// The files are `KEY.lock` of the command queue's key and of the reply queue's, and hold the PID of the last process that
+/// locked them. They are in `/run/led-controller` for root and for the user whose that is, as it is the service's, else in
+/// `/tmp/led-controller-UID`: a place that depends on the user alone, so that a unit, cron and a login shell agree on it.
+/// `$LED_LOCK_DIRECTORY`, for tests, is another.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    _files: [File; 2],
 }
 
 impl Lock {
-    /// Takes the lock of this key, and leaves this process's PID in it.
+    /// Takes the lock of this key and of its reply queue's, and leaves this process's PID in both.
     ///
     /// # Errors
     ///
-    /// [`LockError::Held`] if another process serves the key, [`LockError::Untrusted`] if the directory is not this
-    /// user's own, [`LockError::Os`] if there can be no lock file.
+    /// [`LockError::Held`] if another process serves one of the two, [`LockError::Untrusted`] if the directory or a file in
+    /// it is not what this made, [`LockError::Os`] if there can be no lock file.
     pub fn acquire(key: Key) -> Result<Lock, LockError> {
         let directory = match env_directory() {
             Some(directory) => directory,
             None => own_directory()?,
         };
-        let path = lock_file(&directory, key);
-        let at = |source| LockError::Os { path: path.clone(), source };
-        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(at)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                file.read_to_string(&mut pid).map_err(at)?;
-                return Err(LockError::Held { key, pid: pid.trim().parse().ok() });
-            }
-            Err(TryLockError::Error(source)) => return Err(at(source)),
-        }
-        // Everybody may see who holds it, whatever the umask.
-        file.set_permissions(Permissions::from_mode(0o644)).map_err(at)?;
-        file.set_len(0).map_err(at)?;
-        writeln!(file, "{}", std::process::id()).map_err(at)?;
-        Ok(Lock { _file: file })
+        Ok(Lock { _files: [lock(&directory, key)?, lock(&directory, key.reply())?] })
     }
+}
+
+fn lock(directory: &Path, key: Key) -> Result<File, LockError> {
+    let path = lock_file(directory, key);
+    let at = |source| LockError::Os { path: path.clone(), source };
+    // Root may be in the directory of the service's user, who could have put a link there to any file of root's.
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW);
+    let mut file = options.open(&path).map_err(at)?;
+    let found = file.metadata().map_err(at)?;
+    if !found.is_file() || found.nlink() != 1 {
+        return Err(LockError::Untrusted { path, owner: found.uid() });
+    }
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            file.read_to_string(&mut pid).map_err(at)?;
+            return Err(LockError::Held { key, pid: pid.trim().parse().ok() });
+        }
+        Err(TryLockError::Error(source)) => return Err(at(source)),
+    }
+    // Whose the directory is may hold it next, and everybody may see who does, whatever the umask.
+    let owner = fs::metadata(directory).map_err(at)?;
+    if found.uid() != owner.uid() && own_user().is_ok_and(|user| user == 0) {
+        fchown(&file, Some(owner.uid()), Some(owner.gid())).map_err(at)?;
+    }
+    file.set_permissions(Permissions::from_mode(0o644)).map_err(at)?;
+    file.set_len(0).map_err(at)?;
+    writeln!(file, "{}", std::process::id()).map_err(at)?;
+    Ok(file)
 }
 
 /// Who serves a key.
@@ -76,31 +92,28 @@ pub enum Holder {
 #[must_use]
 pub fn holder(key: Key, owner: u32) -> Holder {
     let Ok(locks) = fs::read_to_string("/proc/locks") else { return Holder::Unknown };
-    let directories = match env_directory() {
-        Some(directory) => vec![directory],
-        None => vec![SYSTEM_DIRECTORY.into(), user_directory(owner)],
-    };
-    let inodes = directories.iter().filter_map(|directory| fs::metadata(lock_file(directory, key)).ok());
-    match inodes.filter_map(|file| flock_holder(&locks, file.ino())).next() {
-        Some(pid) => Holder::Process(pid),
-        None => Holder::Nobody,
-    }
+    let mut directories = env_directory().into_iter().chain([SYSTEM_DIRECTORY.into(), user_directory(owner)]);
+    let held = directories.find_map(|directory| {
+        let path = lock_file(&directory, key);
+        let pid = fs::read_to_string(&path).ok()?.trim().parse().ok()?;
+        is_locked(&locks, fs::metadata(&path).ok()?.ino(), pid).then_some(pid)
+    });
+    held.map_or(Holder::Nobody, Holder::Process)
 }
 
-/// The PID in a line like `3: FLOCK  ADVISORY  WRITE 615 00:19:1024 0 EOF`, whose last number before the range is the
+/// Whether there is a line like `3: FLOCK  ADVISORY  WRITE 615 00:19:1024 0 EOF`, with this PID and, before the range, this
 /// inode. The device beside it is not compared: overlay and btrfs show one number here and another to stat(2).
-fn flock_holder(locks: &str, inode: u64) -> Option<u32> {
-    locks.lines().find_map(|line| {
+fn is_locked(locks: &str, inode: u64, pid: u32) -> bool {
+    locks.lines().any(|line| {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let [_, "FLOCK", _, "WRITE", pid, file, ..] = fields[..] else { return None };
-        let (_, of_file) = file.rsplit_once(':')?;
-        if of_file.parse() == Ok(inode) { pid.parse().ok() } else { None }
+        let [_, "FLOCK", _, "WRITE", holder, file, ..] = fields[..] else { return false };
+        let of_file = file.rsplit_once(':').and_then(|(_, inode)| inode.parse().ok());
+        holder.parse() == Ok(pid) && of_file == Some(inode)
     })
 }
 
 fn env_directory() -> Option<PathBuf> {
-    // systemd separates several directories with colons.
-    env::split_paths(&env::var_os("RUNTIME_DIRECTORY")?).find(|path| path.is_absolute())
+    env::var_os("LED_LOCK_DIRECTORY").map(PathBuf::from)
 }
 
 fn user_directory(user: u32) -> PathBuf {
@@ -114,14 +127,17 @@ fn lock_file(directory: &Path, key: Key) -> PathBuf {
 /// Makes the directory where it is missing. In /tmp anybody could have made one, or a link, before.
 fn own_directory() -> Result<PathBuf, LockError> {
     let user = own_user().map_err(|source| LockError::Os { path: "/proc/self".into(), source })?;
-    let path = if user == 0 { SYSTEM_DIRECTORY.into() } else { user_directory(user) };
+    let is_service = fs::symlink_metadata(SYSTEM_DIRECTORY).is_ok_and(|found| found.is_dir() && found.uid() == user);
+    let path = if is_service || user == 0 { SYSTEM_DIRECTORY.into() } else { user_directory(user) };
     let at = |source| LockError::Os { path: path.clone(), source };
     match DirBuilder::new().mode(0o755).create(&path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(error)),
         _ => {}
     }
     let found = fs::symlink_metadata(&path).map_err(at)?;
-    if user != 0 && (!found.is_dir() || found.uid() != user || found.mode() & 0o022 != 0) {
+    // Root shares the directory of the service's user.
+    let is_ours = found.uid() == user || user == 0;
+    if !found.is_dir() || !is_ours || found.mode() & 0o022 != 0 {
         return Err(LockError::Untrusted { path, owner: found.uid() });
     }
     Ok(path)
@@ -130,16 +146,16 @@ fn own_directory() -> Result<PathBuf, LockError> {
 /// Why a process may not serve a key.
 #[derive(Debug)]
 pub enum LockError {
-    /// Another one does.
+    /// Another one uses this key or the next.
     Held {
-        /// The key.
+        /// The one it uses.
         key: Key,
         /// Its PID, as it wrote it; none in the instant before it does.
         pid: Option<u32>,
     },
-    /// The directory for the lock is somebody else's, or others may write to it.
+    /// The directory for the lock is somebody else's, or others may write to it; or the file is a link.
     Untrusted {
-        /// The directory.
+        /// The directory, or the file.
         path: PathBuf,
         /// Whose it is.
         owner: u32,
@@ -156,24 +172,25 @@ pub enum LockError {
 impl fmt::Display for LockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LockError::Held { key, pid: Some(pid) } => {
+            LockError::Held { key, pid } => {
+                f.write_str("a controller")?;
+                if let Some(pid) = pid {
+                    write!(f, " with PID {pid}")?;
+                }
                 write!(
                     f,
-                    "a controller with PID {pid} serves key {key} already; use that one, end it, or choose another --key"
+                    " uses key {key} already; use that one, end it, or choose another --key (each takes its key and the \
+                     next one)"
                 )
-            }
-            LockError::Held { key, pid: None } => {
-                write!(f, "another controller serves key {key} already; use that one, end it, or choose another --key")
             }
             LockError::Untrusted { path, owner } => write!(
                 f,
-                "{} is not a directory of this user's alone (it belongs to {}); remove it, or set RUNTIME_DIRECTORY to one that is",
+                "{} is not as a controller of this user makes it: it belongs to {}, or is a link, or others may write to \
+                 it; remove it",
                 path.display(),
                 User(*owner)
             ),
-            LockError::Os { path, source } => {
-                write!(f, "cannot lock {}: {source}; RUNTIME_DIRECTORY names another directory for it", path.display())
-            }
+            LockError::Os { path, source } => write!(f, "cannot lock {}: {source}", path.display()),
         }
     }
 }
@@ -200,10 +217,12 @@ mod tests {
 ";
 
     #[test]
-    fn the_holder_is_the_process_with_the_exclusive_flock_on_the_inode() {
-        assert_eq!(flock_holder(LOCKS, 77), Some(400));
-        assert_eq!(flock_holder(LOCKS, 777), Some(300));
-        assert_eq!(flock_holder(LOCKS, 7), None);
-        assert_eq!(flock_holder("", 77), None);
+    fn only_an_exclusive_flock_of_this_process_on_this_inode_counts() {
+        assert!(is_locked(LOCKS, 77, 400));
+        assert!(is_locked(LOCKS, 777, 300));
+        for (inode, pid) in [(77, 100), (77, 200), (77, 250), (77, 300), (7, 400)] {
+            assert!(!is_locked(LOCKS, inode, pid), "{inode} {pid}");
+        }
+        assert!(!is_locked("", 77, 400));
     }
 }

@@ -113,6 +113,8 @@ impl Request {
         };
         match (command, reply_to) {
             (Ok(command), Ok(reply_to)) => Ok(Request { command, reply_to }),
+            // Any text ends the controller, this one too.
+            (Ok(Command::Exit), Err(_)) => Ok(Request { command: Command::Exit, reply_to: None }),
             (Err(refusal), reply_to) => Err(Refused { refusal, reply_to: reply_to.ok().flatten() }),
             (Ok(_), Err(refusal)) => Err(Refused { refusal, reply_to: None }),
         }
@@ -230,6 +232,13 @@ mod tests {
     fn a_number_that_is_no_type_is_refused() {
         for text in [&b"ON\x000\0"[..], b"ON\0-1\0", b"ON\0-0\0", b"ON\x0099999999999999999999\0"] {
             assert_eq!(refused(1, text), Refusal::ReplyType, "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn any_text_of_type_2_is_exit() {
+        for text in [&b""[..], b"EXIT", b"\xff", b"EXIT\x000\0", b"\0-1\0"] {
+            assert_eq!(decode(2, text), unanswered(Command::Exit), "{}", text.escape_ascii());
         }
     }
 

@@ -102,6 +102,12 @@ impl ChooseError {
     }
 }
 
+impl ChooseError {
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        self.problem == Problem::Ambiguous
+    }
+}
+
 impl fmt::Display for ChooseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (line, chips) = (&self.line, self.chips.join(", "));
