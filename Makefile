@@ -4,32 +4,59 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lint unit docs pi arm64 rust test-packages
+.PHONY: help demo test format lint unit docs pi accept arm64 deb install unit-file service package cross rust cargo-deb test-packages
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # Debian's packages that the tests use: the arm64 toolchain, the emulated Pi, and clients in other languages.
 TEST_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross rustc-web libstd-rust-web-dev:arm64 \
-                 qemu-system-arm cpio strace util-linux python3 python3-sysv-ipc
+                 qemu-system-arm cpio strace util-linux python3 python3-sysv-ipc \
+                 mmdebstrap arch-test qemu-user-static binfmt-support zstd device-tree-compiler \
+                 systemd lintian mandoc
+
+# The package and the Pi get static programs: one file for every Debian and Raspberry Pi OS. docs/install.md has the figures.
+# Only with --target do these flags stay away from what cargo builds for itself.
+ARCH ?= arm64
+TRIPLE_arm64 := aarch64-unknown-linux-gnu
+TRIPLE_amd64 := x86_64-unknown-linux-gnu
+TRIPLE := $(TRIPLE_$(ARCH))
+RUSTC_arm64 := /usr/bin/rustc
+CC_arm64 := aarch64-linux-gnu-gcc
+# Debian's compiler has the standard library for arm64; its output stays apart from that of any other compiler.
+BUILD := target/debian-$(ARCH)
+PROGRAMS := $(BUILD)/$(TRIPLE)/release
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+DEB_VERSION := $(VERSION)-1
+DEB := target/led-controller_$(DEB_VERSION)_$(ARCH).deb
+TRIPLE_ENV := CARGO_TARGET_$(shell echo $(TRIPLE) | tr a-z- A-Z_)
+STATIC := $(if $(RUSTC_$(ARCH)),RUSTC=$(RUSTC_$(ARCH))) $(if $(CC_$(ARCH)),$(TRIPLE_ENV)_LINKER=$(CC_$(ARCH))) \
+          $(TRIPLE_ENV)_RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo"
+
+# Where `make install` puts things.
+DESTDIR ?=
+PREFIX ?= /usr/local
 
 help:
 	@echo "make demo    build, and show a controller with a simulated LED at work"
 	echo "make test    all tests, on this machine and on an emulated Raspberry Pi"
-	echo "make arm64   build both programs for a Raspberry Pi with Debian's toolchain, into target/debian"
+	echo "make arm64   build both programs for a Raspberry Pi with Debian's toolchain, into $(PROGRAMS)"
+	echo "make deb     build $(DEB); ARCH=amd64 for this kind of machine"
+	echo "make install build for this machine and install below DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
 	echo "make pi      the tests on the emulated Raspberry Pi alone"
+	echo "make accept  the tests of the package in a Debian on the emulated Raspberry Pi alone"
 
 demo: rust
-	@cargo build --release --quiet --package controller --package command
-	export RUNTIME_DIRECTORY=$$(mktemp -d)
+	@cargo build --release --quiet --package controller --package command --target-dir target
+	export LED_LOCK_DIRECTORY=$$(mktemp -d)
 	key=$$((0x10000000 + $$$$))
 	controller() { echo "$$ ./controller --simulate" >&2; target/release/controller --simulate --key $$key; }
 	command_() { echo "$$ ./command $$1"; target/release/command --key $$key "$$1"; }
 	controller & controller=$$!
-	trap 'kill $$controller 2>/dev/null || true; wait; rm -r "$$RUNTIME_DIRECTORY"' EXIT
-	for _ in $$(seq 100); do target/release/command --key $$key status >/dev/null 2>&1 && break; sleep 0.1; done
+	trap 'kill $$controller 2>/dev/null || true; wait; rm -r "$$LED_LOCK_DIRECTORY"' EXIT
+	until target/release/command --key $$key status >/dev/null 2>&1; do kill -0 $$controller; sleep 0.1; done
 	for verb in on status toggle off exit; do sleep 0.5; command_ $$verb; done
 
-test: format lint unit docs pi
+test: format lint unit docs service package cross pi accept
 
 format: rust
 	@echo "== format"
@@ -52,12 +79,91 @@ docs: rust
 	@echo "== documentation"
 	RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --workspace --no-deps
 
-arm64: test-packages
-	@cargo run --quiet --package acceptance -- build
+arm64: $(if $(CC_$(ARCH)),test-packages,rust)
+	@$(STATIC) cargo build --release --quiet --package controller --package command --target $(TRIPLE) --target-dir $(BUILD)
+
+# The template for further LEDs is the unit itself, with the instance's options.
+unit-file:
+	@mkdir -p target
+	sed -e 's|^Description=.*|& %i|' -e 's|/etc/default/led-controller|&-%i|' systemd/led-controller.service \
+	    >target/led-controller@.service
+
+deb: arm64 unit-file cargo-deb
+	@CARGO_TARGET_DIR=$(BUILD) cargo deb --quiet --package controller --target $(TRIPLE) --no-build --no-strip \
+	    --deb-version $(DEB_VERSION) --output $(DEB)
+
+# For who packages it otherwise. The user, the group and the chips' group are there after the next boot, or after
+# systemd-sysusers and udevadm trigger.
+install: rust unit-file
+	@cargo build --release --quiet --package controller --package command --target-dir target
+	lib=$(DESTDIR)$(PREFIX)/lib
+	install -D -t $$lib/led-controller target/release/controller target/release/command
+	install -d $(DESTDIR)$(PREFIX)/bin
+	ln -sf ../lib/led-controller/command $(DESTDIR)$(PREFIX)/bin/led
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/controller.8
+	install -D -m 644 man/command.1 $(DESTDIR)$(PREFIX)/share/man/man1/led.1
+	install -D -m 644 -t $$lib/systemd/system systemd/led-controller.service target/led-controller@.service
+	sed -i 's|/usr/lib/led-controller/|$(PREFIX)/lib/led-controller/|' $$lib/systemd/system/led-controller*.service
+	install -D -m 644 systemd/led-controller.sysusers $$lib/sysusers.d/led-controller.conf
+	install -D -m 644 systemd/led-controller.tmpfiles $$lib/tmpfiles.d/led-controller.conf
+	install -D -m 644 -t $$lib/udev/rules.d systemd/60-led-controller.rules
+	test -e $(DESTDIR)/etc/default/led-controller || install -D -m 644 systemd/led-controller.default $(DESTDIR)/etc/default/led-controller
 
 pi: test-packages
 	@echo "== the emulated Raspberry Pi"
 	cargo run --quiet --package acceptance
+
+# A chroot for arm64 needs root, and nothing else here does.
+accept: test-packages cargo-deb
+	@echo "== the package in a Debian on the emulated Raspberry Pi"
+	$(MAKE) --no-print-directory deb
+	$(MAKE) --no-print-directory deb DEB=target/upgrade_arm64.deb DEB_VERSION=$(VERSION)-2
+	cargo build --quiet --package acceptance --target-dir target
+	$(SUDO) target/debug/acceptance target/led-controller_$(VERSION)-1_arm64.deb target/upgrade_arm64.deb
+
+# Exposure is what systemd-analyze counts from 0 to 10; --threshold takes ten times that.
+service: test-packages unit-file
+	@echo "== unit"
+	folder=$$(mktemp -d)
+	trap 'rm -r $$folder' EXIT
+	for unit in systemd/led-controller.service target/led-controller@.service; do
+		sed 's|^\(Exec.*=-\?\)/usr/lib/led-controller/controller|\1/bin/true|' $$unit >$$folder/$$(basename $$unit)
+	done
+	said=$$(systemd-analyze verify --man=no $$folder/led-controller.service $$folder/led-controller@1.service 2>&1) || true
+	test -z "$$said" || { echo "$$said"; exit 1; }
+	systemd-analyze security --offline=true --threshold=5 $$folder/led-controller.service | tail -1
+	mandoc -T lint -W warning man/controller.8 man/command.1
+
+package: test-packages
+	@echo "== package"
+	for arch in arm64 amd64; do
+		$(MAKE) --no-print-directory deb ARCH=$$arch
+		deb=target/led-controller_$(VERSION)-1_$$arch.deb
+		mv $$deb $$deb.first
+		$(MAKE) --no-print-directory deb ARCH=$$arch >/dev/null
+		cmp $$deb $$deb.first
+		lintian --fail-on error,warning $$deb
+	done
+
+# Its configuration, without an engine: cross reads it, warns about what it does not know, names its version, and would then
+# install a toolchain. A RUSTUP_HOME of its own, and a server that is not there, keep it from changing this machine's.
+cross: test-packages
+	@echo "== cross.toml"
+	command -v cross >/dev/null || { echo "== installing cross"; cargo install --quiet --locked cross@0.2.5; }
+	export RUSTUP_HOME=$$(mktemp -d) RUSTUP_DIST_SERVER=http://127.0.0.1:9
+	trap 'rm -r "$$RUSTUP_HOME"' EXIT
+	mkdir $$RUSTUP_HOME/toolchains
+	toolchain=stable-$$(env -u RUSTUP_HOME rustc -vV | sed -n 's/^host: //p')
+	ln -s "$$(env -u RUSTUP_HOME rustc --print sysroot)" "$$RUSTUP_HOME/toolchains/$$toolchain"
+	! command -v rustup >/dev/null || rustup --quiet default "$$toolchain" >/dev/null 2>&1
+	# Past its configuration it wants the toolchain, and only that may fail.
+	said=$$(CROSS_CONFIG=cross.toml cross --version 2>&1) || grep -q "couldn't install toolchain" <<<"$$said" || said="unused key $$said"
+	! grep -A9 'unused key' <<<"$$said"
+
+cargo-deb: rust
+	@command -v cargo-deb >/dev/null && exit 0
+	echo "== installing cargo-deb"
+	cargo install --quiet --locked cargo-deb@3.8.0
 
 rust:
 	@command -v cargo >/dev/null && command -v cc >/dev/null && exit 0

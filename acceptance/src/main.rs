@@ -1,25 +1,30 @@
 //! The real programs on an emulated Raspberry Pi, its LED's pin read from outside.
 //!
-//! `acceptance build` only builds the programs for arm64; `acceptance` also fetches the rest of the Pi once, boots it, and
-//! plays the scenes. Everything is kept in `.cache/pi`.
+//! `acceptance` fetches the Pi once, boots it with the programs, and plays the scenes of both; with two packages of
+//! which the second is an upgrade of the first, it boots a whole Debian with them, and plays those of the service. Everything is kept in `.cache/pi`.
 #![forbid(unsafe_code)]
 
 mod pi;
 
-use std::{env, path::Path, process::ExitCode};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 type Error = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
-    let only_build = match env::args().nth(1).as_deref() {
-        None => false,
-        Some("build") => true,
-        Some(_) => {
-            eprintln!("usage: acceptance [build]");
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let accepted = match &arguments[..] {
+        [] => programs(),
+        [first, second] => package(first.as_ref(), second.as_ref()),
+        _ => {
+            eprintln!("usage: acceptance [PACKAGE UPGRADE]");
             return ExitCode::from(2);
         }
     };
-    match accept(only_build) {
+    match accepted {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("acceptance: {error}");
@@ -28,19 +33,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn accept(only_build: bool) -> Result<(), Error> {
-    let workspace = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize()?;
+fn programs() -> Result<(), Error> {
+    let (workspace, cache) = folders()?;
     let programs = pi::build::programs(&workspace)?;
-    for program in [&programs.controller, &programs.command] {
-        println!("built {}, {} bytes", program.display(), program.metadata()?.len());
-    }
-    if only_build {
-        return Ok(());
-    }
-    let cache = workspace.join(".cache/pi");
     let parts = pi::parts::fetch(&cache)?;
     let client = pi::build::textbook_client(&workspace, &cache)?;
     let initramfs = pi::initramfs::pack(&cache, &parts, &[&programs.controller, &programs.command, &client])?;
-    let mut machine = pi::machine::Machine::boot(&cache, &parts, &initramfs)?;
+    let mut machine = pi::machine::Machine::boot(&parts, &parts.device_tree, &initramfs, "")?;
     pi::scenes::play(&mut machine)
+}
+
+fn package(first: &Path, second: &Path) -> Result<(), Error> {
+    let (_, cache) = folders()?;
+    let parts = pi::parts::fetch(&cache)?;
+    let initramfs = pi::debian::pack(&cache, first, second)?;
+    pi::service::play(&cache, &parts, &initramfs)
+}
+
+fn folders() -> Result<(PathBuf, PathBuf), Error> {
+    let workspace = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize()?;
+    let cache = workspace.join(".cache/pi");
+    Ok((workspace, cache))
 }

@@ -17,29 +17,20 @@ pub(crate) struct Programs {
     pub(crate) command: PathBuf,
 }
 
-/// Builds both programs with Debian's rustc, whose standard library for arm64 is a package like any other.
+/// Builds both programs with Debian's rustc, whose standard library for arm64 is a package like any other: the Makefile
+/// knows how.
 pub(crate) fn programs(workspace: &Path) -> Result<Programs, Error> {
     println!("building controller and command for {TARGET}");
-    // A folder of its own: another compiler than the one that built this program.
-    let target = workspace.join("target/debian");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(workspace).args([
-        "build",
-        "--release",
-        "--quiet",
-        "--package",
-        "controller",
-        "--package",
-        "command",
-    ]);
-    cargo.args(["--target", TARGET, "--target-dir"]).arg(&target);
-    // What rustup and an outer cargo leave behind would lead to the other compiler.
-    for (name, _) in env::vars().filter(|(name, _)| name.starts_with("RUSTUP_") || name.starts_with("CARGO_PKG_")) {
-        cargo.env_remove(name);
+    let mut make = Command::new("make");
+    make.current_dir(workspace).args(["--no-print-directory", "arm64"]);
+    // What rustup, cargo and an outer make leave behind would lead to other compilers and options.
+    let foreign =
+        |name: &str| name.starts_with("RUSTUP_") || name.starts_with("CARGO_PKG_") || name.starts_with("MAKE");
+    for (name, _) in env::vars().filter(|(name, _)| foreign(name)) {
+        make.env_remove(name);
     }
-    cargo.env("RUSTC", "/usr/bin/rustc").env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", CC);
-    run(&mut cargo)?;
-    let folder = target.join(TARGET).join("release");
+    run(&mut make)?;
+    let folder = workspace.join("target/debian-arm64").join(TARGET).join("release");
     Ok(Programs { controller: folder.join("controller"), command: folder.join("command") })
 }
 

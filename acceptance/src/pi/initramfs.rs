@@ -4,10 +4,10 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
-use super::{parts::Parts, run};
+use super::{archive, parts::Parts, run};
 use crate::Error;
 
 /// The first process: a shell on the second serial port, which is the mini UART. The programs are not on its PATH:
@@ -46,12 +46,5 @@ pub(crate) fn pack(cache: &Path, parts: &Parts, programs: &[&Path]) -> Result<Pa
     fs::write(&init, INIT)?;
     fs::set_permissions(&init, fs::Permissions::from_mode(0o755))?;
 
-    let archive = cache.join("initramfs.cpio");
-    let mut find = Command::new("find").current_dir(&root).arg(".").stdout(Stdio::piped()).spawn()?;
-    let names = find.stdout.take().ok_or("find is piped")?;
-    let mut cpio = Command::new("cpio");
-    cpio.current_dir(&root).args(["--quiet", "--create", "--format=newc", "--owner=0:0"]);
-    run(cpio.stdin(names).arg("--file").arg(&archive))?;
-    find.wait()?;
-    Ok(archive)
+    archive(&root, &cache.join("busybox.cpio"))
 }

@@ -4,7 +4,7 @@ use std::{
     fmt, fs,
     io::{BufRead, BufReader, Read, Write},
     os::unix::net::UnixStream,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -54,23 +54,24 @@ pub(crate) struct Machine {
     qemu: Child,
     serial: Serial,
     monitor: Monitor,
+    console: PathBuf,
     _sockets: TempDir,
 }
 
 impl Machine {
-    /// Boots, and waits for the shell.
-    pub(crate) fn boot(cache: &Path, parts: &Parts, initramfs: &Path) -> Result<Machine, Error> {
+    /// Boots this file system in memory, and waits for the shell. `arguments` are for the kernel.
+    pub(crate) fn boot(parts: &Parts, device_tree: &Path, initramfs: &Path, arguments: &str) -> Result<Machine, Error> {
         let start = Instant::now();
         // The path of a socket must be short.
         let sockets = tempfile::Builder::new().prefix("pi-").tempdir()?;
         let (serial, monitor) = (sockets.path().join("serial"), sockets.path().join("monitor"));
-        let console = cache.join("console.log");
+        let console = initramfs.with_extension("console.log");
         let mut qemu = Command::new("qemu-system-aarch64");
         qemu.args(["-M", "raspi3b", "-m", "1G", "-accel", "tcg,thread=single", "-display", "none", "-no-reboot"]);
-        qemu.arg("-kernel").arg(&parts.kernel).arg("-dtb").arg(&parts.device_tree).arg("-initrd").arg(initramfs);
+        qemu.arg("-kernel").arg(&parts.kernel).arg("-dtb").arg(device_tree).arg("-initrd").arg(initramfs);
         // The level of a released output stays, as on a Pi 5.
-        let arguments = "console=ttyAMA0,115200 console=ttyAMA1,115200 pinctrl_bcm2835.persist_gpio_outputs=1";
-        qemu.args(["-append", arguments]);
+        let fixed = "console=ttyAMA0,115200 console=ttyAMA1,115200 pinctrl_bcm2835.persist_gpio_outputs=1";
+        qemu.args(["-append", &format!("{fixed} {arguments}")]);
         qemu.args(["-serial", &format!("file:{}", text(&console)?)]);
         qemu.args(["-serial", &format!("unix:{},server=on,wait=on", text(&serial)?)]);
         qemu.args(["-qmp", &format!("unix:{},server=on,wait=off", text(&monitor)?)]);
@@ -86,10 +87,9 @@ impl Machine {
                 return Err(error);
             }
         };
-        let mut machine = Machine { qemu, serial, monitor, _sockets: sockets };
+        let mut machine = Machine { qemu, serial, monitor, console, _sockets: sockets };
         if let Err(error) = machine.serial.wait_for_shell() {
-            let said = fs::read_to_string(&console).unwrap_or_default();
-            return Err(format!("{error}; the kernel's console:\n{said}").into());
+            return Err(format!("{error}; the kernel's console:\n{}", machine.console()).into());
         }
         println!("booted in {:.1} s: {}", start.elapsed().as_secs_f32(), machine.run("uname -srm")?.trim());
         Ok(machine)
@@ -106,6 +106,16 @@ impl Machine {
     /// Runs a line of shell, and gives its exit status and what it prints.
     pub(crate) fn try_run(&mut self, line: &str) -> Result<(i32, String), Error> {
         self.serial.run(line)
+    }
+
+    /// Types a line that the machine does not live to answer.
+    pub(crate) fn last_words(&mut self, line: &str) -> Result<(), Error> {
+        Ok(writeln!(self.serial.reader.get_ref(), "{line}")?)
+    }
+
+    /// What the kernel has said on its console.
+    pub(crate) fn console(&self) -> String {
+        fs::read(&self.console).map(|said| String::from_utf8_lossy(&said).into_owned()).unwrap_or_default()
     }
 
     /// Reads the pin from outside.
@@ -181,7 +191,8 @@ impl Serial {
             if begun {
                 said += &next;
             }
-            begun |= next.trim_end() == begin;
+            // A shell may have put its prompt before it.
+            begun |= next.trim_end().ends_with(&begin);
         }
     }
 }

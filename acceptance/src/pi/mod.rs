@@ -1,12 +1,19 @@
 //! A Raspberry Pi in QEMU: `raspi3b`, with the kernel, the pin controller and the character device of the real one.
 
 pub(crate) mod build;
+pub(crate) mod debian;
+pub(crate) mod device_tree;
 pub(crate) mod initramfs;
 pub(crate) mod machine;
 pub(crate) mod parts;
 pub(crate) mod scenes;
+pub(crate) mod service;
+mod stage;
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
 use crate::Error;
 
@@ -22,4 +29,15 @@ fn run(command: &mut Command) -> Result<String, Error> {
 
 fn text(path: &Path) -> Result<&str, Error> {
     path.to_str().ok_or_else(|| format!("{} is not UTF-8", path.display()).into())
+}
+
+/// Packs a folder as an initramfs.
+fn archive(root: &Path, file: &Path) -> Result<PathBuf, Error> {
+    let mut find = Command::new("find").current_dir(root).arg(".").stdout(Stdio::piped()).spawn()?;
+    let names = find.stdout.take().ok_or("find is piped")?;
+    let mut cpio = Command::new("cpio");
+    cpio.current_dir(root).args(["--quiet", "--create", "--format=newc", "--owner=+0:+0"]);
+    run(cpio.stdin(names).arg("--file").arg(file))?;
+    find.wait()?;
+    Ok(file.to_owned())
 }

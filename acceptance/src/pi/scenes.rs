@@ -1,22 +1,12 @@
 //! The scenes, each with the pin read from outside.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
+use super::{
+    machine::Machine,
+    stage::{OFF, ON, Scene, Stage},
 };
-
-use super::machine::{Function, Machine, Pin};
 use crate::Error;
 
-const OFF: Pin = Pin { high: false, function: Function::Output };
-const ON: Pin = Pin { high: true, function: Function::Output };
-
-/// How long the pin may take to show what it should.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-type Scene = fn(&mut Stage<'_>) -> Result<(), Error>;
-
-const SCENES: [(&str, Scene); 11] = [
+const SCENES: [(&str, Scene); 12] = [
     ("the line is taken and the LED is off at start", start),
     ("on, off, toggle, status", commands),
     ("exit while on", exit),
@@ -26,6 +16,7 @@ const SCENES: [(&str, Scene); 11] = [
     ("--active-low", active_low),
     ("the line is busy", busy),
     ("a line that is not there", missing),
+    ("no GPIO chip", no_chip),
     ("a second controller", second),
     ("a textbook client in C", textbook),
 ];
@@ -39,86 +30,39 @@ pub(crate) fn play(machine: &mut Machine) -> Result<(), Error> {
             let log = stage.machine.run("cat /tmp/log").unwrap_or_default();
             format!("scene \"{name}\": {error}\nthe controller's log:\n{log}")
         })?;
-        stage.clear()?;
+        let clear = "killall -9 controller gpioset; wait; rm -f /tmp/log; ./controller --turn-off";
+        stage.machine.try_run(clear)?;
     }
     println!("{} passed, 0 failed", SCENES.len());
     Ok(())
 }
 
-struct Stage<'a> {
-    machine: &'a mut Machine,
+/// Starts a controller in the background, and waits until it is ready.
+fn controller(stage: &mut Stage<'_>, options: &str) -> Result<(), Error> {
+    println!("    # ./controller {options}");
+    stage.machine.run(&format!("./controller {options} >/tmp/log 2>&1 & echo $! >/tmp/pid"))?;
+    stage.wait_for("grep -q ready /tmp/log")
 }
 
-impl Stage<'_> {
-    /// Starts a controller in the background, and waits until it is ready.
-    fn controller(&mut self, options: &str) -> Result<(), Error> {
-        println!("    # ./controller {options}");
-        self.machine.run(&format!("./controller {options} >/tmp/log 2>&1 & echo $! >/tmp/pid"))?;
-        self.wait("the controller is ready", |stage| Ok(stage.machine.try_run("grep -q ready /tmp/log")?.0 == 0))
-    }
+/// Signals the controller, and asserts the exit status it ends with.
+fn signal(stage: &mut Stage<'_>, signal: &str, status: i32) -> Result<(), Error> {
+    stage.types(&format!("kill -{signal} $(cat /tmp/pid); wait $(cat /tmp/pid)"), status, &[])
+}
 
-    /// Types a line, and asserts its exit status and what it says.
-    fn types(&mut self, line: &str, status: i32, says: &[&str]) -> Result<(), Error> {
-        let (found, said) = self.machine.try_run(line)?;
-        println!("    # {line}\n    {}", said.trim_end().replace('\n', "\n    "));
-        let missing = says.iter().find(|part| !said.contains(**part));
-        match missing {
-            _ if found != status => Err(format!("{line}: exit status {found} instead of {status}").into()),
-            Some(part) => Err(format!("{line}: {part:?} is not in {said:?}").into()),
-            None => Ok(()),
-        }
-    }
-
-    /// Asserts what the pin shows now.
-    fn pin_is(&mut self, expected: Pin) -> Result<(), Error> {
-        let pin = self.machine.pin()?;
-        println!("    pin: {pin}");
-        if pin == expected { Ok(()) } else { Err(format!("the pin shows {pin} instead of {expected}").into()) }
-    }
-
-    /// Waits until the pin shows this.
-    fn pin_becomes(&mut self, expected: Pin) -> Result<(), Error> {
-        self.wait(&format!("the pin shows {expected}"), |stage| Ok(stage.machine.pin()? == expected))?;
-        self.pin_is(expected)
-    }
-
-    fn wait(&mut self, what: &str, mut is_so: impl FnMut(&mut Self) -> Result<bool, Error>) -> Result<(), Error> {
-        let start = Instant::now();
-        while !is_so(self)? {
-            if start.elapsed() > PATIENCE {
-                return Err(format!("never: {what}").into());
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
-    }
-
-    /// Signals the controller and waits for its end.
-    fn signal(&mut self, signal: &str, status: i32) -> Result<(), Error> {
-        self.types(&format!("kill -{signal} $(cat /tmp/pid); wait $(cat /tmp/pid)"), status, &[])
-    }
-
-    /// The line belongs to nobody, and no queue is left.
-    fn released(&mut self) -> Result<(), Error> {
-        self.types("gpioinfo gpiochip0 | grep GPIO17", 0, &["unused"])?;
-        self.types("grep -c . /proc/sysvipc/msg", 0, &["1\n"])
-    }
-
-    fn clear(&mut self) -> Result<(), Error> {
-        self.machine
-            .try_run("killall -9 controller gpioset; wait; rm -f /tmp/log; ipcrm -Q 1234; ipcrm -Q 1235; ./controller --turn-off")?;
-        Ok(())
-    }
+/// The line belongs to nobody, and no queue is left.
+fn released(stage: &mut Stage<'_>) -> Result<(), Error> {
+    stage.types("gpioinfo gpiochip0 | grep GPIO17", 0, &["unused"])?;
+    stage.types("grep -c . /proc/sysvipc/msg", 0, &["1\n"])
 }
 
 fn start(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.controller("")?;
+    controller(stage, "")?;
     stage.types("gpioinfo gpiochip0 | grep GPIO17", 0, &["\"led-controller\" ", "output", "active-high", "used"])?;
     stage.pin_is(OFF)
 }
 
 fn commands(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.controller("")?;
+    controller(stage, "")?;
     stage.types("./command on", 0, &["on\n"])?;
     stage.pin_is(ON)?;
     stage.types("./command status", 0, &["on\n"])?;
@@ -133,49 +77,49 @@ fn commands(stage: &mut Stage<'_>) -> Result<(), Error> {
 }
 
 fn exit(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.controller("")?;
+    controller(stage, "")?;
     stage.types("./command on", 0, &["on\n"])?;
     stage.pin_is(ON)?;
     stage.types("./command exit", 0, &["ended\n"])?;
     stage.pin_is(OFF)?;
     stage.types("wait $(cat /tmp/pid)", 0, &[])?;
-    stage.released()?;
+    released(stage)?;
     stage.types("./command on", 3, &["no controller is running"])
 }
 
 fn sigterm(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.controller("")?;
+    controller(stage, "")?;
     stage.types("./command on", 0, &["on\n"])?;
     stage.pin_is(ON)?;
-    stage.signal("TERM", 0)?;
+    signal(stage, "TERM", 0)?;
     stage.pin_is(OFF)?;
-    stage.released()
+    released(stage)
 }
 
 fn sigkill(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.controller("")?;
+    controller(stage, "")?;
     stage.types("./command on", 0, &["on\n"])?;
-    stage.signal("KILL", 128 + 9)?;
+    signal(stage, "KILL", 128 + 9)?;
     // As on a Pi 5: nobody holds the line, and it is lit.
     stage.pin_is(ON)?;
     stage.types("./controller --turn-off", 0, &["is off"])?;
     stage.pin_is(OFF)?;
-    stage.controller("")?;
+    controller(stage, "")?;
     stage.types("cat /tmp/log", 0, &["left the queue with key 1234"])?;
     stage.types("./command status", 0, &["off\n"])?;
     stage.pin_is(OFF)
 }
 
 fn initial(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.controller("--initial on")?;
+    controller(stage, "--initial on")?;
     stage.pin_is(ON)?;
     stage.types("./command status", 0, &["on\n"])?;
-    stage.signal("INT", 0)?;
+    signal(stage, "TERM", 0)?;
     stage.pin_is(OFF)
 }
 
 fn active_low(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.controller("--active-low")?;
+    controller(stage, "--active-low")?;
     stage.pin_is(ON)?;
     stage.types("./command on", 0, &["on\n"])?;
     stage.pin_is(OFF)?;
@@ -195,7 +139,7 @@ fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types("grep -c . /proc/sysvipc/msg", 0, &["1\n"])?;
     stage.pin_is(ON)?;
     stage.types("killall gpioset; wait", 0, &[])?;
-    stage.controller("")?;
+    controller(stage, "")?;
     stage.pin_is(OFF)
 }
 
@@ -204,16 +148,23 @@ fn missing(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types("./controller --line GPIO99", 1, &["no line is named GPIO99", looked_at])?;
     stage.types("./controller --chip gpiochip7", 1, &["on a chip gpiochip7", looked_at])?;
     stage.types("ln -s gpiochip0 /dev/gpiochip4", 0, &[])?;
-    stage.controller("--chip /dev/gpiochip4")?;
+    controller(stage, "--chip /dev/gpiochip4")?;
     stage.types("./command on", 0, &["on\n"])?;
     stage.pin_is(ON)?;
     stage.types("rm /dev/gpiochip4", 0, &[])
 }
 
+fn no_chip(stage: &mut Stage<'_>) -> Result<(), Error> {
+    stage.types("mkdir /chips && cp -a /dev/gpiochip* /chips && rm /dev/gpiochip*", 0, &[])?;
+    stage.types("./controller", 1, &["there is no GPIO chip on this machine", "--simulate runs without one"])?;
+    stage.types("cp -a /chips/* /dev && rm -r /chips", 0, &[])?;
+    controller(stage, "")
+}
+
 fn second(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.controller("")?;
+    controller(stage, "")?;
     stage.types("./command on", 0, &["on\n"])?;
-    stage.types("./controller", 1, &["a controller with PID", "serves key 1234 already"])?;
+    stage.types("./controller", 1, &["a controller with PID", "uses key 1234 already"])?;
     stage.types("./controller --key 99", 1, &["is held by \"led-controller\""])?;
     stage.types("./controller --turn-off", 1, &["is held by \"led-controller\""])?;
     stage.pin_is(ON)?;
@@ -221,7 +172,7 @@ fn second(stage: &mut Stage<'_>) -> Result<(), Error> {
 }
 
 fn textbook(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.controller("")?;
+    controller(stage, "")?;
     for nul in [0, 1] {
         stage.types(&format!("./textbook ON {nul}"), 0, &[])?;
         stage.pin_becomes(ON)?;

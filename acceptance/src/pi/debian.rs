@@ -1,0 +1,118 @@
+//! A whole Debian for the Pi, with the package installed by apt, as a file system in memory.
+//!
+//! Needs root: it runs programs for arm64 in a chroot, through qemu-user and binfmt_misc.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::{archive, run};
+use crate::Error;
+
+const SUITE: &str = "bookworm";
+const PACKAGES: &str = "systemd-sysv,udev,dbus,libpam-systemd,gpiod,procps,util-linux";
+
+/// A shell for root on the mini UART, which is where the scenes are typed.
+const SHELL: &str = "\
+[Unit]
+Description=Shell on the mini UART
+DefaultDependencies=no
+After=sysinit.target
+
+[Service]
+StandardInput=tty-force
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/ttyS1
+ExecStart=/bin/sh -c 'stty raw -echo -opost; dmesg -n 1; cd /root; while :; do cat | sh; done'
+Environment=HOME=/root SYSTEMD_COLORS=0
+KillMode=process
+
+[Install]
+WantedBy=basic.target
+";
+
+/// A program that holds the line before the service gets to it, where the kernel's command line says so.
+const HOLD_LINE: &str = "\
+[Unit]
+Description=Hold GPIO17
+ConditionKernelCommandLine=hold_line
+DefaultDependencies=no
+After=sysinit.target
+Before=led-controller.service
+
+[Service]
+ExecStart=/usr/bin/gpioset --mode=signal pinctrl-bcm2835 17=0
+ExecStartPost=/bin/sh -c 'until gpioinfo pinctrl-bcm2835 | grep -q gpioset; do sleep 0.1; done'
+
+[Install]
+WantedBy=basic.target
+";
+
+/// Installs the first package into a fresh Debian, puts the second beside it to upgrade to, and packs that.
+pub(crate) fn pack(cache: &Path, first: &Path, second: &Path) -> Result<PathBuf, Error> {
+    let root = cache.join("debian-with-package");
+    if root.exists() {
+        fs::remove_dir_all(&root)?;
+    }
+    run(Command::new("cp").arg("--archive").arg(debian(cache)?).arg(&root))?;
+    for (package, name) in [(first, "first.deb"), (second, "second.deb")] {
+        fs::copy(package, root.join("root").join(name))?;
+    }
+    println!("installing the package into it");
+    let chroot = |line: &str| run(Command::new("chroot").arg(&root).args(["/bin/sh", "-ec", line])).map(drop);
+    chroot("DEBIAN_FRONTEND=noninteractive apt-get install --yes /root/first.deb")?;
+    chroot("useradd --create-home pi && usermod --append --groups gpio pi && useradd --create-home eve")?;
+    for (name, unit) in [("shell", SHELL), ("hold-line", HOLD_LINE)] {
+        fs::write(root.join(format!("etc/systemd/system/{name}.service")), unit)?;
+        chroot(&format!("systemctl enable {name}"))?;
+    }
+    // No login on the shell's console.
+    chroot("systemctl mask serial-getty@ttyS1")?;
+    archive(&root, &cache.join("debian.cpio"))
+}
+
+/// A Debian as it comes, made once.
+fn debian(cache: &Path) -> Result<PathBuf, Error> {
+    let root = cache.join("debian");
+    register_qemu()?;
+    if root.join("complete").exists() {
+        return Ok(root);
+    }
+    if root.exists() {
+        fs::remove_dir_all(&root)?;
+    }
+    println!("making a Debian {SUITE} for arm64; this takes some minutes");
+    let mut mmdebstrap = Command::new("mmdebstrap");
+    mmdebstrap.args(["--quiet", "--arch=arm64", "--variant=minbase", "--format=directory"]);
+    mmdebstrap.arg(format!("--include={PACKAGES}")).args(["--dpkgopt=path-exclude=/usr/share/man/*"]);
+    mmdebstrap.args(["--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/doc/*"]);
+    run(mmdebstrap.arg(SUITE).arg(&root))?;
+    // What the kernel starts in an initramfs, and no file system of ours is on a disk.
+    symlink("lib/systemd/systemd", root.join("init"))?;
+    fs::write(root.join("etc/fstab"), "")?;
+    // The package lists, which nothing here reads, are most of its weight.
+    for folder in ["var/lib/apt/lists", "var/cache/apt"] {
+        fs::remove_dir_all(root.join(folder))?;
+        fs::create_dir_all(root.join(folder).join("partial"))?;
+    }
+    fs::create_dir_all(root.join("var/cache/apt/archives/partial"))?;
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o755))?;
+    fs::write(root.join("complete"), "")?;
+    Ok(root)
+}
+
+/// Has the kernel run programs for arm64 by qemu-user, in a chroot too.
+fn register_qemu() -> Result<(), Error> {
+    let registered = Path::new("/proc/sys/fs/binfmt_misc");
+    if !registered.join("status").exists() {
+        run(Command::new("mount").args(["-t", "binfmt_misc", "binfmt_misc"]).arg(registered))?;
+    }
+    if !registered.join("qemu-aarch64").exists() {
+        run(Command::new("update-binfmts").args(["--enable", "qemu-aarch64"]))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! What scenes are played on: somebody types at the Pi, and a meter is on its pin.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::machine::{Function, Machine, Pin};
+use crate::Error;
+
+/// A lit LED, held by its controller.
+pub(crate) const ON: Pin = Pin { high: true, function: Function::Output };
+/// A dark one. On a kernel that keeps the level of a released output, as here, that stays so when nobody holds it.
+pub(crate) const OFF: Pin = Pin { high: false, function: Function::Output };
+
+/// How long a thing may take to become so. Machines here are shared.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+pub(crate) type Scene = fn(&mut Stage<'_>) -> Result<(), Error>;
+
+pub(crate) struct Stage<'a> {
+    pub(crate) machine: &'a mut Machine,
+}
+
+impl Stage<'_> {
+    /// Types a line, and asserts its exit status and that it says all of this.
+    pub(crate) fn types(&mut self, line: &str, status: i32, says: &[&str]) -> Result<(), Error> {
+        let (found, said) = self.machine.try_run(line)?;
+        println!("    # {line}");
+        if !said.trim().is_empty() {
+            println!("    {}", said.trim_end().replace('\n', "\n    "));
+        }
+        let missing = says.iter().find(|part| !said.contains(**part));
+        match missing {
+            _ if found != status => Err(format!("{line}: exit status {found} instead of {status}").into()),
+            Some(part) => Err(format!("{line}: {part:?} is not in {said:?}").into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Asserts what the pin shows now.
+    pub(crate) fn pin_is(&mut self, expected: Pin) -> Result<(), Error> {
+        let pin = self.machine.pin()?;
+        println!("    pin: {pin}");
+        if pin == expected { Ok(()) } else { Err(format!("the pin shows {pin} instead of {expected}").into()) }
+    }
+
+    /// Waits until the pin shows this.
+    pub(crate) fn pin_becomes(&mut self, expected: Pin) -> Result<(), Error> {
+        self.wait(&format!("the pin shows {expected}"), |stage| Ok(stage.machine.pin()? == expected))?;
+        self.pin_is(expected)
+    }
+
+    /// Waits until a line of shell succeeds.
+    pub(crate) fn wait_for(&mut self, line: &str) -> Result<(), Error> {
+        self.wait(line, |stage| Ok(stage.machine.try_run(line)?.0 == 0))
+    }
+
+    /// Waits until something is so.
+    pub(crate) fn wait(
+        &mut self,
+        what: &str,
+        mut is_so: impl FnMut(&mut Self) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let start = Instant::now();
+        while !is_so(self)? {
+            if start.elapsed() > PATIENCE {
+                return Err(format!("never: {what}").into());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+}
