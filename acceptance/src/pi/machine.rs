@@ -17,7 +17,7 @@ use super::{parts::Parts, text};
 use crate::Error;
 
 /// How long a boot, a command or a level may take before it counts as never coming. Machines here are shared.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// The GPIO registers of the BCM2837: the function of pins 10 to 19, three bits each, and the level of pins 0 to 31.
 const GPFSEL1: u32 = 0x3f20_0004;

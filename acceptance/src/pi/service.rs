@@ -140,8 +140,15 @@ fn users(stage: &mut Stage<'_>) -> Result<(), Error> {
     }
     stage.types("runuser -u eve -- ipcrm -Q 1234", 1, &[])?;
     stage.types("runuser -u eve -- ipcrm -Q 1235", 1, &[])?;
-    // A member may neither remove a queue nor forge an answer: the reply queue is for receiving only.
+    // A member may neither remove a queue nor forge an answer, and who is none may not even read.
     stage.types("runuser -u pi -- ipcrm -Q 1235", 1, &[])?;
+    let open = |user, key, bits| {
+        format!("runuser -u {user} -- perl -e 'print defined msgget({key}, {bits}) ? \"open\\n\" : \"$!\\n\"'")
+    };
+    stage.types(&open("pi", 1235, "0200"), 0, &["Permission denied"])?;
+    stage.types(&open("pi", 1235, "0400"), 0, &["open"])?;
+    stage.types(&open("eve", 1234, "0400"), 0, &["Permission denied"])?;
+    stage.types(&open("eve", 1235, "0400"), 0, &["Permission denied"])?;
     stage.types("ipcs -q | grep 0x000004d3", 0, &["640"])?;
     stage.types(
         "runuser -u eve -- /usr/lib/led-controller/controller",
