@@ -60,18 +60,18 @@ pub(crate) fn ask(key: Key, command: Command) -> Result<Answer, Error> {
     let encode = |command| Request { command, reply_to }.encode();
     let mut question =
         Question { key, request: encode(command), status: encode(Command::Status), asked: None, roused: None };
+    let mut has_gone = false;
     loop {
         match commands.and_then(|commands| question.put_to(commands)) {
             Ok(message) => return understand(command, &message),
+            // A queue that is being made anew is its owner's alone for an instant.
+            Err(Failure::Final(Error::NotPermitted { .. })) if has_gone => thread::sleep(LOOK_AGAIN),
             Err(Failure::Final(error)) => return Err(error),
             Err(Failure::Gone) if command == Command::Exit && has_ended(key, creator) => return Ok(Answer::Ended),
             Err(Failure::Gone) => thread::sleep(LOOK_AGAIN),
         }
-        commands = match open(key, Access::Send) {
-            // A queue that is being made is its owner's alone for an instant.
-            Err(Failure::Final(Error::NotPermitted { .. })) => Err(Failure::Gone),
-            opened => opened,
-        };
+        has_gone = true;
+        commands = open(key, Access::Send);
     }
 }
 

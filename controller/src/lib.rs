@@ -52,13 +52,16 @@ pub fn run(options: &Options) -> Result<(), Error> {
     Server::new(led, options.initial, queues, settings, stop).run()
 }
 
-/// Cleans up after a controller that was killed: its LED, and its queues with the commands in them.
+/// Cleans up after a controller that was killed: its LED, and its queues with the commands in them; one even if the other
+/// fails.
 fn turn_off(options: &Options) -> Result<(), Error> {
-    let settings = options.settings()?;
-    if !options.simulate {
-        let gpio = Gpio::take(&options.target(), Light::Off).map_err(Error::Gpio)?;
-        log::info!("{gpio} is off");
-    }
-    let _lock = Lock::acquire(settings.key).map_err(Error::Lock)?;
-    queues::remove_left_overs(settings.key)
+    let dark = if options.simulate {
+        Ok(())
+    } else {
+        let taken = Gpio::take(&options.target(), Light::Off).map_err(Error::Gpio);
+        taken.map(|gpio| log::info!("{gpio} is off"))
+    };
+    let locked = Lock::acquire(options.key).map_err(Error::Lock);
+    let clean = locked.and_then(|_lock| queues::remove_left_overs(options.key));
+    dark.and(clean)
 }

@@ -102,8 +102,14 @@ fn sigkill(stage: &mut Stage<'_>) -> Result<(), Error> {
     signal(stage, "KILL", 128 + 9)?;
     // As on a Pi 5: nobody holds the line, and it is lit.
     stage.pin_is(ON)?;
-    stage.types("./controller --turn-off", 0, &["is off"])?;
+    stage.types("./controller --turn-off", 0, &["is off", "left the queue with key 1234", "key 1235"])?;
     stage.pin_is(OFF)?;
+    released(stage)?;
+    // Killed again, and nobody cleans up but the next one.
+    controller(stage, "")?;
+    stage.types("./command on", 0, &["on\n"])?;
+    signal(stage, "KILL", 128 + 9)?;
+    stage.pin_is(ON)?;
     controller(stage, "")?;
     stage.types("cat /tmp/log", 0, &["left the queue with key 1234"])?;
     stage.types("./command status", 0, &["off\n"])?;
