@@ -6,6 +6,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test format lint unit docs pi accept arm64 deb install unit-file service package cross rust cargo-deb test-packages
 
+# Where cargo installs cargo-deb and cross.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # Debian's packages that the tests use: the arm64 toolchain, the emulated Pi, and clients in other languages.
@@ -169,7 +171,7 @@ rust:
 	@command -v cargo >/dev/null && command -v cc >/dev/null && exit 0
 	echo "== installing Rust from Debian's packages"
 	$(SUDO) apt-get update --quiet=2
-	$(SUDO) apt-get install --quiet=2 --yes --no-install-recommends rustc-web cargo-web rustfmt-web gcc libc6-dev
+	$(SUDO) apt-get install --quiet=2 --yes --no-install-recommends rustc-web cargo-web rustfmt-web rust-web-clippy gcc libc6-dev
 
 # The parts of the emulated Pi come from apt too, once: its lists must be there, and know arm64.
 test-packages: rust

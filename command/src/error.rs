@@ -117,7 +117,15 @@ impl Error {
     }
 }
 
-const START: &str = "`sudo systemctl start led-controller` starts it, `controller --simulate` runs one without a LED";
+/// What to do next: the service has the default key.
+fn start(key: Key) -> String {
+    match key {
+        Key::DEFAULT => {
+            "`sudo systemctl start led-controller` starts it, `controller --simulate` runs one without a LED".into()
+        }
+        key => format!("`controller --key {key}` starts it, with --simulate without a LED"),
+    }
+}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -126,12 +134,13 @@ impl fmt::Display for Error {
             Error::Malformed(answer) => {
                 write!(f, "the controller's answer is none this client knows ({answer}); are both of one version?")
             }
-            Error::NotRunning { key } => write!(f, "no controller is running: no queue has key {key}; {START}"),
+            Error::NotRunning { key } => write!(f, "no controller is running: no queue has key {key}; {}", start(*key)),
             Error::LeftOver { key, status } => write!(
                 f,
                 "no controller is running: the queue with key {key} is there ({}), but nobody serves it, and the next \
-                 controller applies nothing of it; {START}",
-                waiting(status)
+                 controller applies nothing of it; {}",
+                waiting(status),
+                start(*key)
             ),
             Error::NotPermitted { key, access, status, source } => {
                 not_permitted(f, *key, *access, status.as_deref(), source)

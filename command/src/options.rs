@@ -19,7 +19,7 @@ pub struct Options {
     #[arg(long, default_value_t)]
     pub key: Key,
 
-    /// Do not wait for the answer: the command is queued, and may yet be refused
+    /// Do not wait for the answer: the command is queued, and may yet be refused; not with status
     #[arg(long)]
     pub no_wait: bool,
 
@@ -44,11 +44,11 @@ impl Options {
 const EXIT_STATUS: &str = "\
 Exit status:
   0  applied; with --no-wait: queued
-  1  the controller refused it, and said why
+  1  the controller refused it, or something else went wrong: the message says what
   2  wrong usage
   3  no controller is running
   4  not permitted
-  5  no answer in time
+  5  no answer in time; the command may yet be applied
   6  the queue is full";
 
 /// What to do.
