@@ -25,11 +25,34 @@ pub(crate) struct Target<'a> {
     pub(crate) active_low: bool,
 }
 
+/// Where a line is that is held.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Place {
+    line: String,
+    offset: LineId,
+    chip: String,
+    label: String,
+}
+
+impl Place {
+    /// As clients are told of it.
+    pub(crate) fn line(&self) -> shared::Line<'_> {
+        let Place { line, offset, chip, label } = self;
+        shared::Line { name: line, offset: *offset, chip, label, consumer: CONSUMER }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {} (offset {} of {}, {})", self.line, self.offset, self.chip, self.label)
+    }
+}
+
 /// A line that is held as an output until this is dropped. It then keeps its level on a Pi 5, and becomes an input
 /// elsewhere.
 pub(crate) struct Gpio {
     held: Lines<Output>,
-    name: String,
+    place: Place,
 }
 
 impl Gpio {
@@ -43,26 +66,23 @@ impl Gpio {
             (Err(_), Some(denied)) => return Err(denied),
             (Err(error), None) => return Err(GpioError::Choose(error)),
         };
-        let name = format!("line {} (offset {offset} of {}, {})", target.line, chip.name, chip.label);
+        let (line, label) = (target.line.to_owned(), chip.label.clone());
+        let place = Place { line, offset, chip: chip.name.clone(), label };
         let active = if target.active_low { Active::Low } else { Active::High };
         let options = gpiod::Options::output([offset]).active(active).values([initial == Light::On]).consumer(CONSUMER);
         let device = Chip::new(&chip.path).map_err(|source| GpioError::chip(&chip.path, source))?;
         match device.request_lines(options) {
             Ok(held) => {
-                log::info!("took {name}");
-                Ok(Gpio { held, name })
+                log::info!("took {place}");
+                Ok(Gpio { held, place })
             }
-            Err(source) if source.kind() == io::ErrorKind::ResourceBusy => {
-                Err(GpioError::busy(&device, offset, name, source))
-            }
-            Err(source) => Err(GpioError::Os { what: format!("cannot take {name}"), source }),
+            Err(source) if source.kind() == io::ErrorKind::ResourceBusy => Err(GpioError::busy(&device, place, source)),
+            Err(source) => Err(GpioError::Os { what: format!("cannot take {place}"), source }),
         }
     }
-}
 
-impl fmt::Display for Gpio {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 }
 
@@ -126,8 +146,8 @@ pub enum GpioError {
     },
     /// Another process holds the line.
     Busy {
-        /// The line, and where it is.
-        line: String,
+        /// The line.
+        place: Place,
         /// The name under which it holds it.
         consumer: String,
         /// What the request said.
@@ -152,9 +172,9 @@ impl GpioError {
         }
     }
 
-    fn busy(chip: &Chip, offset: LineId, line: String, source: io::Error) -> GpioError {
-        let consumer = chip.line_info(offset).map(|info| info.consumer).unwrap_or_default();
-        GpioError::Busy { line, consumer, source }
+    fn busy(chip: &Chip, place: Place, source: io::Error) -> GpioError {
+        let consumer = chip.line_info(place.offset).map(|info| info.consumer).unwrap_or_default();
+        GpioError::Busy { place, consumer, source }
     }
 }
 
@@ -178,11 +198,11 @@ impl fmt::Display for GpioError {
                 "{}: {source}; it is for root alone: the udev rule that comes with the controller gives it to group gpio",
                 path.display()
             ),
-            GpioError::Busy { line, consumer, source } if consumer.is_empty() => {
-                write!(f, "{line} is held by the kernel or by a program without a name: {source}")
+            GpioError::Busy { place, consumer, source } if consumer.is_empty() => {
+                write!(f, "{place} is held by the kernel or by a program without a name: {source}")
             }
-            GpioError::Busy { line, consumer, source } => {
-                write!(f, "{line} is held by \"{consumer}\": {source}; end that program, or name another --line")
+            GpioError::Busy { place, consumer, source } => {
+                write!(f, "{place} is held by \"{consumer}\": {source}; end that program, or name another --line")
             }
             GpioError::Os { what, source } => write!(f, "{what}: {source}"),
         }

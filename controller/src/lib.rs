@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
+mod blinker;
 mod error;
 mod gpio;
+mod lamp;
 mod led;
 pub mod logging;
 mod options;
@@ -12,6 +14,8 @@ mod server;
 mod stop;
 
 pub use error::Error;
+pub use gpio::Place;
+pub use lamp::Lamp;
 pub use led::{Led, Light};
 pub use options::Options;
 pub use queues::{Queues, Settings};
@@ -36,11 +40,13 @@ pub fn run(options: &Options) -> Result<(), Error> {
     let stop = Stop::on_signals().map_err(|source| Error::Os { what: "cannot handle signals", source })?;
     let settings = options.settings()?;
     let _lock = Lock::acquire(settings.key).map_err(Error::Lock)?;
-    let mut led: Box<dyn Led> = if options.simulate {
+    let (mut led, place): (Box<dyn Led>, _) = if options.simulate {
         let led = Simulated::new(options.initial);
-        Box::new(led.map_err(|source| Error::Os { what: "cannot write to standard output", source })?)
+        (Box::new(led.map_err(|source| Error::Os { what: "cannot write to standard output", source })?), None)
     } else {
-        Box::new(Gpio::take(&options.target(), options.initial).map_err(Error::Gpio)?)
+        let gpio = Gpio::take(&options.target(), options.initial).map_err(Error::Gpio)?;
+        let place = gpio.place().clone();
+        (Box::new(gpio), Some(place))
     };
     let queues = match Queues::create(&settings) {
         Ok(queues) => queues,
@@ -49,7 +55,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
             return Err(error);
         }
     };
-    Server::new(led, options.initial, queues, settings, stop).run()
+    Server::new(Lamp::new(led, options.initial), place, queues, settings, stop).run()
 }
 
 /// Cleans up after a controller that was killed: its LED, and its queues with the commands in them; one even if the other
@@ -59,7 +65,7 @@ fn turn_off(options: &Options) -> Result<(), Error> {
         Ok(())
     } else {
         let taken = Gpio::take(&options.target(), Light::Off).map_err(Error::Gpio);
-        taken.map(|gpio| log::info!("{gpio} is off"))
+        taken.map(|gpio| log::info!("{} is off", gpio.place()))
     };
     let locked = Lock::acquire(options.key).map_err(Error::Lock);
     let clean = locked.and_then(|_lock| queues::remove_left_overs(options.key));

@@ -1,27 +1,33 @@
 //! The loop: one message, one effect, at most one answer.
 
-use std::{fmt, io, ops::ControlFlow};
+use std::{io, ops::ControlFlow, process, time::Instant};
 
 use sd_notify::NotifyState;
-use shared::{Command, Incoming, MessageType, Oversize, Refused, Reply, Request, Select, State, TEXT_MAX};
+use shared::{
+    Command, Incoming, Info, Message, MessageType, Oversize, Refused, Reply, Request, Select, State, TEXT_MAX,
+};
 
-use crate::{Error, Led, Light, Queues, Settings, Stop, queues};
+use crate::{Error, Lamp, Light, Place, Queues, Settings, Stop, queues};
 
 /// Serves the queues with the LED. It owns both.
 pub struct Server {
-    led: Box<dyn Led>,
-    light: Light,
+    lamp: Lamp,
+    place: Option<Place>,
     queues: Queues,
     settings: Settings,
     stop: Stop,
+    started: Instant,
+    applied: u64,
+    refused: u64,
     answers_dropped: u64,
 }
 
 impl Server {
-    /// A server for a LED that is as lit as `light` says.
+    /// A server for a LED at this place, or at none if it is simulated.
     #[must_use]
-    pub fn new(led: Box<dyn Led>, light: Light, queues: Queues, settings: Settings, stop: Stop) -> Self {
-        Server { led, light, queues, settings, stop, answers_dropped: 0 }
+    pub fn new(lamp: Lamp, place: Option<Place>, queues: Queues, settings: Settings, stop: Stop) -> Self {
+        let started = Instant::now();
+        Server { lamp, place, queues, settings, stop, started, applied: 0, refused: 0, answers_dropped: 0 }
     }
 
     /// Serves until `exit` or a signal; then turns the LED off, gives it back, and removes both queues.
@@ -34,8 +40,8 @@ impl Server {
         let Queues { commands, replies } = self.queues;
         let lost = queues::drain(&commands);
         drop(commands);
-        let turned_off = self.led.set(Light::Off);
-        drop(self.led);
+        let turned_off = self.lamp.set(Light::Off);
+        drop(self.lamp);
         if let Ok(Some(reply_to)) = served {
             let reply = match &turned_off {
                 Ok(()) => Reply::Ok(State::Off),
@@ -59,7 +65,7 @@ impl Server {
 
     /// Says whom to tell of the end.
     fn serve(&mut self) -> Result<Option<MessageType>, Error> {
-        log::info!("ready: key {}, LED {}", self.settings.key, State::from(self.light));
+        log::info!("ready: key {}, LED {}", self.settings.key, self.lamp.state());
         notify(NotifyState::Ready);
         loop {
             match self.queues.commands.receive(Select::Any, Oversize::Truncate) {
@@ -89,45 +95,64 @@ impl Server {
     ///
     /// The reply queue is gone, and cannot be made anew.
     pub fn handle(&mut self, message: &Incoming) -> Result<ControlFlow<Option<MessageType>>, Error> {
-        match Request::decode(message) {
+        let answer = match Request::decode(message) {
             Ok(Request { command: Command::Exit, reply_to }) => return Ok(ControlFlow::Break(reply_to)),
             Ok(Request { command, reply_to }) => match self.apply(command) {
                 Ok(()) => {
-                    log::debug!("{command}: LED {}", State::from(self.light));
-                    self.answer::<&str>(reply_to, Reply::Ok(self.light.into()))?;
+                    let state = self.lamp.state();
+                    log::debug!("{command}: LED {state}");
+                    reply_to.map(|reply_to| match command {
+                        Command::Info => self.info(state).encode(reply_to),
+                        _ => Reply::<&str>::Ok(state).encode(reply_to),
+                    })
                 }
                 Err(error) => {
+                    self.refused += 1;
                     log::error!("{command}: the LED cannot be written: {error}");
-                    self.answer(reply_to, Reply::Err(format_args!("the LED cannot be written: {error}")))?;
+                    let reason =
+                        |reply_to| Reply::Err(format_args!("the LED cannot be written: {error}")).encode(reply_to);
+                    reply_to.map(reason)
                 }
             },
             Err(Refused { refusal, reply_to }) => {
+                self.refused += 1;
                 log::warn!("refused, {refusal}: {message}");
-                self.answer(reply_to, Reply::Err(refusal))?;
+                reply_to.map(|reply_to| Reply::Err(refusal).encode(reply_to))
             }
-        }
+        };
+        answer.map_or(Ok(()), |answer| self.answer(&answer))?;
         Ok(ControlFlow::Continue(()))
     }
 
     fn apply(&mut self, command: Command) -> io::Result<()> {
-        let light = match command {
-            Command::On => Light::On,
-            Command::Off => Light::Off,
-            Command::Toggle => self.light.toggled(),
-            Command::Status | Command::Exit => return Ok(()),
-        };
-        // Written even if it should be so already: the line's level can be changed behind our back.
-        self.led.set(light)?;
-        self.light = light;
+        match command {
+            Command::On => self.lamp.set(Light::On)?,
+            Command::Off => self.lamp.set(Light::Off)?,
+            Command::Toggle => self.lamp.toggle()?,
+            Command::Blink(blink) => self.lamp.blink(blink)?,
+            Command::Status | Command::Info | Command::Exit => return Ok(()),
+        }
+        self.applied += 1;
         Ok(())
     }
 
+    fn info(&self, state: State) -> Info<'_> {
+        Info {
+            state,
+            pid: process::id(),
+            version: env!("CARGO_PKG_VERSION"),
+            uptime: self.started.elapsed(),
+            applied: self.applied,
+            refused: self.refused,
+            answers_dropped: self.answers_dropped,
+            line: self.place.as_ref().map(Place::line),
+        }
+    }
+
     /// Never sleeps: where the queue is full of answers that nobody collects, the oldest make room.
-    fn answer<R: fmt::Display>(&mut self, reply_to: Option<MessageType>, reply: Reply<R>) -> Result<(), Error> {
-        let Some(reply_to) = reply_to else { return Ok(()) };
-        let message = reply.encode(reply_to);
+    fn answer(&mut self, answer: &Message) -> Result<(), Error> {
         loop {
-            let failed = match self.queues.replies.try_send(&message) {
+            let failed = match self.queues.replies.try_send(answer) {
                 Ok(()) => return Ok(()),
                 Err(shared::Error::Full(full)) => {
                     match self.queues.replies.try_receive::<TEXT_MAX>(Select::Any, Oversize::Truncate) {
@@ -148,6 +173,7 @@ impl Server {
                 // Its client has seen the old one go, and asks again.
                 self.queues.replies = self.settings.make_replies()?;
             } else {
+                let reply_to = answer.message_type();
                 log::warn!("no answer to {reply_to} on the queue with key {key}: {failed}");
             }
             return Ok(());

@@ -17,13 +17,15 @@
 //! | 1 | `ON` | LED on |
 //! | 1 | `OFF` | LED off |
 //! | 1 | `TOGGLE` | the other one |
+//! | 1 | `BLINK on_ms off_ms [count]` | blink until the next command, or so many times and then off |
 //! | 1 | `STATUS` | change nothing, answer with the state |
+//! | 1 | `INFO` | the same, and what there is to know of the controller, see [`Info`] |
 //! | 2 | any | LED off, release the line, remove both queues, end |
 //!
 //! The text ends at its first NUL or at the end of the message; blanks and a newline at its end are ignored, and so is the
 //! case of the verb. After the NUL a decimal number and another NUL may follow: the message type under which the sender
 //! waits for its answer on the reply queue, which is its PID. The [`Reply`] has that type and the text `OK <state>` or
-//! `ERR <reason>`. Whoever gives no number gets no answer.
+//! `ERR <reason>`, where the state is `OFF`, `ON` or `BLINK on_ms off_ms [left]`. Whoever gives no number gets no answer.
 //!
 //! A client takes what an earlier process with its PID has left off the reply queue before it sends. When it sees the
 //! queue go while it waits, the controller has ended or started anew: it looks the key up again and sends once more.
@@ -31,7 +33,9 @@
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod account;
+mod blink;
 mod error;
+mod info;
 mod key;
 pub mod lock;
 mod message;
@@ -40,7 +44,9 @@ mod reply;
 mod request;
 mod sys;
 
+pub use blink::Blink;
 pub use error::Error;
+pub use info::{Info, Line};
 pub use key::{Key, KeyError};
 pub use message::{Message, MessageType, TEXT_MAX};
 pub use queue::{Access, Mode, ModeError, Oversize, OwnedQueue, Permissions, Queue, Select, Status};

@@ -2,7 +2,7 @@
 
 use std::{fmt, fmt::Write, str};
 
-use crate::{Message, MessageType};
+use crate::{Blink, Message, MessageType};
 
 /// What the LED does.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -11,6 +11,8 @@ pub enum State {
     Off,
     /// It is lit.
     On,
+    /// It blinks, and so many times yet.
+    Blink(Blink),
 }
 
 impl State {
@@ -18,21 +20,23 @@ impl State {
         match text {
             "OFF" => Some(State::Off),
             "ON" => Some(State::On),
-            _ => None,
+            _ => Blink::from_text(text.strip_prefix("BLINK ")?).map(State::Blink),
         }
     }
 }
 
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            State::Off => "OFF",
-            State::On => "ON",
-        })
+        match self {
+            State::Off => f.write_str("OFF"),
+            State::On => f.write_str("ON"),
+            State::Blink(blink) => write!(f, "BLINK {blink}"),
+        }
     }
 }
 
-/// An answer of the controller: `OK <state>` or `ERR <reason>`, without a NUL.
+/// An answer of the controller: `OK <state>` or `ERR <reason>`, without a NUL. After the state there may be further lines,
+/// as in [`Info`](crate::Info).
 ///
 /// ```
 /// use shared::{MessageType, Reply, State};
@@ -69,7 +73,7 @@ impl<'a> Reply<&'a str> {
     pub fn decode<const N: usize>(message: &'a Message<N>) -> Option<Self> {
         let text = str::from_utf8(message.text()).ok()?;
         match text.split_once(' ')? {
-            ("OK", state) => State::from_text(state).map(Reply::Ok),
+            ("OK", answer) => State::from_text(answer.lines().next()?).map(Reply::Ok),
             ("ERR", reason) => Some(Reply::Err(reason)),
             _ => None,
         }
@@ -85,7 +89,8 @@ mod tests {
 
     #[test]
     fn what_is_encoded_is_decoded_to_the_same() {
-        for reply in [Reply::Ok(State::On), Reply::Ok(State::Off), Reply::Err("no such thing")] {
+        let blink = Blink::from_text("500 500 3").map(State::Blink).unwrap();
+        for reply in [Reply::Ok(State::On), Reply::Ok(State::Off), Reply::Ok(blink), Reply::Err("no such thing")] {
             assert_eq!(Reply::decode(&reply.encode(SENDER)), Some(reply));
         }
     }
@@ -99,7 +104,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_answers() {
-        for text in [&b""[..], b"OK", b"OK ", b"OK DIM", b"ok ON", b"\xff"] {
+        for text in [&b""[..], b"OK", b"OK ", b"OK DIM", b"OK BLINK", b"OK BLINK 0 1", b"ok ON", b"\xff"] {
             let message: Message = Message::new(SENDER, text).unwrap();
             assert_eq!(Reply::decode(&message), None, "{}", text.escape_ascii());
         }

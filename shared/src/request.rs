@@ -2,7 +2,7 @@
 
 use std::{fmt, fmt::Write, str};
 
-use crate::{Message, MessageType, message::TEXT_MAX};
+use crate::{Blink, Message, MessageType, message::TEXT_MAX};
 
 /// A buffer for a message that a client sent: one byte longer than the longest legal text, so that a longer one, which
 /// the kernel cuts to the buffer, is told from one that just fits.
@@ -17,16 +17,27 @@ pub enum Command {
     Off,
     /// LED on if it is off, off otherwise: type 1, `TOGGLE`.
     Toggle,
+    /// LED on and off by turns until the next command, or so many times and then off: type 1,
+    /// `BLINK on_ms off_ms [count]`.
+    Blink(Blink),
     /// Change nothing, answer with the state: type 1, `STATUS`.
     Status,
+    /// Change nothing, answer with the state and with what there is to know of the controller: type 1, `INFO`.
+    Info,
     /// LED off, both queues removed, end: type 2, any text.
     Exit,
 }
 
 impl Command {
-    /// The commands of type 1, each with its verb.
-    const VERBS: [(&'static str, Command); 4] =
-        [("ON", Command::On), ("OFF", Command::Off), ("TOGGLE", Command::Toggle), ("STATUS", Command::Status)];
+    /// The commands of type 1 that are a verb and nothing else.
+    const VERBS: [(&'static str, Command); 5] = [
+        ("ON", Command::On),
+        ("OFF", Command::Off),
+        ("TOGGLE", Command::Toggle),
+        ("STATUS", Command::Status),
+        ("INFO", Command::Info),
+    ];
+    const BLINK: &'static str = "BLINK";
 
     fn message_type(self) -> MessageType {
         match self {
@@ -41,6 +52,10 @@ impl Command {
         if text.is_empty() {
             return Err(Refusal::Empty);
         }
+        let (verb, arguments) = text.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((text, ""));
+        if verb.eq_ignore_ascii_case(Self::BLINK) {
+            return Blink::from_text(arguments).map(Command::Blink).ok_or(Refusal::Blink);
+        }
         let same_verb = |(verb, _): &&(&str, Command)| verb.eq_ignore_ascii_case(text);
         Self::VERBS.iter().find(same_verb).map(|(_, command)| *command).ok_or(Refusal::UnknownVerb)
     }
@@ -48,6 +63,9 @@ impl Command {
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Command::Blink(blink) = self {
+            return write!(f, "{} {blink}", Self::BLINK);
+        }
         let verb = Self::VERBS.iter().find(|(_, command)| command == self);
         f.write_str(verb.map_or("EXIT", |(verb, _)| verb))
     }
@@ -152,6 +170,8 @@ pub enum Refusal {
     Empty,
     /// The text is no command.
     UnknownVerb,
+    /// `BLINK` with other than two or three numbers, or with one that is out of range.
+    Blink,
     /// The type for the answer is a number, and not one a message can have.
     ReplyType,
 }
@@ -165,11 +185,14 @@ impl fmt::Display for Refusal {
             Refusal::Empty => f.write_str("there is no text"),
             Refusal::UnknownVerb => {
                 f.write_str("unknown command; known are")?;
-                for (index, (verb, _)) in Command::VERBS.iter().enumerate() {
-                    write!(f, "{} {verb}", if index == 0 { "" } else { "," })?;
+                for (verb, _) in Command::VERBS {
+                    write!(f, " {verb},")?;
                 }
-                Ok(())
+                write!(f, " {}", Command::BLINK)
             }
+            Refusal::Blink => f.write_str(
+                "after BLINK come two times in milliseconds, 1 to 3600000, and, if it is to end, a count, 1 to 1000000",
+            ),
             Refusal::ReplyType => {
                 write!(f, "the message type for the answer must be from 1 to {}", libc::c_long::MAX)
             }
@@ -196,7 +219,10 @@ mod tests {
 
     #[test]
     fn what_is_encoded_is_decoded_to_the_same() {
-        for command in [Command::On, Command::Off, Command::Toggle, Command::Status, Command::Exit] {
+        let blink = |count| Command::Blink(Blink::new(*Blink::PHASE.end(), *Blink::PHASE.end(), count).unwrap());
+        let blinks = [blink(None), blink(Some(*Blink::COUNT.end()))];
+        let plain = [Command::On, Command::Off, Command::Toggle, Command::Status, Command::Info, Command::Exit];
+        for command in plain.into_iter().chain(blinks) {
             for reply_to in [None, MessageType::new(1), MessageType::new(libc::c_long::MAX)] {
                 let request = Request { command, reply_to };
                 let message = request.encode();
@@ -261,6 +287,10 @@ mod tests {
         assert_eq!(refused(1, b"ON OFF"), Refusal::UnknownVerb);
         assert_eq!(refused(1, b" ON"), Refusal::UnknownVerb);
         assert_eq!(refused(1, b"EXIT"), Refusal::UnknownVerb);
+        assert_eq!(refused(1, b"BLINKER 500 500"), Refusal::UnknownVerb);
+        assert_eq!(refused(1, b"BLINK"), Refusal::Blink);
+        assert_eq!(refused(1, b"blink 500\0"), Refusal::Blink);
+        assert_eq!(refused(1, b"BLINK 0 500"), Refusal::Blink);
         assert_eq!(refused(3, b"ON"), Refusal::UnknownType);
         // What `pack("l a*")` instead of `"l! a*"` makes of type 1 and `ON` in Perl.
         assert_eq!(refused(5_136_161_122_235_187_201, b"ON"), Refusal::UnknownType);
@@ -278,6 +308,6 @@ mod tests {
 
     #[test]
     fn the_reason_for_an_unknown_command_names_the_known_ones() {
-        assert_eq!(Refusal::UnknownVerb.to_string(), "unknown command; known are ON, OFF, TOGGLE, STATUS");
+        assert_eq!(Refusal::UnknownVerb.to_string(), "unknown command; known are ON, OFF, TOGGLE, STATUS, INFO, BLINK");
     }
 }
