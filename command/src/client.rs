@@ -1,6 +1,10 @@
 //! One message, one answer.
 
-use std::{thread, time::Duration};
+use std::{
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use shared::{
     Access, Command, Key, Message, MessageType, Oversize, Queue, Reply, Request, Select, State, TEXT_MAX,
@@ -15,16 +19,18 @@ use crate::Error;
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// What the controller says.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// The command took effect, and this is the state now.
     State(State),
+    /// What it tells of itself: a message that [`Info::decode`](shared::Info::decode) reads.
+    Info(Box<Message>),
     /// It has turned the LED off and ended.
     Ended,
 }
 
 /// Why there was no answer this time.
-enum Failure {
+pub(crate) enum Failure {
     /// A queue is not there, or not any more: worth another look.
     Gone,
     Final(Error),
@@ -45,8 +51,21 @@ pub(crate) fn send(key: Key, command: Command) -> Result<(), Error> {
     })
 }
 
-/// Sends a command and waits for the answer, however long it takes: also for a controller that starts anew meanwhile.
-pub(crate) fn ask(key: Key, command: Command) -> Result<Answer, Error> {
+/// Sends a command and waits for the answer: also for a controller that starts anew meanwhile.
+///
+/// There is no msgrcv(2) with a timeout. So a thread waits, and sleeps on in it when the time is over, until this process
+/// ends: ask but once. `IPC_NOWAIT` in a loop would poll, and an alarm signal is missed if it comes just before the call.
+pub(crate) fn ask(key: Key, command: Command, timeout: Duration) -> Result<Answer, Error> {
+    let (answered, answer) = mpsc::sync_channel(1);
+    let asker = thread::Builder::new().spawn(move || answered.send(wait_for(key, command, timeout)));
+    asker.map_err(|source| Error::Os { what: "cannot start a thread", source })?;
+    answer.recv_timeout(timeout).unwrap_or_else(|_| Err(diagnose(key, timeout)))
+}
+
+/// Sends a command and waits for the answer, however long the controller takes; for another one, if it goes, until the time
+/// is over.
+pub(crate) fn wait_for(key: Key, command: Command, timeout: Duration) -> Result<Answer, Error> {
+    let start = Instant::now();
     let mut commands = match open(key, Access::Send) {
         Err(Failure::Gone) => return Err(Error::NotRunning { key }),
         Err(Failure::Final(error)) => return Err(error),
@@ -65,9 +84,12 @@ pub(crate) fn ask(key: Key, command: Command) -> Result<Answer, Error> {
         match commands.and_then(|commands| question.put_to(commands)) {
             Ok(message) => return understand(command, &message),
             // A queue that is being made anew is its owner's alone for an instant.
-            Err(Failure::Final(Error::NotPermitted { .. })) if has_gone => thread::sleep(LOOK_AGAIN),
+            Err(Failure::Final(Error::NotPermitted { .. })) if has_gone && start.elapsed() < timeout => {
+                thread::sleep(LOOK_AGAIN);
+            }
             Err(Failure::Final(error)) => return Err(error),
             Err(Failure::Gone) if command == Command::Exit && has_ended(key, creator) => return Ok(Answer::Ended),
+            Err(Failure::Gone) if start.elapsed() >= timeout => return Err(diagnose(key, timeout)),
             Err(Failure::Gone) => thread::sleep(LOOK_AGAIN),
         }
         has_gone = true;
@@ -124,13 +146,14 @@ fn has_ended(key: Key, creator: Option<u32>) -> bool {
 fn understand(command: Command, message: &Message) -> Result<Answer, Error> {
     match Reply::decode(message) {
         Some(Reply::Ok(_)) if command == Command::Exit => Ok(Answer::Ended),
+        Some(Reply::Ok(_)) if command == Command::Info => Ok(Answer::Info(Box::new(*message))),
         Some(Reply::Ok(state)) => Ok(Answer::State(state)),
         Some(Reply::Err(reason)) => Err(Error::Refused(reason.to_owned())),
         None => Err(Error::Malformed(message.to_string())),
     }
 }
 
-fn open(key: Key, access: Access) -> Result<Queue, Failure> {
+pub(crate) fn open(key: Key, access: Access) -> Result<Queue, Failure> {
     Queue::open(key, access).map_err(|error| failure(key, access, error))
 }
 

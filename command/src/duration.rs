@@ -2,24 +2,25 @@
 
 use std::time::Duration;
 
-const MIN: Duration = Duration::from_millis(1);
-const MAX: Duration = Duration::from_secs(60 * 60);
+use shared::Blink;
 
-/// A duration from 1 ms to 1 h: a decimal number with `ms`, `s`, `m` or `h` after it, of seconds without.
+/// A duration from 1 ms to 1 h, to the millisecond: a decimal number with `ms`, `s`, `m` or `h` after it, of seconds
+/// without.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
-        "ms" => 0.001,
-        "s" | "" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
+        "ms" => 1.0,
+        "s" | "" => 1000.0,
+        "m" | "min" => 60_000.0,
+        "h" => 3_600_000.0,
         unit => return Err(format!("unknown unit {unit}; known are ms, s, m, h")),
     };
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let number = digits.parse::<f64>().ok().filter(|_| is_number);
-    let duration = number.and_then(|number| Duration::try_from_secs_f64(number * unit).ok());
-    match duration {
-        Some(duration) if (MIN..=MAX).contains(&duration) => Ok(duration),
+    // The number of seconds is that of milliseconds here: whole ones are exact.
+    let milliseconds = number.and_then(|number| Duration::try_from_secs_f64((number * unit).round()).ok());
+    match milliseconds.map(|milliseconds| Duration::from_millis(milliseconds.as_secs())) {
+        Some(duration) if Blink::PHASE.contains(&duration) => Ok(duration),
         Some(_) => Err("a duration is from 1ms to 1h".into()),
         None => Err("a duration is a number with ms, s, m or h after it, like 500ms, 2s or 0.5".into()),
     }
@@ -41,6 +42,9 @@ mod tests {
             ("1min", 60_000),
             ("1h", 3_600_000),
             ("1ms", 1),
+            ("1.6ms", 2),
+            ("0.033", 33),
+            ("0.1h", 360_000),
         ] {
             assert_eq!(parse(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
@@ -60,7 +64,7 @@ mod tests {
             "2 s",
             "2d",
             "0",
-            "0.9ms",
+            "0.4ms",
             "61m",
             "1.1h",
             "99999999999999999999h",

@@ -5,7 +5,7 @@ use std::{
     ffi::OsStr,
     fmt, io,
     path::{Path, PathBuf},
-    process::{self, ExitCode},
+    process::ExitCode,
     time::{Duration, SystemTime},
 };
 
@@ -77,6 +77,8 @@ pub enum Error {
     },
     /// All is done, and that cannot be printed.
     Output(io::Error),
+    /// `doctor` has found this many things to do.
+    Unwell(usize),
     /// Anything else of the system.
     Os {
         /// What failed.
@@ -93,12 +95,6 @@ impl Error {
         self.status().into()
     }
 
-    /// Ends this process with the message and the exit status, from any thread.
-    pub(crate) fn end(&self) -> ! {
-        self.report();
-        process::exit(self.status().into())
-    }
-
     /// Prints the message on standard error, after the name this program was started by: it may be `led`.
     pub fn report(&self) {
         let path = env::args_os().next().map(PathBuf::from);
@@ -106,9 +102,19 @@ impl Error {
         eprintln!("{}: {self}", name.display());
     }
 
-    fn status(&self) -> u8 {
+    /// Whether it is over as soon as a controller runs and reads its queue.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self.status(), 3 | 5 | 6)
+    }
+
+    pub(crate) fn status(&self) -> u8 {
         match self {
-            Error::Refused(_) | Error::Malformed(_) | Error::Queue { .. } | Error::Output(_) | Error::Os { .. } => 1,
+            Error::Refused(_)
+            | Error::Malformed(_)
+            | Error::Unwell(_)
+            | Error::Queue { .. }
+            | Error::Output(_)
+            | Error::Os { .. } => 1,
             Error::NotRunning { .. } | Error::LeftOver { .. } => 3,
             Error::NotPermitted { .. } => 4,
             Error::NoAnswer { .. } | Error::NoReplies { .. } => 5,
@@ -171,6 +177,8 @@ impl fmt::Display for Error {
                 last_received(status)
             ),
             Error::Queue { key, source } => write!(f, "queue with key {key}: {source}"),
+            Error::Unwell(1) => f.write_str("one thing is not well"),
+            Error::Unwell(count) => write!(f, "{count} things are not well"),
             Error::Output(source) => write!(f, "done, but standard output cannot be written: {source}"),
             Error::Os { what, source } => write!(f, "{what}: {source}"),
         }
@@ -201,14 +209,14 @@ fn not_permitted(
     }
 }
 
-fn waiting(status: &Status) -> String {
+pub(crate) fn waiting(status: &Status) -> String {
     match status.messages {
         1 => "1 message waits".into(),
         messages => format!("{messages} messages wait"),
     }
 }
 
-fn last_received(status: &Status) -> String {
+pub(crate) fn last_received(status: &Status) -> String {
     match status.last_received.and_then(|time| SystemTime::now().duration_since(time).ok()) {
         Some(ago) => format!("the last was received {} s ago", ago.as_secs()),
         None => "none was ever received".into(),

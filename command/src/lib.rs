@@ -3,49 +3,66 @@
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
 mod client;
-mod deadline;
+mod doctor;
 mod duration;
 mod error;
 mod options;
+mod status;
+mod watch;
 
 pub use error::Error;
 pub use options::{Options, Verb};
 
-use std::io::{self, Write};
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
 use client::Answer;
-use deadline::Deadline;
-use shared::State;
+use shared::{Blink, Command, Refusal};
+use status::{Format, Words};
 
-/// Does what the options say, and prints one line: the state the LED is in now.
-///
-/// Ends the process by itself when no answer comes in time, with the message and the exit status of
-/// [`Error::NoAnswer`] or [`Error::LeftOver`]: nothing else ends msgrcv(2).
+/// Does what the options say, and prints what came of it: one line, or with `doctor` and `status --watch` more.
 ///
 /// # Errors
 ///
-/// Why the command is not known to have taken effect.
+/// Why the command is not known to have taken effect, or why not all is well.
 pub fn run(options: &Options) -> Result<(), Error> {
-    let (key, command) = (options.key, options.verb.into());
+    match run_verb(options) {
+        // A reader who has seen enough is no error.
+        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+fn run_verb(options: &Options) -> Result<(), Error> {
+    let &Options { key, timeout, .. } = options;
+    let command = match options.verb {
+        Verb::On => Command::On,
+        Verb::Off => Command::Off,
+        Verb::Toggle => Command::Toggle,
+        Verb::Blink { on, off, count } => {
+            let blink = Blink::new(on, off, count).ok_or_else(|| Error::Refused(Refusal::Blink.to_string()))?;
+            Command::Blink(blink)
+        }
+        Verb::Exit => Command::Exit,
+        Verb::Status { json, watch } => {
+            let format = if json { Format::Json } else { Format::Words };
+            return if watch { watch::run(key, timeout, format) } else { status::run(key, timeout, format) };
+        }
+        Verb::Doctor => return doctor::run(key, timeout),
+    };
     if options.no_wait {
         client::send(key, command)?;
         return print("queued");
     }
-    let timeout = options.timeout;
-    let deadline = Deadline::start(timeout, move || client::diagnose(key, timeout))?;
-    let answer = client::ask(key, command)?;
-    deadline.met();
-    print(match answer {
-        Answer::State(State::On) => "on",
-        Answer::State(State::Off) => "off",
-        Answer::Ended => "ended",
-    })
+    match client::ask(key, command, timeout)? {
+        Answer::State(state) => print(Words(state)),
+        Answer::Info(message) => print(message),
+        Answer::Ended => print("ended"),
+    }
 }
 
-/// A reader who has seen enough is no error.
-fn print(line: &str) -> Result<(), Error> {
-    match writeln!(io::stdout(), "{line}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
-        _ => Ok(()),
-    }
+fn print(line: impl fmt::Display) -> Result<(), Error> {
+    writeln!(io::stdout(), "{line}").map_err(Error::Output)
 }

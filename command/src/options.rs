@@ -2,30 +2,67 @@
 
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
-use shared::{Command, Key};
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+use shared::{Blink, Key};
 
 use crate::duration;
 
-/// Commands the LED controller, and prints what the LED is now.
+/// Commands the LED controller, and prints what the LED does now.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "command", version, args_override_self = true, after_help = EXIT_STATUS)]
+#[command(name = "command", version, args_override_self = true, disable_help_subcommand = true)]
+#[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs", after_help = EXIT_STATUS)]
 pub struct Options {
-    /// What to do
-    #[arg(value_enum)]
+    /// What to do.
+    #[command(subcommand)]
     pub verb: Verb,
 
     /// Key of the controller's command queue
-    #[arg(long, default_value_t)]
+    #[arg(long, global = true, default_value_t)]
     pub key: Key,
 
-    /// Do not wait for the answer: the command is queued, and may yet be refused; not with status
-    #[arg(long)]
+    /// Do not wait for the answer: the command may yet be refused
+    #[arg(long, global = true)]
     pub no_wait: bool,
 
     /// How long to wait for the answer: 1ms to 1h
-    #[arg(long, default_value = "2s", value_parser = duration::parse, conflicts_with = "no_wait")]
+    #[arg(long, global = true, default_value = "2s", value_parser = duration::parse, conflicts_with = "no_wait")]
     pub timeout: Duration,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
+pub enum Verb {
+    /// LED on
+    On,
+    /// LED off
+    Off,
+    /// LED on if it is off, else off: one that blinks is off then
+    Toggle,
+    /// LED on and off by turns, until the next command
+    Blink {
+        /// How long it is lit at a time: 1ms to 1h
+        #[arg(default_value = "500ms", value_parser = duration::parse)]
+        on: Duration,
+        /// How long it is dark between
+        #[arg(default_value = "500ms", value_parser = duration::parse)]
+        off: Duration,
+        /// How often it is lit, and then off: 1 to 1000000
+        #[arg(long, value_name = "N", value_parser = count)]
+        count: Option<u32>,
+    },
+    /// Change nothing: print what the LED does, and how the queue is
+    Status {
+        /// One JSON object on a line
+        #[arg(long)]
+        json: bool,
+        /// A line at each change, until Ctrl-C; looks once a second
+        #[arg(long)]
+        watch: bool,
+    },
+    /// LED off, and the controller ends
+    Exit,
+    /// Check all that is between you and the LED, and say what to do
+    Doctor,
 }
 
 impl Options {
@@ -33,47 +70,25 @@ impl Options {
     #[must_use]
     pub fn from_command_line() -> Options {
         let options = Options::parse();
-        if options.no_wait && options.verb == Verb::Status {
-            let unheard = "status is an answer, and --no-wait does not wait for it";
+        if options.no_wait && matches!(options.verb, Verb::Status { .. } | Verb::Doctor) {
+            let unheard = "status and doctor print an answer, and --no-wait does not wait for one";
             Options::command().error(ErrorKind::ArgumentConflict, unheard).exit();
         }
         options
     }
 }
 
+fn count(text: &str) -> Result<u32, String> {
+    let count = text.parse().ok().filter(|count| Blink::COUNT.contains(count));
+    count.ok_or_else(|| format!("a count is from {} to {}", Blink::COUNT.start(), Blink::COUNT.end()))
+}
+
 const EXIT_STATUS: &str = "\
 Exit status:
   0  applied; with --no-wait: queued
-  1  the controller refused it, or something else went wrong: the message says what
+  1  the controller refused it, or something else is wrong: the message says what
   2  wrong usage
   3  no controller is running
   4  not permitted
   5  no answer in time; the command may yet be applied
   6  the queue is full";
-
-/// What to do.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub enum Verb {
-    /// LED on
-    On,
-    /// LED off
-    Off,
-    /// LED on if it is off, off otherwise
-    Toggle,
-    /// Change nothing, only print the state
-    Status,
-    /// LED off, and the controller ends
-    Exit,
-}
-
-impl From<Verb> for Command {
-    fn from(verb: Verb) -> Command {
-        match verb {
-            Verb::On => Command::On,
-            Verb::Off => Command::Off,
-            Verb::Toggle => Command::Toggle,
-            Verb::Status => Command::Status,
-            Verb::Exit => Command::Exit,
-        }
-    }
-}

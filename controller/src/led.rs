@@ -1,12 +1,11 @@
 //! The LED, real or simulated.
 
-use std::{
-    env,
-    io::{self, IsTerminal, Write},
-};
+use std::io;
 
 use clap::ValueEnum;
 use shared::State;
+
+use crate::screen;
 
 /// Whether the LED is lit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -47,26 +46,20 @@ pub trait Led: Send {
     fn set(&mut self, light: Light) -> io::Result<()>;
 }
 
-/// A LED for machines without one: a line `LED on` or `LED off` on standard output at each change, with a lamp where
-/// that is a terminal.
+/// A LED for machines without one: a line `LED on` or `LED off` on standard output at each change, or a lamp where that is
+/// a terminal.
 #[derive(Debug)]
 pub(crate) struct Simulated {
     light: Light,
-    on: &'static str,
-    off: &'static str,
 }
 
 impl Simulated {
     /// A dark LED, lit at once if that is asked for.
     pub(crate) fn new(initial: Light) -> io::Result<Self> {
-        let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-            || env::var_os("TERM").is_none_or(|term| term == "dumb");
-        let (on, off) = match (io::stdout().is_terminal(), plain) {
-            (false, _) => ("LED on\n", "LED off\n"),
-            (true, true) => ("● LED on\n", "○ LED off\n"),
-            (true, false) => ("\x1b[1;33m●\x1b[0m LED on\n", "\x1b[2m○\x1b[0m LED off\n"),
-        };
-        let mut led = Simulated { light: Light::Off, on, off };
+        let mut led = Simulated { light: Light::Off };
+        if screen::is_ours() {
+            screen::draw(Light::Off)?;
+        }
         led.set(initial)?;
         Ok(led)
     }
@@ -74,16 +67,16 @@ impl Simulated {
 
 impl Led for Simulated {
     fn set(&mut self, light: Light) -> io::Result<()> {
-        if light == self.light {
-            return Ok(());
+        if light != self.light {
+            screen::draw(light)?;
+            self.light = light;
         }
-        let line = match light {
-            Light::On => self.on,
-            Light::Off => self.off,
-        };
-        // Standard output is flushed at each newline: one write, and its error is ours to see.
-        io::stdout().write_all(line.as_bytes())?;
-        self.light = light;
         Ok(())
+    }
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        screen::leave();
     }
 }

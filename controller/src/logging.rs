@@ -2,8 +2,10 @@
 
 use std::{env, fs, io::Write, os::unix::fs::MetadataExt};
 
-use env_logger::{Builder, Env};
+use env_logger::{Builder, Env, Target};
 use log::Level;
+
+use crate::screen::AboveLamp;
 
 /// Starts the log. Under systemd its lines carry the priorities of sd-daemon(3) and no time, which the journal adds.
 pub fn start() {
@@ -12,6 +14,9 @@ pub fn start() {
         builder.format(|line, record| writeln!(line, "<{}>{}", priority(record.level()), record.args()));
     } else {
         builder.format_target(false);
+    }
+    if AboveLamp::applies() {
+        builder.target(Target::Pipe(Box::new(AboveLamp)));
     }
     builder.init();
 }

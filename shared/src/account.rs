@@ -20,9 +20,32 @@ pub fn group_id(name: &str) -> Option<u32> {
     read("/etc/group").lines().find_map(|line| entry(line).filter(|entry| entry.0 == name)).map(|entry| entry.1)
 }
 
+/// The groups this process acts as: its own and the supplementary ones, as they were when its session began.
+///
+/// # Errors
+///
+/// /proc is not mounted.
+pub fn own_groups() -> io::Result<Vec<u32>> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let of = |field: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
+        line.split_ascii_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<u32>>()
+    };
+    // Real, effective, saved and file system group, of which the second counts.
+    Ok(of("Gid:").get(1).copied().into_iter().chain(of("Groups:")).collect())
+}
+
 /// A user, shown as `name (number)` or as the number alone.
 #[derive(Clone, Copy, Debug)]
 pub struct User(pub u32);
+
+impl User {
+    /// Its name, or its number where it has none.
+    #[must_use]
+    pub fn name(self) -> String {
+        name("/etc/passwd", self.0).unwrap_or_else(|| self.0.to_string())
+    }
+}
 
 impl fmt::Display for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,6 +62,21 @@ impl Group {
     #[must_use]
     pub fn name(self) -> String {
         name("/etc/group", self.0).unwrap_or_else(|| self.0.to_string())
+    }
+
+    /// Whether the files say that this user is in it: what holds for the user's next session.
+    #[must_use]
+    pub fn has(self, user: User) -> bool {
+        let name = user.name();
+        let lists = |line: &str| {
+            let mut members = line.rsplit(':').next().unwrap_or_default().split(',');
+            entry(line).is_some_and(|(_, id)| id == self.0) && members.any(|member| member == name)
+        };
+        let is_own = |line: &str| {
+            entry(line).is_some_and(|(_, id)| id == user.0)
+                && line.split(':').nth(3).and_then(|group| group.parse().ok()) == Some(self.0)
+        };
+        read("/etc/group").lines().any(lists) || read("/etc/passwd").lines().any(is_own)
     }
 }
 
@@ -83,6 +121,8 @@ mod tests {
         assert_eq!(group_id("root"), Some(0));
         assert_eq!(User(4_000_000_000).to_string(), "4000000000");
         assert_eq!(group_id("no such group"), None);
+        assert!(Group(0).has(User(0)));
+        assert!(!Group(0).has(User(4_000_000_000)));
     }
 
     #[test]

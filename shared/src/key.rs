@@ -32,6 +32,12 @@ impl Key {
         }
     }
 
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
     /// The key of the reply queue that belongs to this command queue: the next one.
     #[must_use]
     pub const fn reply(self) -> Key {

@@ -1,0 +1,209 @@
+//! `status`: what the LED does, and how the queue is, for people and for programs.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use serde::Serialize;
+use shared::{
+    Access, Command, Info, Key, Message, Queue, State, Status,
+    account::{Group, User, own_user},
+    lock::{self, Holder},
+};
+
+use crate::{
+    Error,
+    client::{self, Answer},
+    print,
+};
+
+/// How it is printed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Format {
+    Words,
+    Json,
+}
+
+/// Prints one line: also of a queue that nobody serves, and before the error that says so.
+pub(crate) fn run(key: Key, timeout: Duration, format: Format) -> Result<(), Error> {
+    // Before anything is sent to it: what is sent is counted there.
+    let sight = Sight::of(key);
+    let answer = sight.ask(client::ask, timeout);
+    let info = answer.as_ref().ok().and_then(|answer| Info::decode(answer));
+    let printed = match format {
+        Format::Words if sight.queue.is_none() => Ok(()),
+        Format::Words => print(sight.words(info.as_ref())),
+        Format::Json => print(sight.json(info.as_ref())),
+    };
+    answer.map(drop).and(printed)
+}
+
+/// [`client::ask`] or [`client::wait_for`].
+type Ask = fn(Key, Command, Duration) -> Result<Answer, Error>;
+
+/// What can be seen of a queue without a word to whoever serves it.
+pub(crate) struct Sight {
+    pub(crate) key: Key,
+    pub(crate) queue: Option<Status>,
+    pub(crate) server: Holder,
+}
+
+impl Sight {
+    pub(crate) fn of(key: Key) -> Sight {
+        let queue = Queue::open(key, Access::Find).and_then(|queue| queue.status()).ok();
+        let owner = queue.map(|queue| queue.creator).or_else(|| own_user().ok());
+        Sight { key, queue, server: owner.map_or(Holder::Unknown, |owner| lock::holder(key, owner)) }
+    }
+
+    /// Asks the controller for what it tells of itself. Nothing is sent to a queue that no controller of ours made: it might
+    /// not be for such messages.
+    pub(crate) fn ask(&self, ask: Ask, timeout: Duration) -> Result<Box<Message>, Error> {
+        let has_replies = || Queue::open(self.key.reply(), Access::Find).is_ok();
+        if self.queue.is_some() && !matches!(self.server, Holder::Process(_)) && !has_replies() {
+            return Err(client::diagnose(self.key, timeout));
+        }
+        match ask(self.key, Command::Info, timeout)? {
+            Answer::Info(message) if Info::decode(&message).is_some() => Ok(message),
+            answer => Err(Error::Malformed(format!("{answer:?}"))),
+        }
+    }
+
+    /// `on (queue 1234: 0 messages, 0 bytes; last sender 4711, last receiver 640; served by 640)`
+    fn words(&self, info: Option<&Info<'_>>) -> String {
+        let state = info.map_or_else(|| "no controller answers".into(), |info| Words(info.state).to_string());
+        let Some(queue) = self.queue else { return state };
+        let process = |pid: Option<u32>| pid.map_or_else(|| "none".into(), |pid| pid.to_string());
+        let server = match self.server {
+            Holder::Process(pid) => pid.to_string(),
+            Holder::Nobody => "nobody".into(),
+            Holder::Unknown => "somebody who cannot be seen".into(),
+        };
+        let plural = |count: u64| if count == 1 { "" } else { "s" };
+        format!(
+            "{state} (queue {}: {} message{}, {} byte{}; last sender {}, last receiver {}; served by {server})",
+            self.key,
+            queue.messages,
+            plural(queue.messages),
+            queue.bytes,
+            plural(queue.bytes),
+            process(queue.last_sender),
+            process(queue.last_receiver),
+        )
+    }
+
+    pub(crate) fn json(&self, info: Option<&Info<'_>>) -> String {
+        let line = info.and_then(|info| info.line);
+        let json = Json {
+            state: info.map(|info| match info.state {
+                State::Off => "off",
+                State::On => "on",
+                State::Blink(_) => "blink",
+            }),
+            blink: info.and_then(|info| match info.state {
+                State::Blink(blink) => Some(JsonBlink {
+                    on_ms: blink.on().as_millis(),
+                    off_ms: blink.off().as_millis(),
+                    left: blink.count(),
+                }),
+                _ => None,
+            }),
+            line: line.map(|line| line.name),
+            offset: line.map(|line| line.offset),
+            chip: line.map(|line| line.chip),
+            label: line.map(|line| line.label),
+            consumer: line.map(|line| line.consumer),
+            key: self.key.get(),
+            queue: self.queue.map(|queue| JsonQueue {
+                messages: queue.messages,
+                bytes: queue.bytes,
+                limit: queue.limit,
+                mode: queue.permissions.mode.to_string(),
+                owner: User(queue.permissions.owner).name(),
+                group: Group(queue.permissions.group).name(),
+                last_sender: queue.last_sender,
+                last_receiver: queue.last_receiver,
+                last_sent: queue.last_sent.map(rfc3339),
+                last_received: queue.last_received.map(rfc3339),
+                last_changed: queue.last_changed.map(rfc3339),
+            }),
+            controller: info.map(|info| JsonController {
+                pid: info.pid,
+                version: info.version,
+                uptime_seconds: info.uptime.as_secs(),
+                applied: info.applied,
+                refused: info.refused,
+                answers_dropped: info.answers_dropped,
+            }),
+        };
+        serde_json::to_string(&json).unwrap_or_default()
+    }
+}
+
+/// A state as people read it: `blink 500ms 500ms, 3 left`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words(pub(crate) State);
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            State::Off => f.write_str("off"),
+            State::On => f.write_str("on"),
+            State::Blink(blink) => {
+                write!(f, "blink {:?} {:?}", blink.on(), blink.off())?;
+                blink.count().map_or(Ok(()), |left| write!(f, ", {left} left"))
+            }
+        }
+    }
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+/// The names here are a promise: command(1) documents them.
+#[derive(Serialize)]
+struct Json<'a> {
+    state: Option<&'a str>,
+    blink: Option<JsonBlink>,
+    line: Option<&'a str>,
+    offset: Option<u32>,
+    chip: Option<&'a str>,
+    label: Option<&'a str>,
+    consumer: Option<&'a str>,
+    key: u32,
+    queue: Option<JsonQueue>,
+    controller: Option<JsonController<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonBlink {
+    on_ms: u128,
+    off_ms: u128,
+    left: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct JsonQueue {
+    messages: u64,
+    bytes: u64,
+    limit: u64,
+    mode: String,
+    owner: String,
+    group: String,
+    last_sender: Option<u32>,
+    last_receiver: Option<u32>,
+    last_sent: Option<String>,
+    last_received: Option<String>,
+    last_changed: Option<String>,
+}
+
+#[derive(Serialize)]
+struct JsonController<'a> {
+    pid: u32,
+    version: &'a str,
+    uptime_seconds: u64,
+    applied: u64,
+    refused: u64,
+    answers_dropped: u64,
+}

@@ -1,0 +1,66 @@
+//! `status --watch`: a line at each change.
+
+use std::{sync::mpsc::sync_channel, thread, time::Duration};
+
+use shared::{Info, Key, State};
+
+use crate::{
+    Error, client, print,
+    status::{Format, Sight, Words},
+};
+
+/// How often the controller is asked.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What was last told.
+#[derive(PartialEq)]
+enum Told {
+    Nothing,
+    State(State),
+    Trouble(u8),
+}
+
+/// Prints the state at each change, and on standard error why there is none while there is none: controllers may come and
+/// go. Ends only for what will not pass.
+pub(crate) fn run(key: Key, timeout: Duration, format: Format) -> Result<(), Error> {
+    // The next question waits until the last answer has been taken.
+    let (answered, answers) = sync_channel(0);
+    let asker = thread::Builder::new().spawn(move || {
+        loop {
+            let sight = Sight::of(key);
+            let answer = sight.ask(client::wait_for, timeout);
+            if answered.send((sight, answer)).is_err() {
+                return;
+            }
+            thread::sleep(INTERVAL);
+        }
+    });
+    asker.map_err(|source| Error::Os { what: "cannot start a thread", source })?;
+    let mut told = Told::Nothing;
+    loop {
+        let (sight, error) = match answers.recv_timeout(INTERVAL + timeout) {
+            Ok((sight, Ok(message))) => {
+                if let Some(info) = Info::decode(&message).filter(|info| told != Told::State(info.state)) {
+                    told = Told::State(info.state);
+                    match format {
+                        Format::Words => print(Words(info.state))?,
+                        Format::Json => print(sight.json(Some(&info)))?,
+                    }
+                }
+                continue;
+            }
+            Ok((sight, Err(error))) => (sight, error),
+            Err(_) => (Sight::of(key), client::diagnose(key, timeout)),
+        };
+        if !error.may_pass() {
+            return Err(error);
+        }
+        if told != Told::Trouble(error.status()) {
+            told = Told::Trouble(error.status());
+            error.report();
+            if format == Format::Json {
+                print(sight.json(None))?;
+            }
+        }
+    }
+}
