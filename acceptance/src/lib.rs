@@ -147,6 +147,19 @@ impl Place {
         self.program("command", None).args(arguments).output().expect("command starts").into()
     }
 
+    /// Asserts what `command status` says the LED does.
+    ///
+    /// # Panics
+    ///
+    /// It does something else.
+    #[track_caller]
+    pub fn led_is(&self, state: &str) {
+        let outcome = self.command(&["status"]);
+        let (said, queue) = outcome.out.split_once(" (").expect("the state stands before the queue");
+        assert_eq!((outcome.code, said, outcome.err.as_str()), (Some(0), state, ""));
+        assert!(queue.starts_with(&format!("queue {}: ", self.key)) && queue.ends_with(")\n"), "{queue}");
+    }
+
     /// The command queue as a client opens it.
     ///
     /// # Panics

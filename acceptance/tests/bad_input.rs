@@ -13,7 +13,7 @@ fn refused(place: &Place, controller: &Running, message_type: i64, text: &[u8], 
         assert!(line.contains(part), "{part:?} is not in {line:?}");
     }
     assert!(line.contains("WARN"), "{line}");
-    place.command(&["status"]).printed("off");
+    place.led_is("off");
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn what_is_no_command_is_refused() {
         (1, b"  \n", &["there is no text"]),
         (1, b"\0", &["there is no text"]),
         (1, b"\xff\xfeON", &["not UTF-8", r#""\xff\xfeON""#]),
-        (1, b"FLASH", &["unknown command; known are ON, OFF, TOGGLE, STATUS", "\"FLASH\""]),
+        (1, b"FLASH", &["unknown command; known are ON, OFF, TOGGLE, STATUS, INFO, BLINK", "\"FLASH\""]),
         (1, b"ON\x1b[31m", &["unknown command", r#""ON\x1b[31m""#]),
         (1, b"99999999999999999999", &["unknown command"]),
         (3, b"ON", &["unknown message type", "type 3, 2 bytes"]),
@@ -81,7 +81,7 @@ fn whoever_asks_for_an_answer_is_told_why_it_was_refused() {
     let mut long = b"ON\x0077\0".to_vec();
     long.resize(300, 0);
     for (message_type, text, answer) in [
-        (1, &b"FLASH\x0077\0"[..], "ERR unknown command; known are ON, OFF, TOGGLE, STATUS"),
+        (1, &b"FLASH\x0077\0"[..], "ERR unknown command; known are ON, OFF, TOGGLE, STATUS, INFO, BLINK"),
         (1, b"\x0077\0", "ERR there is no text"),
         (9, b"ON\x0077\0", "ERR unknown message type; known are 1 (LED) and 2 (exit)"),
         (1, &long, "ERR the text is longer than 256 bytes"),
@@ -119,7 +119,7 @@ fn answers_to_an_earlier_process_with_the_same_pid_are_not_taken_for_ones_own() 
     let client = place.program("command", None);
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "kill -STOP $$; exec \"$0\" \"$@\""]).arg(client.get_program()).args(client.get_args());
-    let client = Running::start(shell.arg("status"));
+    let client = Running::start(shell.arg("off"));
     client.wait_until_stopped();
     let stale: Message = Message::new(MessageType::new(client.pid().into()).unwrap(), b"OK ON").unwrap();
     Queue::open(place.key.reply(), Access::Send).unwrap().send(&stale).unwrap();

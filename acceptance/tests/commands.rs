@@ -6,10 +6,10 @@ use acceptance::{Place, Signal, wait_until};
 fn each_verb_has_its_effect_and_prints_the_state() {
     let place = Place::new();
     let controller = place.controller(&[]);
-    place.command(&["status"]).printed("off");
+    place.led_is("off");
     place.command(&["on"]).printed("on");
     assert_eq!(controller.line(), "LED on");
-    place.command(&["status"]).printed("on");
+    place.led_is("on");
     place.command(&["toggle"]).printed("off");
     assert_eq!(controller.line(), "LED off");
     place.command(&["toggle"]).printed("on");
@@ -48,7 +48,7 @@ fn the_led_is_lit_from_the_start_where_that_is_asked_for() {
     let place = Place::new();
     let controller = place.controller(&["--initial", "on"]);
     assert_eq!(controller.line(), "LED on");
-    place.command(&["status"]).printed("on");
+    place.led_is("on");
     controller.signal(Signal::TERM);
     let (status, out, _) = controller.end();
     assert!(status.success());
@@ -108,7 +108,7 @@ fn a_controller_that_does_not_answer_is_exit_status_5_and_its_full_queue_6() {
     }
     controller.signal(Signal::CONT);
     wait_until("the queue is read again", || place.command(&["off"]).code == Some(0));
-    place.command(&["status"]).printed("off");
+    place.led_is("off");
     place.command(&["exit"]).printed("ended");
     assert!(controller.end().0.success());
 }

@@ -135,7 +135,7 @@ fn what_a_killed_controller_left_is_made_anew_and_its_commands_are_not_applied()
     assert!(controller.wait_for_log("not applied").contains("type 1, 2 bytes, \"ON\""));
     assert!(controller.wait_for_log("not applied").contains(r#"type 1, 7 bytes, "TOGGLE\n""#));
     controller.wait_for_log("ready");
-    place.command(&["status"]).printed("off");
+    place.led_is("off");
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_queue_that_is_removed_while_it_sleeps_is_made_anew_with_the_led_unchanged()
             Err(_) => Queue::open(key, Access::Find).unwrap().remove().unwrap(),
         }
         // The controller learns of the reply queue when it has something to answer.
-        place.command(&["status"]).printed("on");
+        place.led_is("on");
         controller.wait_for_log("somebody removed the");
     }
     place.command(&["off"]).printed("off");

@@ -22,7 +22,7 @@ fn who_is_not_in_the_group_is_refused_with_owner_group_and_mode() {
             "log in again",
         ],
     );
-    place.command(&["status"]).printed("off");
+    place.led_is("off");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn root_removes_the_queue_of_another_user_and_says_so() {
     controller.wait_for_log("not applied");
     controller.wait_for_log("ready");
     assert_eq!(theirs.queue().status().unwrap().creator, 0);
-    theirs.command(&["status"]).printed("off");
+    theirs.led_is("off");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_lock_that_root_makes_in_the_directory_of_another_user_is_theirs() {
     let controller = place.controller(&[]);
     controller.kill();
     // The queue is root's now, the lock is not.
-    place.command(&["status", "--timeout", "50ms"]).failed(3, &["nobody serves it"]);
+    place.command(&["off", "--timeout", "50ms"]).failed(3, &["nobody serves it"]);
     let mut theirs = place.program("controller", Some(STRANGER));
     outcome(theirs.arg("--simulate")).failed(78, &["belongs to user root (0)"]);
 }
@@ -118,7 +118,7 @@ fn a_user_without_a_runtime_directory_has_a_lock_in_one_of_his_own() {
     // A client without that variable finds the lock by the owner of the queue.
     controller.stop();
     let mut client = place.program("command", None);
-    let asked = outcome(client.env_remove("LED_LOCK_DIRECTORY").args(["status", "--timeout", "50ms"]));
+    let asked = outcome(client.env_remove("LED_LOCK_DIRECTORY").args(["off", "--timeout", "50ms"]));
     asked.failed(5, &[&format!("PID {}", controller.pid())]);
     drop(controller);
     // Somebody else's directory in its place is not trusted.

@@ -89,7 +89,7 @@ pub(crate) fn wait_for(key: Key, command: Command, timeout: Duration) -> Result<
             }
             Err(Failure::Final(error)) => return Err(error),
             Err(Failure::Gone) if command == Command::Exit && has_ended(key, creator) => return Ok(Answer::Ended),
-            Err(Failure::Gone) if start.elapsed() >= timeout => return Err(diagnose(key, timeout)),
+            Err(Failure::Gone) if start.elapsed() >= timeout => return Err(Error::NotRunning { key }),
             Err(Failure::Gone) => thread::sleep(LOOK_AGAIN),
         }
         has_gone = true;

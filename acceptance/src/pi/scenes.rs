@@ -65,7 +65,7 @@ fn commands(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
     stage.types("./command on", 0, &["on\n"])?;
     stage.pin_is(ON)?;
-    stage.types("./command status", 0, &["on\n"])?;
+    stage.types("./command status", 0, &["on (queue 1234: 0 messages, 0 bytes; "])?;
     stage.types("./command off", 0, &["off\n"])?;
     stage.pin_is(OFF)?;
     stage.types("./command toggle", 0, &["on\n"])?;
@@ -112,14 +112,14 @@ fn sigkill(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.pin_is(ON)?;
     controller(stage, "")?;
     stage.types("cat /tmp/log", 0, &["left the queue with key 1234"])?;
-    stage.types("./command status", 0, &["off\n"])?;
+    stage.types("./command status", 0, &["off (queue 1234: 0 messages, 0 bytes; "])?;
     stage.pin_is(OFF)
 }
 
 fn initial(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "--initial on")?;
     stage.pin_is(ON)?;
-    stage.types("./command status", 0, &["on\n"])?;
+    stage.types("./command status", 0, &["on (queue 1234: 0 messages, 0 bytes; "])?;
     signal(stage, "TERM", 0)?;
     stage.pin_is(OFF)
 }
@@ -174,7 +174,7 @@ fn second(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types("./controller --key 99", 1, &["is held by \"led-controller\""])?;
     stage.types("./controller --turn-off", 1, &["is held by \"led-controller\""])?;
     stage.pin_is(ON)?;
-    stage.types("./command status", 0, &["on\n"])
+    stage.types("./command status", 0, &["on (queue 1234: 0 messages, 0 bytes; "])
 }
 
 fn textbook(stage: &mut Stage<'_>) -> Result<(), Error> {

@@ -129,7 +129,8 @@ fn boot(stage: &mut Stage<'_>) -> Result<(), Error> {
 
 fn users(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types("ipcs -q", 0, &["0x000004d2", "660"])?;
-    for (verb, says, pin) in [("on", "on\n", ON), ("off", "off\n", OFF), ("toggle", "on\n", ON), ("status", "on\n", ON)]
+    for (verb, says, pin) in
+        [("on", "on\n", ON), ("off", "off\n", OFF), ("toggle", "on\n", ON), ("status", "on (queue", ON)]
     {
         stage.types(&format!("runuser -u pi -- led {verb}"), 0, &[says])?;
         stage.pin_is(pin)?;

@@ -1,0 +1,137 @@
+//! `doctor`, well and in broken set-ups; those that need a Pi or systemd are scenes on the emulated one.
+
+use acceptance::{Outcome, Place, STRANGER};
+use shared::{Message, MessageType, Mode, Queue};
+
+/// Asserts what is said of each of these checks, and the exit status that follows.
+#[track_caller]
+fn says(outcome: &Outcome, lines: &[(&str, &str, &str)]) {
+    for (mark, check, part) in lines {
+        let begin = format!("{mark:<5}{check:<12}");
+        let line = outcome.out.lines().find(|line| line.starts_with(&begin));
+        assert!(line.is_some_and(|line| line.contains(part)), "{begin}{part}\n{}{}", outcome.out, outcome.err);
+    }
+    let checks: Vec<&str> = outcome.out.lines().map(|line| line[5..17].trim()).collect();
+    assert_eq!(checks, ["queue", "send", "hear", "controller", "unit", "line", "group", "limits"]);
+    let ill = outcome.out.lines().filter(|line| line.starts_with("FAIL")).count();
+    let (code, last) = match ill {
+        0 => (0, String::new()),
+        1 => (1, "command: one thing is not well\n".into()),
+        _ => (1, format!("command: {ill} things are not well\n")),
+    };
+    assert_eq!((outcome.code, &outcome.err), (Some(code), &last), "{}", outcome.out);
+}
+
+fn is_ok(outcome: &Outcome) -> bool {
+    outcome.out.lines().all(|line| !line.starts_with("FAIL"))
+}
+
+#[test]
+fn all_is_well_beside_a_controller_that_answers() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    let outcome = place.command(&["doctor"]);
+    let answers = format!("PID {} answers within ", controller.pid());
+    says(
+        &outcome,
+        &[
+            ("ok", "queue", "mode 0660; 0 messages wait"),
+            ("ok", "send", "permitted"),
+            ("ok", "hear", "permitted"),
+            ("ok", "controller", &answers),
+            ("ok", "controller", " ms: off"),
+            ("-", "unit", ""),
+            ("-", "line", "simulated"),
+            ("-", "group", "needs none"),
+            ("ok", "limits", "kernel.msgmnb"),
+        ],
+    );
+    assert!(is_ok(&outcome));
+}
+
+#[test]
+fn without_a_controller_it_says_how_to_start_one() {
+    let place = Place::new();
+    let start = format!("`controller --key {}` starts it", place.key);
+    says(
+        &place.command(&["doctor"]),
+        &[
+            ("FAIL", "queue", &start),
+            ("-", "send", "no queue"),
+            ("-", "hear", "no queue"),
+            ("-", "controller", "nobody holds its lock"),
+        ],
+    );
+}
+
+#[test]
+fn a_queue_that_a_killed_controller_left_is_told_from_one_that_is_served() {
+    let place = Place::new();
+    place.controller(&[]).kill();
+    let outcome = place.command(&["doctor", "--timeout", "50ms"]);
+    says(&outcome, &[("ok", "queue", "0 messages wait"), ("FAIL", "controller", "nobody serves it")]);
+}
+
+#[test]
+fn a_controller_that_stands_still_is_named_with_the_word_to_go_on() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    controller.stop();
+    let go_on = format!("`kill -CONT {}`", controller.pid());
+    says(&place.command(&["doctor", "--timeout", "50ms"]), &[("FAIL", "controller", &go_on)]);
+}
+
+#[test]
+fn a_full_queue_is_seen() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    controller.stop();
+    let message: Message<1024> = Message::new(MessageType::LED, &[b' '; 1024]).unwrap();
+    while place.queue().try_send(&message).is_ok() {}
+    let outcome = place.command(&["doctor", "--timeout", "50ms"]);
+    says(
+        &outcome,
+        &[
+            ("FAIL", "queue", "16 messages wait, and it is full; none was ever received"),
+            ("FAIL", "controller", "nothing was sent"),
+        ],
+    );
+}
+
+#[test]
+fn a_queue_of_another_program_is_left_alone() {
+    let place = Place::new();
+    let queue = Queue::create(place.key, Mode::new(0o600).unwrap()).unwrap();
+    says(
+        &place.command(&["doctor"]),
+        &[("ok", "send", "permitted"), ("FAIL", "hear", "no reply queue"), ("FAIL", "controller", "no reply queue")],
+    );
+    assert_eq!(queue.status().unwrap().messages, 0);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn who_is_not_in_the_group_is_told_how_to_join_it() {
+    let place = Place::new();
+    let _controller = place.controller(&["--group", "daemon"]);
+    let outcome = place.program("command", Some(STRANGER)).arg("doctor").output().unwrap().into();
+    says(
+        &outcome,
+        &[
+            ("ok", "queue", "group daemon (1)"),
+            ("FAIL", "send", "Permission denied"),
+            ("FAIL", "hear", "Permission denied"),
+            ("FAIL", "controller", "not permitted to send"),
+            ("FAIL", "group", "54321 is not in group daemon (1): `sudo usermod -aG daemon $USER`, then log in again"),
+        ],
+    );
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_queue_for_its_owner_alone_is_said_to_be_so() {
+    let place = Place::new();
+    let _controller = place.controller(&["--mode", "0600"]);
+    let outcome = place.program("command", Some(STRANGER)).arg("doctor").output().unwrap().into();
+    says(&outcome, &[("FAIL", "send", "gives the group no right"), ("-", "group", "the queue is not for its group")]);
+}

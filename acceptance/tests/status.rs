@@ -1,0 +1,166 @@
+//! `status`, for people, for programs, and over time.
+
+use std::process::Command;
+
+use acceptance::{Place, Running, Signal, wait_until};
+use serde_json::{Value, json};
+use shared::{Message, MessageType, Mode, Queue, account};
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn the_queue_of_a_textbook_is_told_of_and_nothing_is_sent_to_it() {
+    let place = Place::new();
+    let queue = Queue::create(place.key, Mode::new(0o600).unwrap()).unwrap();
+    let key = place.key;
+    let empty = place.command(&["status"]);
+    let expected = format!(
+        "no controller answers (queue {key}: 0 messages, 0 bytes; last sender none, last receiver none; served by nobody)\n"
+    );
+    assert_eq!((empty.code, empty.out), (Some(5), expected));
+    assert!(empty.err.contains("no reply queue"), "{}", empty.err);
+    let message: Message = Message::new(MessageType::new(10).unwrap(), b"hello").unwrap();
+    queue.send(&message).unwrap();
+    let sent = place.command(&["status"]);
+    let own = std::process::id();
+    assert!(sent.out.contains(&format!("1 message, 5 bytes; last sender {own}, last receiver none;")), "{}", sent.out);
+    assert_eq!(queue.status().unwrap().messages, 1);
+}
+
+#[test]
+fn a_controller_that_is_stopped_is_told_of_with_what_waits_for_it() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    controller.stop();
+    let outcome = place.command(&["status", "--timeout", "50ms"]);
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
+    assert!(outcome.out.starts_with("no controller answers (queue"), "{outcome:?}");
+    assert!(outcome.out.contains(&format!("served by {})", controller.pid())), "{outcome:?}");
+    let outcome = place.command(&["status", "--timeout", "50ms", "--json"]);
+    assert_eq!((outcome.code, &json(&outcome.out)["queue"]["messages"]), (Some(5), &json!(1)));
+    assert_eq!(json(&outcome.out)["state"], Value::Null);
+}
+
+#[test]
+fn json_has_the_names_that_are_documented() {
+    let place = Place::new();
+    let controller = place.controller(&["--group", "daemon"]);
+    place.command(&["on"]).printed("on");
+    place.send(1, b"FLASH");
+    controller.wait_for_log("FLASH");
+    place.command(&["blink", "1h", "1ms", "--count", "2"]).printed("blink 3600s 1ms, 2 left");
+    let outcome = place.command(&["status", "--json"]);
+    assert_eq!((outcome.code, outcome.out.lines().count()), (Some(0), 1));
+    let mut told = json(&outcome.out);
+    let time = |name: &str| told["queue"][name].as_str().unwrap().to_owned();
+    for name in ["last_sent", "last_received", "last_changed"] {
+        let date = Command::new("date").args(["--utc", "+%s", "--date", &time(name)]).output().unwrap();
+        assert!(date.status.success(), "{name}");
+        let then: i64 = String::from_utf8(date.stdout).unwrap().trim().parse().unwrap();
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs().cast_signed();
+        assert!((now - 3600..=now).contains(&then) && time(name).ends_with('Z'), "{name}: {}", time(name));
+    }
+    for name in ["last_sent", "last_received", "last_changed", "last_sender"] {
+        assert!(told["queue"].as_object_mut().unwrap().remove(name).is_some(), "{name}");
+    }
+    assert!(told["controller"]["uptime_seconds"].take().is_u64());
+    let pid = controller.pid();
+    let msgmnb = json(&std::fs::read_to_string("/proc/sys/kernel/msgmnb").unwrap());
+    let owner = account::User(account::own_user().unwrap()).name();
+    let expected = json!({
+        "state": "blink",
+        "blink": { "on_ms": 3_600_000, "off_ms": 1, "left": 2 },
+        "line": null, "offset": null, "chip": null, "label": null, "consumer": null,
+        "key": place.key.get(),
+        "queue": { "messages": 0, "bytes": 0, "limit": msgmnb, "mode": "0660", "owner": owner, "group": "daemon",
+                   "last_receiver": pid },
+        "controller": { "pid": pid, "version": env!("CARGO_PKG_VERSION"), "uptime_seconds": null, "applied": 2,
+                        "refused": 1, "answers_dropped": 0 },
+    });
+    assert_eq!(told, expected);
+}
+
+#[test]
+#[ignore = "needs python3 and jq"]
+fn json_is_read_by_other_programs() {
+    let place = Place::new();
+    let _controller = place.controller(&[]);
+    let status = place.program("command", None).arg("status").arg("--json").output().unwrap().stdout;
+    let file = place.path().join("status.json");
+    std::fs::write(&file, status).unwrap();
+    let python =
+        "import json, sys; told = json.load(open(sys.argv[1])); print(told['state'], told['controller']['refused'])";
+    let said = |program: &mut Command| String::from_utf8(program.arg(&file).output().unwrap().stdout).unwrap();
+    assert_eq!(said(Command::new("python3").args(["-c", python])), "off 0\n");
+    assert_eq!(said(Command::new("jq").args(["-r", ".state, .queue.mode"])), "off\n0660\n");
+}
+
+#[test]
+fn watch_tells_each_change_and_outlives_the_controller() {
+    let place = Place::new();
+    let watch = Running::start(place.program("command", None).args(["status", "--watch", "--timeout", "100ms"]));
+    watch.wait_for_log("no controller is running");
+    let controller = place.controller(&["--initial", "on"]);
+    assert_eq!(watch.line(), "on");
+    place.command(&["off"]).printed("off");
+    assert_eq!(watch.line(), "off");
+    controller.stop();
+    watch.wait_for_log("no answer within");
+    controller.signal(Signal::CONT);
+    assert_eq!(watch.line(), "off");
+    place.command(&["blink", "1h", "1h"]).printed("blink 3600s 3600s");
+    assert_eq!(watch.line(), "blink 3600s 3600s");
+    controller.kill();
+    watch.wait_for_log("nobody serves it");
+    let _controller = place.controller(&[]);
+    assert_eq!(watch.line(), "off");
+    watch.signal(Signal::INT);
+    let (_, rest, log) = watch.end();
+    assert_eq!((rest, log), (Vec::<String>::new(), Vec::<String>::new()));
+}
+
+#[test]
+fn watch_in_json_has_a_line_for_each_change_too_and_one_without_a_state() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    let watch = Running::start(place.program("command", None).args(["status", "--watch", "--json"]));
+    assert_eq!(json(&watch.line())["state"], "off");
+    place.command(&["exit"]).printed("ended");
+    assert_eq!(json(&watch.line())["state"], Value::Null);
+    drop(controller);
+}
+
+#[test]
+fn watch_asks_no_oftener_than_once_a_second() {
+    let place = Place::new();
+    let _controller = place.controller(&[]);
+    let start = std::time::Instant::now();
+    let watch = Running::start(place.program("command", None).args(["status", "--watch"]));
+    assert_eq!(watch.line(), "off");
+    // Each question but the first comes a second or more after the one before: the fourth needs three.
+    let asked = || json(&place.command(&["status", "--json"]).out)["queue"]["last_sender"] == watch.pid();
+    let mut questions = 1;
+    while questions < 4 {
+        place.send(1, b"STATUS");
+        wait_until("it asks again", asked);
+        questions += 1;
+    }
+    assert!(start.elapsed() >= std::time::Duration::from_secs(3), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_ends_watch() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    let mut shell = Command::new("bash");
+    shell.args(["-c", "set -o pipefail; \"$0\" \"$@\" | head -n1"]);
+    let watch = place.program("command", None);
+    shell.arg(watch.get_program()).args(watch.get_args()).args(["status", "--watch"]);
+    let shell = Running::start(shell.env("LED_LOCK_DIRECTORY", place.path()));
+    assert_eq!(shell.line(), "off");
+    place.command(&["on"]).printed("on");
+    assert!(shell.end().0.success());
+    drop(controller);
+}
