@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lint unit docs pi accept arm64 deb install unit-file service package cross rust cargo-deb test-packages
+.PHONY: help demo test format lint unit docs pi accept pictures arm64 deb install unit-file service package cross rust cargo-deb test-packages
 
 # Where cargo installs cargo-deb and cross.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -39,13 +39,14 @@ DESTDIR ?=
 PREFIX ?= /usr/local
 
 help:
-	@echo "make demo    build, and show a controller with a simulated LED at work"
-	echo "make test    all tests, on this machine and on an emulated Raspberry Pi"
-	echo "make arm64   build both programs for a Raspberry Pi with Debian's toolchain, into $(PROGRAMS)"
-	echo "make deb     build $(DEB); ARCH=amd64 for this kind of machine"
-	echo "make install build for this machine and install below DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
-	echo "make pi      the tests on the emulated Raspberry Pi alone"
-	echo "make accept  the tests of the package in a Debian on the emulated Raspberry Pi alone"
+	@echo "make demo     build, and show a controller with a simulated LED at work"
+	echo "make test     all tests, on this machine and on an emulated Raspberry Pi"
+	echo "make arm64    build both programs for a Raspberry Pi with Debian's toolchain, into $(PROGRAMS)"
+	echo "make deb      build $(DEB); ARCH=amd64 for this kind of machine"
+	echo "make install  build for this machine and install below DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
+	echo "make pi       the tests on the emulated Raspberry Pi alone"
+	echo "make accept   the tests of the package in a Debian on the emulated Raspberry Pi alone"
+	echo "make pictures draw docs/pictures/session.svg anew from a real session"
 
 demo: rust
 	@cargo build --release --quiet --package controller --package command --target-dir target
@@ -122,6 +123,15 @@ accept: test-packages cargo-deb
 	$(MAKE) --no-print-directory deb DEB=target/upgrade_arm64.deb DEB_VERSION=$(VERSION)-2
 	cargo build --quiet --package acceptance --target-dir target
 	$(SUDO) target/debug/acceptance target/led-controller_$(VERSION)-1_arm64.deb target/upgrade_arm64.deb
+
+# In a terminal of its own, as the programs speak to a person there; and with an environment of its own, as NO_COLOR or
+# RUST_LOG would change what they say.
+pictures: rust
+	@cargo build --release --quiet --package controller --package command --target-dir target
+	script --quiet --return --echo never /dev/null \
+	    --command 'env --ignore-environment TERM=xterm bash docs/pictures/session.sh target/release' \
+	    | cargo run --quiet --package acceptance --bin picture >target/session.svg
+	mv target/session.svg docs/pictures/session.svg
 
 # Exposure is what systemd-analyze counts from 0 to 10; --threshold takes ten times that.
 service: test-packages unit-file
