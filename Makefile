@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lint unit docs pi accept pictures arm64 deb install unit-file service package cross rust cargo-deb test-packages
+.PHONY: help demo test format lint unit docs pi accept pictures arm64 completions deb install unit-file service package cross rust cargo-deb test-packages
 
 # Where cargo installs cargo-deb and cross.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -14,7 +14,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 TEST_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross rustc-web libstd-rust-web-dev:arm64 \
                  qemu-system-arm cpio strace util-linux python3 python3-sysv-ipc \
                  mmdebstrap arch-test qemu-user-static binfmt-support zstd device-tree-compiler \
-                 systemd lintian mandoc
+                 systemd lintian mandoc zsh fish jq bsdutils
 
 # The package and the Pi get static programs: one file for every Debian and Raspberry Pi OS. docs/install.md has the figures.
 # Only with --target do these flags stay away from what cargo builds for itself.
@@ -53,11 +53,13 @@ demo: rust
 	export LED_LOCK_DIRECTORY=$$(mktemp -d)
 	key=$$((0x10000000 + $$$$))
 	controller() { echo "$$ ./controller --simulate" >&2; target/release/controller --simulate --key $$key; }
-	command_() { echo "$$ ./command $$1"; target/release/command --key $$key "$$1"; }
+	command_() { echo "$$ ./command $$*"; target/release/command --key $$key "$$@"; }
+	# In the background as of an interactive shell: the lamp leaves the lines of the terminal to the commands.
+	set -m
 	controller & controller=$$!
 	trap 'kill $$controller 2>/dev/null || true; wait; rm -r "$$LED_LOCK_DIRECTORY"' EXIT
 	until target/release/command --key $$key status >/dev/null 2>&1; do kill -0 $$controller; sleep 0.1; done
-	for verb in on status toggle off exit; do sleep 0.5; command_ $$verb; done
+	for verb in on status toggle "blink 200ms 200ms --count 3" doctor exit; do command_ $$verb; sleep 1; done
 
 test: format lint unit docs service package cross pi accept
 
@@ -85,19 +87,22 @@ docs: rust
 arm64: $(if $(CC_$(ARCH)),test-packages,rust)
 	@$(STATIC) cargo build --release --quiet --package controller --package command --target $(TRIPLE) --target-dir $(BUILD)
 
+completions: rust
+	@cargo run --release --quiet --package command --example completions --target-dir target target/completions
+
 # The template for further LEDs is the unit itself, with the instance's options.
 unit-file:
 	@mkdir -p target
 	sed -e 's|^Description=.*|& %i|' -e 's|/etc/default/led-controller|&-%i|' systemd/led-controller.service \
 	    >target/led-controller@.service
 
-deb: arm64 unit-file cargo-deb
+deb: arm64 unit-file completions cargo-deb
 	@CARGO_TARGET_DIR=$(BUILD) cargo deb --quiet --package controller --target $(TRIPLE) --no-build --no-strip \
 	    --deb-version $(DEB_VERSION) --output $(DEB)
 
 # For who packages it otherwise. The user, the group and the chips' group are there after the next boot, or after
 # systemd-sysusers and udevadm trigger.
-install: rust unit-file
+install: rust unit-file completions
 	@cargo build --release --quiet --package controller --package command --target-dir target
 	lib=$(DESTDIR)$(PREFIX)/lib
 	install -D -t $$lib/led-controller target/release/controller target/release/command
@@ -105,6 +110,9 @@ install: rust unit-file
 	ln -sf ../lib/led-controller/command $(DESTDIR)$(PREFIX)/bin/led
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/controller.8
 	install -D -m 644 man/command.1 $(DESTDIR)$(PREFIX)/share/man/man1/led.1
+	install -D -m 644 target/completions/led.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/led
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions target/completions/_led
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d target/completions/led.fish
 	install -D -m 644 -t $$lib/systemd/system systemd/led-controller.service target/led-controller@.service
 	sed -i 's|/usr/lib/led-controller/|$(PREFIX)/lib/led-controller/|' $$lib/systemd/system/led-controller*.service
 	install -D -m 644 systemd/led-controller.sysusers $$lib/sysusers.d/led-controller.conf

@@ -2,11 +2,13 @@
 
 use std::{
     fs,
+    io::Write,
     path::Path,
     process::Command as Process,
     time::{Duration, Instant},
 };
 
+use anstyle::{AnsiColor, Style};
 use gpiod::{Chip, LineInfo};
 use shared::{
     Access, Info, Key, Line, TEXT_MAX,
@@ -15,7 +17,7 @@ use shared::{
 };
 
 use crate::{
-    Error, client, error, print,
+    Error, client, error,
     status::{Sight, Words},
 };
 
@@ -41,15 +43,15 @@ pub(crate) fn run(key: Key, timeout: Duration) -> Result<(), Error> {
     let sight = Sight::of(key);
     let mut unwell = 0;
     let mut tell = |name: &str, finding: Finding| {
-        let (mark, text) = match finding {
-            Well(text) => ("ok", text),
-            Absent(text) => ("-", text),
+        let (style, mark, text) = match finding {
+            Well(text) => (AnsiColor::Green.on_default(), "ok", text),
+            Absent(text) => (Style::new().dimmed(), "-", text),
             Unwell(text) => {
                 unwell += 1;
-                ("FAIL", text)
+                (AnsiColor::Red.on_default().bold(), "FAIL", text)
             }
         };
-        print(format_args!("{mark:<5}{name:<12}{text}"))
+        writeln!(anstream::stdout(), "{style}{mark:<5}{style:#}{name:<12}{text}").map_err(Error::Output)
     };
     tell("queue", queue(&sight))?;
     tell("send", permission(&sight, Access::Send))?;

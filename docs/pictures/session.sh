@@ -1,35 +1,38 @@
 #!/usr/bin/env bash
-# Plays the session of session.svg with the programs in a folder; `make pictures` draws it.
+# Plays the session of session.svg with the programs in a folder; `make pictures` draws it. No controller may serve key 1234
+# meanwhile.
 set -euo pipefail
 
-# None that prints what is another in each run, as a PID, a time or the key is: the picture is to come out the same.
 commands=(
     'on'
+    'toggle'
+    'blink 100ms 400ms --count 2'
     'status'
-    'toggle'
-    'shine'
-    'toggle'
+    'doctor'
     'exit'
 )
 
-programs=$1
-key=$((0x10000000 + $$))
-folder=$(mktemp -d)
-export LED_LOCK_DIRECTORY=$folder
+PATH=$1:$PATH
+LED_LOCK_DIRECTORY=$(mktemp -d)
+export LED_LOCK_DIRECTORY
+log=$LED_LOCK_DIRECTORY/controller.log
 
 type_() { printf '\e[1m$ %s\e[0m\n' "$1"; }
 
-type_ './controller --simulate 2>controller.log &'
-"$programs/controller" --simulate --key $key 2>"$folder/controller.log" &
-controller=$!
-trap 'kill $controller 2>/dev/null || true; wait; rm -r "$folder"' EXIT
-until "$programs/command" --key $key status >/dev/null 2>&1; do
-    kill -0 $controller
+# In the background of an interactive shell, as it is shown.
+set -m
+type_ 'controller --simulate 2>controller.log &'
+controller --simulate 2>"$log" &
+trap 'kill $! 2>/dev/null || true; wait; rm -r "$LED_LOCK_DIRECTORY"' EXIT
+until grep -q ready "$log"; do
+    kill -0 $!
     sleep 0.1
 done
 
-for command in "${commands[@]}"; do
-    type_ "./command $command"
-    # Unquoted, for a command of several words. One of them is to fail.
-    "$programs/command" --key $key $command || true
+for arguments in "${commands[@]}"; do
+    type_ "led $arguments"
+    # Unquoted, for a command of several words.
+    (exec -a led "$1/command" $arguments)
+    # Until it has blinked.
+    sleep 0.7
 done

@@ -1,0 +1,79 @@
+//! What bash, zsh and fish complete after `led`, each asked itself.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+use acceptance::programs;
+use tempfile::TempDir;
+
+/// The three files, as the package installs them.
+fn files() -> &'static Path {
+    static FILES: OnceLock<TempDir> = OnceLock::new();
+    let folder = FILES.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let target = programs().parent().unwrap();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["run", "--quiet", "--package", "command", "--example", "completions", "--target-dir"]);
+        assert!(cargo.arg(target).arg(folder.path()).status().unwrap().success());
+        folder
+    });
+    folder.path()
+}
+
+/// What a line of this shell prints; `$1` in it is the folder with the files.
+fn says(shell: &str, arguments: &[&str]) -> String {
+    let output =
+        Command::new(shell).args(arguments).arg(files()).stdin(Stdio::null()).output().expect("the shell starts");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+#[ignore = "needs bash"]
+fn bash_completes_verbs_and_their_options() {
+    let complete = r#"
+        . "$1/led.bash"
+        complete -p led
+        for words in "led st" "led blink --c" "led status --"; do
+            COMP_WORDS=($words) COMP_CWORD=$(($(wc -w <<<"$words") - 1)) COMPREPLY=()
+            _led led "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+            echo "${COMPREPLY[@]}"
+        done"#;
+    let said = says("bash", &["-c", complete, "bash"]);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].ends_with(" led") && lines[0].contains("-F _led"), "{said}");
+    assert_eq!(lines[1..3], ["status", "--count"]);
+    assert!(lines[3].contains("--json --watch") && lines[3].contains("--timeout"), "{said}");
+}
+
+#[test]
+#[ignore = "needs fish"]
+fn fish_completes_verbs_and_their_options() {
+    let complete = r#"source $argv[1]/led.fish; complete -C "led st"; complete -C "led blink --c""#;
+    let said = says("fish", &["--no-config", "-c", complete]);
+    let words: Vec<&str> = said.lines().filter_map(|line| line.split('\t').next()).collect();
+    assert_eq!(words, ["status", "--count"]);
+}
+
+#[test]
+#[ignore = "needs zsh"]
+fn zsh_completes_verbs_and_their_options() {
+    // A shell on a terminal of its own, whose keys are pressed: what it completes is what it calls.
+    let complete = r#"
+        zmodload zsh/zpty
+        zpty shell zsh -f -i
+        zpty -w shell "PS1=; fpath=(${(q)1} \$fpath); autoload -Uz compinit; compinit -u -D"
+        zpty -w shell 'led() { print "called with: $*" }; print is''ready'
+        zpty -r -m shell seen '*isready*'
+        for words in 'led st' 'led blink --c'; do
+            zpty -w shell "$words"$'\t'
+            zpty -r -m shell seen '*called with: *'$'\n'
+            print -r -- ${${seen##*called with: }%%[[:space:]]#}
+        done"#;
+    let said = says("timeout", &["60", "zsh", "-f", "-o", "extendedglob", "-c", complete, "zsh"]);
+    let words: Vec<&str> = said.lines().map(str::trim).collect();
+    assert_eq!(words, ["status", "blink --count"]);
+}
