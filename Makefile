@@ -57,6 +57,7 @@ demo: rust
 	# In the background as of an interactive shell: the lamp leaves the lines of the terminal to the commands.
 	set -m
 	controller & controller=$$!
+	set +m
 	trap 'kill $$controller 2>/dev/null || true; wait; rm -r "$$LED_LOCK_DIRECTORY"' EXIT
 	until target/release/command --key $$key status >/dev/null 2>&1; do kill -0 $$controller; sleep 0.1; done
 	for verb in on status toggle "blink 200ms 200ms --count 3" doctor exit; do command_ $$verb; sleep 1; done

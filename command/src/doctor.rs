@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{self, Write},
     path::Path,
     process::Command as Process,
     time::{Duration, Instant},
@@ -149,8 +149,9 @@ fn unit(key: Key, is_answered: bool) -> Finding {
         ("not-found", _) if is_answered => Absent(format!("{UNIT} is not installed; this controller runs without it")),
         ("not-found", _) => Unwell(format!("{UNIT} is not installed: it is in the package led-controller")),
         (_, "active") => Well(format!("{UNIT} is {state}, {} at boot", get("UnitFileState"))),
-        (_, "failed") => Unwell(format!(
-            "{UNIT} has failed ({}): `journalctl -u led-controller -n 20` says why, `sudo systemctl restart \
+        // Between two attempts it is activating.
+        (_, "failed" | "activating") => Unwell(format!(
+            "{UNIT} is {state}, {}: `journalctl -u led-controller -n 20` says why, `sudo systemctl restart \
              led-controller` tries again",
             get("Result")
         )),
@@ -178,28 +179,31 @@ fn line(info: Option<&Info<'_>>) -> Finding {
         return Unwell("there is no GPIO chip (no /dev/gpiochip*); `controller --simulate` runs without one".into());
     }
     paths.sort();
-    let mut looked_at = Vec::new();
+    let (mut looked_at, mut is_denied) = (Vec::new(), false);
     for path in paths {
-        let chip = match Chip::new(&path) {
-            Ok(chip) => chip,
-            Err(error) => {
-                looked_at.push(format!("{}: {error}", path.display()));
-                continue;
+        match Chip::new(&path) {
+            Ok(chip) => {
+                if let Some(found) = find(&chip, name, told) {
+                    return holder(&found, told);
+                }
+                looked_at.push(format!("{} ({}, {} lines)", chip.name(), chip.label(), chip.num_lines()));
             }
-        };
-        looked_at.push(format!("{} ({}, {} lines)", chip.name(), chip.label(), chip.num_lines()));
-        if let Some(found) = find(&chip, name, told) {
-            return holder(&found, told);
+            Err(error) => {
+                is_denied |= error.kind() == io::ErrorKind::PermissionDenied;
+                looked_at.push(format!("{}: {error}", path.display()));
+            }
         }
     }
     let looked_at = looked_at.join(", ");
     match told {
-        // Only the controller needs the chip.
         Some(line) => Absent(format!(
             "the controller has line {name} of {} ({}); seen from here: {looked_at}",
             line.chip, line.label
         )),
-        None => Unwell(format!("no line {name}; chips: {looked_at}; the controller's --line names another")),
+        None if is_denied => Absent(format!("cannot be seen from here: {looked_at}; only the controller needs to")),
+        None => {
+            Unwell(format!("no line is named {name}; looked at {looked_at}; the controller's --line names another"))
+        }
     }
 }
 

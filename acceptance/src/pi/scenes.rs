@@ -1,14 +1,18 @@
 //! The scenes, each with the pin read from outside.
 
+use std::time::Duration;
+
 use super::{
     machine::Machine,
     stage::{OFF, ON, Scene, Stage},
 };
 use crate::Error;
 
-const SCENES: [(&str, Scene); 12] = [
+const SCENES: [(&str, Scene); 16] = [
     ("the line is taken and the LED is off at start", start),
     ("on, off, toggle, status", commands),
+    ("blink, counted", blink),
+    ("the end of blinking", blink_ends),
     ("exit while on", exit),
     ("SIGTERM while on", sigterm),
     ("SIGKILL while on, then --turn-off", sigkill),
@@ -19,6 +23,8 @@ const SCENES: [(&str, Scene); 12] = [
     ("no GPIO chip", no_chip),
     ("a second controller", second),
     ("a textbook client in C", textbook),
+    ("status in JSON", json),
+    ("doctor", doctor),
 ];
 
 /// Plays all scenes; stops at the first that fails.
@@ -74,6 +80,38 @@ fn commands(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.pin_is(OFF)?;
     stage.types("./command --no-wait on", 0, &["queued\n"])?;
     stage.pin_becomes(ON)
+}
+
+fn blink(stage: &mut Stage<'_>) -> Result<(), Error> {
+    controller(stage, "")?;
+    let phase = Duration::from_millis(500);
+    stage.types("./command blink 500ms 500ms --count 4", 0, &["blink 500ms 500ms, 4 left\n"])?;
+    let flashes = stage.flashes(4 * phase)?;
+    // The first one had begun before anybody looked; a shared machine may stretch the others.
+    if flashes.len() != 4 || flashes[1..].iter().any(|flash| *flash < phase / 2) {
+        return Err(format!("4 flashes of {phase:?} were {flashes:?}").into());
+    }
+    stage.pin_is(OFF)?;
+    stage.types("./command status", 0, &["off (queue"])
+}
+
+fn blink_ends(stage: &mut Stage<'_>) -> Result<(), Error> {
+    controller(stage, "")?;
+    stage.types("./command blink 100ms 100ms", 0, &["blink 100ms 100ms\n"])?;
+    for state in [OFF, ON, OFF] {
+        stage.pin_becomes(state)?;
+    }
+    stage.types("./command on", 0, &["on\n"])?;
+    stage.pin_stays(ON, Duration::from_secs(1))?;
+    stage.types("./command blink 1h 1ms", 0, &[])?;
+    stage.pin_is(ON)?;
+    signal(stage, "TERM", 0)?;
+    stage.pin_is(OFF)?;
+    controller(stage, "")?;
+    stage.types("./command blink 1h 1ms", 0, &[])?;
+    stage.types("./command exit", 0, &["ended\n"])?;
+    stage.pin_is(OFF)?;
+    released(stage)
 }
 
 fn exit(stage: &mut Stage<'_>) -> Result<(), Error> {
@@ -186,4 +224,43 @@ fn textbook(stage: &mut Stage<'_>) -> Result<(), Error> {
         stage.pin_becomes(OFF)?;
     }
     Ok(())
+}
+
+fn json(stage: &mut Stage<'_>) -> Result<(), Error> {
+    controller(stage, "")?;
+    stage.types(
+        "./command status --json",
+        0,
+        &[
+            r#""state":"off""#,
+            r#""line":"GPIO17","offset":17,"chip":"gpiochip0","label":"pinctrl-bcm2835","consumer":"led-controller""#,
+        ],
+    )
+}
+
+fn doctor(stage: &mut Stage<'_>) -> Result<(), Error> {
+    let line = "line        GPIO17 (offset 17 of gpiochip0, pinctrl-bcm2835) is";
+    let free = format!("ok   {line} free");
+    stage.types("./command doctor", 1, &["FAIL queue", "`sudo systemctl start led-controller` starts it", &free])?;
+    controller(stage, "")?;
+    stage.types("./command doctor", 0, &["ok   controller", &format!("ok   {line} held by \"led-controller\"")])?;
+    stage.types("./command exit", 0, &["ended\n"])?;
+    // Another program has the line, and a controller without one serves meanwhile.
+    stage.types("gpioset --mode=signal gpiochip0 17=1 & sleep 1", 0, &[])?;
+    stage.types("./command doctor", 1, &[&format!("FAIL {line} held by \"gpioset\": end that")])?;
+    controller(stage, "--simulate")?;
+    stage.types("./command doctor", 0, &["-    line        the LED is simulated"])?;
+    stage.types("./command exit; killall gpioset; wait", 0, &[])?;
+    // What the kernel allows is too little for a command.
+    stage.types(
+        "cd /proc/sys/kernel; echo 1000 >msgmnb; cd - >/dev/null; ./command doctor",
+        1,
+        &["FAIL limits      a new queue holds 1000 bytes only: `sudo sysctl kernel.msgmnb=16384`"],
+    )?;
+    controller(stage, "")?;
+    stage.types("./command doctor", 1, &["FAIL queue", "it holds 1000 bytes only", "FAIL limits"])?;
+    stage.types("./command exit; cd /proc/sys/kernel; echo 16384 >msgmnb; cd - >/dev/null", 0, &[])?;
+    stage.types("mkdir /chips && cp -a /dev/gpiochip* /chips && rm /dev/gpiochip*", 0, &[])?;
+    stage.types("./command doctor", 1, &["FAIL line        there is no GPIO chip"])?;
+    stage.types("cp -a /chips/* /dev && rm -r /chips", 0, &[])
 }

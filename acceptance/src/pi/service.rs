@@ -139,6 +139,13 @@ fn users(stage: &mut Stage<'_>) -> Result<(), Error> {
         let group = "and group gpio";
         stage.types(&format!("runuser -u eve -- led {arguments}"), 4, &["not permitted", group, "usermod -aG gpio"])?;
     }
+    let well =
+        ["ok   unit        led-controller.service is active (running), enabled at boot", "ok   line", "ok   group"];
+    stage.types("runuser -u pi -- led doctor", 0, &well)?;
+    // As one who joined the group after logging in.
+    let older = "FAIL group       pi (1000) is in group gpio (";
+    stage.types("setpriv --reuid=pi --regid=pi --clear-groups led doctor", 1, &[older, "log in again"])?;
+    stage.types("runuser -u eve -- led doctor", 1, &["FAIL send", "FAIL hear", "`sudo usermod -aG gpio $USER`"])?;
     stage.types("runuser -u eve -- ipcrm -Q 1234", 1, &[])?;
     stage.types("runuser -u eve -- ipcrm -Q 1235", 1, &[])?;
     // A member may neither remove a queue nor forge an answer, and who is none may not even read.
@@ -165,6 +172,9 @@ fn stop(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.pin_is(OFF)?;
     stage.types("gpioinfo pinctrl-bcm2835 | grep GPIO17", 0, &["unused"])?;
     stage.types("grep -c . /proc/sysvipc/msg", 0, &["1\n"])?;
+    let stopped =
+        "FAIL unit        led-controller.service is inactive (dead): `sudo systemctl start led-controller` starts it";
+    stage.types("led doctor", 1, &["FAIL queue", stopped, "ok   line", "is free"])?;
     stage.types("led on", 3, &["systemctl start led-controller"])?;
     stage.types("systemctl start led-controller", 0, &[])?;
     stage.types("led on", 0, &["on\n"])?;
@@ -311,7 +321,7 @@ fn two(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types("led on; led --key 1300 off", 0, &["on\noff\n"])?;
     stage.pin_is(ON)?;
     // What ends one leaves the queues of the other.
-    stage.types("systemctl stop led-controller@door; led status", 0, &["on\n"])?;
+    stage.types("systemctl stop led-controller@door; led status", 0, &["on (queue 1234: "])?;
     stage.types("led --key 1300 on", 3, &["no queue has key 1300"])?;
     stage.types("led off; rm /etc/default/led-controller-door", 0, &["off\n"])
 }

@@ -51,6 +51,37 @@ impl Stage<'_> {
         self.pin_is(expected)
     }
 
+    /// Watches the pin until it has been low for `quiet`, and gives how long it was high each time.
+    pub(crate) fn flashes(&mut self, quiet: Duration) -> Result<Vec<Duration>, Error> {
+        let (mut flashes, mut is_high, mut since) = (Vec::new(), false, Instant::now());
+        while is_high || since.elapsed() < quiet {
+            if since.elapsed() > PATIENCE {
+                return Err("the pin stays high".into());
+            }
+            let high = self.machine.pin()?.high;
+            if high != is_high {
+                if is_high {
+                    flashes.push(since.elapsed());
+                }
+                (is_high, since) = (high, Instant::now());
+            }
+        }
+        println!("    pin: {} flashes: {flashes:.0?}", flashes.len());
+        Ok(flashes)
+    }
+
+    /// Asserts that the pin shows this all the time.
+    pub(crate) fn pin_stays(&mut self, expected: Pin, time: Duration) -> Result<(), Error> {
+        let start = Instant::now();
+        while start.elapsed() < time {
+            let pin = self.machine.pin()?;
+            if pin != expected {
+                return Err(format!("the pin shows {pin} instead of {expected}").into());
+            }
+        }
+        self.pin_is(expected)
+    }
+
     /// Waits until a line of shell succeeds.
     pub(crate) fn wait_for(&mut self, line: &str) -> Result<(), Error> {
         self.wait(line, |stage| Ok(stage.machine.try_run(line)?.0 == 0))
