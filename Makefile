@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lint unit docs pi accept pictures arm64 completions deb install unit-file service package cross rust cargo-deb test-packages
+.PHONY: help demo pi test format lint unit docs emulate accept pictures arm64 completions deb install unit-file service package cross rust cargo-deb test-packages
 
 # Where cargo installs cargo-deb and cross.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -40,11 +40,12 @@ PREFIX ?= /usr/local
 
 help:
 	@echo "make demo     build, and show a controller with a simulated LED at work"
+	echo "make pi       an emulated Raspberry Pi to type at, with both programs, and a lamp that shows its pin"
 	echo "make test     all tests, on this machine and on an emulated Raspberry Pi"
 	echo "make arm64    build both programs for a Raspberry Pi with Debian's toolchain, into $(PROGRAMS)"
 	echo "make deb      build $(DEB); ARCH=amd64 for this kind of machine"
 	echo "make install  build for this machine and install below DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
-	echo "make pi       the tests on the emulated Raspberry Pi alone"
+	echo "make emulate  the tests on the emulated Raspberry Pi alone"
 	echo "make accept   the tests of the package in a Debian on the emulated Raspberry Pi alone"
 	echo "make pictures draw docs/pictures/session.svg anew from a real session"
 
@@ -62,7 +63,10 @@ demo: rust
 	until target/release/command --key $$key status >/dev/null 2>&1; do kill -0 $$controller; sleep 0.1; done
 	for verb in on status toggle "blink 200ms 200ms --count 3" doctor exit; do command_ $$verb; sleep 1; done
 
-test: format lint unit docs service package cross pi accept
+pi: test-packages
+	@cargo run --quiet --package acceptance -- shell
+
+test: format lint unit docs service package cross emulate accept
 
 format: rust
 	@echo "== format"
@@ -121,7 +125,7 @@ install: rust unit-file completions
 	install -D -m 644 -t $$lib/udev/rules.d systemd/60-led-controller.rules
 	test -e $(DESTDIR)/etc/default/led-controller || install -D -m 644 systemd/led-controller.default $(DESTDIR)/etc/default/led-controller
 
-pi: test-packages
+emulate: test-packages
 	@echo "== the emulated Raspberry Pi"
 	cargo run --quiet --package acceptance
 

@@ -1,13 +1,16 @@
 //! The real programs on an emulated Raspberry Pi, its LED's pin read from outside.
 //!
 //! `acceptance` fetches the Pi once, boots it with the programs, and plays the scenes of both; with two packages of
-//! which the second is an upgrade of the first, it boots a whole Debian with them, and plays those of the service. Everything is kept in `.cache/pi`.
+//! which the second is an upgrade of the first, it boots a whole Debian with them, and plays those of the service.
+//! `acceptance shell` hands the Pi to a person instead. Everything is kept in `.cache/pi`.
 #![forbid(unsafe_code)]
 
 mod pi;
 
 use std::{
     env,
+    fs::{self, File},
+    io::{IsTerminal, stdin, stdout},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -18,9 +21,16 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let accepted = match &arguments[..] {
         [] => programs(),
+        [word] if word == "shell" => {
+            if !(stdin().is_terminal() && stdout().is_terminal()) {
+                eprintln!("acceptance: a shell needs a terminal, as standard input and as standard output");
+                return ExitCode::from(2);
+            }
+            shell()
+        }
         [first, second] => package(first.as_ref(), second.as_ref()),
         _ => {
-            eprintln!("usage: acceptance [PACKAGE UPGRADE]");
+            eprintln!("usage: acceptance [shell | PACKAGE UPGRADE]");
             return ExitCode::from(2);
         }
     };
@@ -34,13 +44,28 @@ fn main() -> ExitCode {
 }
 
 fn programs() -> Result<(), Error> {
+    let mut machine = boot("")?;
+    pi::scenes::play(&mut machine)?;
+    drop(machine);
+    pi::person::scenes::play()
+}
+
+fn shell() -> Result<(), Error> {
+    pi::person::attend(&mut boot(pi::machine::MINI_UART_CONSOLE)?)
+}
+
+/// Boots the Pi with the programs.
+fn boot(arguments: &str) -> Result<pi::machine::Machine, Error> {
     let (workspace, cache) = folders()?;
+    // Somebody may want a shell while the tests run, and both pack in the same place.
+    fs::create_dir_all(&cache)?;
+    let alone = File::open(&cache)?;
+    alone.lock()?;
     let programs = pi::build::programs(&workspace)?;
     let parts = pi::parts::fetch(&cache)?;
     let client = pi::build::textbook_client(&workspace, &cache)?;
     let initramfs = pi::initramfs::pack(&cache, &parts, &[&programs.controller, &programs.command, &client])?;
-    let mut machine = pi::machine::Machine::boot(&parts, &parts.device_tree, &initramfs, "")?;
-    pi::scenes::play(&mut machine)
+    pi::machine::Machine::boot(&parts, &parts.device_tree, &initramfs, arguments)
 }
 
 fn package(first: &Path, second: &Path) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! The programs for arm64, built with Debian's cross toolchain.
 
 use std::{
-    env, fs,
+    env,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -36,7 +36,6 @@ pub(crate) fn programs(workspace: &Path) -> Result<Programs, Error> {
 
 /// Builds the textbook's client in C.
 pub(crate) fn textbook_client(workspace: &Path, cache: &Path) -> Result<PathBuf, Error> {
-    fs::create_dir_all(cache)?;
     let program = cache.join("textbook");
     run(Command::new(CC)
         .args(["-static", "-O2", "-Wall", "-Werror", "-o"])

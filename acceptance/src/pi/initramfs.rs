@@ -10,8 +10,9 @@ use std::{
 use super::{archive, parts::Parts, run};
 use crate::Error;
 
-/// The first process: a shell on the second serial port, which is the mini UART. The programs are not on its PATH:
-/// `command` is a word of the shell itself, and `./command` is what a person types.
+/// The first process: a shell on the second serial port, which is the mini UART, for scenes to be typed at. The programs
+/// are not on its PATH: `command` is a word of the shell itself, and `./command` is what a person types. For a person that
+/// shell exits, and busybox's init takes its place, which brings job control and `poweroff`.
 const INIT: &str = "\
 #!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /run /tmp
@@ -23,7 +24,30 @@ exec </dev/ttyS1 >/dev/ttyS1 2>&1
 stty raw -echo -opost
 export PATH=/bin:/usr/bin HOME=/
 cd /led
-while :; do sh; done
+until sh; do :; done
+exec init
+";
+
+/// A person's shell, on the same port.
+const INITTAB: &str = "ttyS1::respawn:-/bin/sh\n";
+
+/// What that shell begins with. Messages of the kernel would get between what is typed.
+const PROFILE: &str = "\
+cd /led
+dmesg -n 1
+clear
+cat /etc/motd
+";
+
+const MOTD: &str = "\
+A Raspberry Pi, emulated. Type, for example:
+
+    ./controller &
+    ./command on
+
+The lamp above shows the pin's level, read from outside.
+`poweroff` ends this, and so does Ctrl-A X.
+
 ";
 
 pub(crate) fn pack(cache: &Path, parts: &Parts, programs: &[&Path]) -> Result<PathBuf, Error> {
@@ -40,8 +64,15 @@ pub(crate) fn pack(cache: &Path, parts: &Parts, programs: &[&Path]) -> Result<Pa
         fs::copy(program, root.join("led").join(name))?;
     }
     fs::create_dir_all(root.join("etc"))?;
-    fs::write(root.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n")?;
-    fs::write(root.join("etc/group"), "root:x:0:\n")?;
+    for (name, content) in [
+        ("passwd", "root:x:0:0:root:/:/bin/sh\n"),
+        ("group", "root:x:0:\n"),
+        ("inittab", INITTAB),
+        ("profile", PROFILE),
+        ("motd", MOTD),
+    ] {
+        fs::write(root.join("etc").join(name), content)?;
+    }
     let init = root.join("init");
     fs::write(&init, INIT)?;
     fs::set_permissions(&init, fs::Permissions::from_mode(0o755))?;

@@ -19,6 +19,9 @@ use crate::Error;
 /// How long a boot, a command or a level may take before it counts as never coming. Machines here are shared.
 const PATIENCE: Duration = Duration::from_secs(240);
 
+/// Makes the mini UART a console of the kernel's too: only so does QEMU's go on working after an init has opened and closed it.
+pub(crate) const MINI_UART_CONSOLE: &str = "console=ttyS1,115200 quiet";
+
 /// The GPIO registers of the BCM2837: the function of pins 10 to 19, three bits each, and the level of pins 0 to 31.
 const GPFSEL1: u32 = 0x3f20_0004;
 const GPLEV0: u32 = 0x3f20_0034;
@@ -40,8 +43,13 @@ pub(crate) enum Function {
 
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "level {}, ", u8::from(self.high))?;
-        match self.function {
+        write!(f, "level {}, {}", u8::from(self.high), self.function)
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Function::Input => f.write_str("input"),
             Function::Output => f.write_str("output"),
             Function::Other(function) => write!(f, "function {function}"),
@@ -55,7 +63,7 @@ pub(crate) struct Machine {
     serial: Serial,
     monitor: Monitor,
     console: PathBuf,
-    _sockets: TempDir,
+    _folder: TempDir,
 }
 
 impl Machine {
@@ -63,10 +71,11 @@ impl Machine {
     pub(crate) fn boot(parts: &Parts, device_tree: &Path, initramfs: &Path, arguments: &str) -> Result<Machine, Error> {
         let start = Instant::now();
         // The path of a socket must be short.
-        let sockets = tempfile::Builder::new().prefix("pi-").tempdir()?;
-        let (serial, monitor) = (sockets.path().join("serial"), sockets.path().join("monitor"));
-        let console = initramfs.with_extension("console.log");
-        let mut qemu = Command::new("qemu-system-aarch64");
+        let folder = tempfile::Builder::new().prefix("pi-").tempdir()?;
+        let [serial, monitor, console] = ["serial", "monitor", "console"].map(|name| folder.path().join(name));
+        // Whatever ends this process ends QEMU too, even where nothing is dropped.
+        let mut qemu = Command::new("setpriv");
+        qemu.args(["--pdeathsig", "KILL", "qemu-system-aarch64"]);
         qemu.args(["-M", "raspi3b", "-m", "1G", "-accel", "tcg,thread=single", "-display", "none", "-no-reboot"]);
         qemu.arg("-kernel").arg(&parts.kernel).arg("-dtb").arg(device_tree).arg("-initrd").arg(initramfs);
         // The level of a released output stays, as on a Pi 5.
@@ -76,7 +85,7 @@ impl Machine {
         qemu.args(["-serial", &format!("unix:{},server=on,wait=on", text(&serial)?)]);
         qemu.args(["-qmp", &format!("unix:{},server=on,wait=off", text(&monitor)?)]);
         let qemu = qemu.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let mut qemu = qemu.map_err(|error| format!("qemu-system-aarch64: {error}"))?;
+        let mut qemu = qemu.map_err(|error| format!("setpriv: {error}"))?;
         let connected =
             Serial::connect(&serial, &mut qemu).and_then(|serial| Ok((serial, Monitor::connect(&monitor, &mut qemu)?)));
         let (serial, monitor) = match connected {
@@ -87,7 +96,7 @@ impl Machine {
                 return Err(error);
             }
         };
-        let mut machine = Machine { qemu, serial, monitor, console, _sockets: sockets };
+        let mut machine = Machine { qemu, serial, monitor, console, _folder: folder };
         if let Err(error) = machine.serial.wait_for_shell() {
             return Err(format!("{error}; the kernel's console:\n{}", machine.console()).into());
         }
@@ -116,6 +125,18 @@ impl Machine {
     /// What the kernel has said on its console.
     pub(crate) fn console(&self) -> String {
         fs::read(&self.console).map(|said| String::from_utf8_lossy(&said).into_owned()).unwrap_or_default()
+    }
+
+    /// Whether it has halted, or is about to start again: nothing here could cut its power.
+    pub(crate) fn is_down(&self) -> bool {
+        self.console().contains("reboot: ")
+    }
+
+    /// The other end of the mini UART, for a person, who takes any time.
+    pub(crate) fn serial(&self) -> Result<UnixStream, Error> {
+        let serial = self.serial.reader.get_ref().try_clone()?;
+        serial.set_read_timeout(None)?;
+        Ok(serial)
     }
 
     /// Reads the pin from outside.

@@ -6,6 +6,7 @@ pub(crate) mod device_tree;
 pub(crate) mod initramfs;
 pub(crate) mod machine;
 pub(crate) mod parts;
+pub(crate) mod person;
 pub(crate) mod scenes;
 pub(crate) mod service;
 mod stage;
