@@ -100,6 +100,8 @@ impl Machine {
         if let Err(error) = machine.serial.wait_for_shell() {
             return Err(format!("{error}; the kernel's console:\n{}", machine.console()).into());
         }
+        // It is a program that reads what this shell shows.
+        machine.run("export NO_COLOR=1")?;
         println!("booted in {:.1} s: {}", start.elapsed().as_secs_f32(), machine.run("uname -srm")?.trim());
         Ok(machine)
     }
