@@ -59,7 +59,12 @@ fn the_led_is_lit_from_the_start_where_that_is_asked_for() {
 fn wrong_usage_is_exit_status_2() {
     let place = Place::new();
     place.command(&[]).failed(2, &["<VERB>"]);
-    place.command(&["shine"]).failed(2, &["shine", "on", "off", "toggle", "status", "exit"]);
+    let verbs = "known are on, off, toggle, blink, status, exit, doctor";
+    place.command(&["shine"]).failed(2, &["unknown verb shine", verbs]);
+    place.command(&["blink", "-1"]).failed(2, &["'-1'", "a duration is a number"]);
+    place.command(&["blink", "1s", "0"]).failed(2, &["1ms to 1h"]);
+    place.command(&["blink", "--count", "0"]).failed(2, &["a count is from 1 to 1000000"]);
+    place.command(&["doctor", "--no-wait"]).failed(2, &["--no-wait"]);
     place.command(&["on", "--timeout", "0"]).failed(2, &["1ms to 1h"]);
     place.command(&["on", "--key", "0"]).failed(2, &["IPC_PRIVATE"]);
     place.command(&["status", "--no-wait"]).failed(2, &["--no-wait"]);

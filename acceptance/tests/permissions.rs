@@ -42,6 +42,9 @@ fn in_a_mailbox_the_group_commands_and_hears_but_cannot_take_commands_or_forge_a
     // The others of 0622 stand for the group of 0620: no test can add a user to a group.
     outcome(place.program("command", Some(STRANGER)).arg("on")).printed("on");
     assert_eq!(controller.line(), "LED on");
+    let status = outcome(place.program("command", Some(STRANGER)).arg("status"));
+    assert!(status.out.starts_with("on (queue ") && status.out.contains("last receiver"), "{status:?}");
+    assert!(status.out.ends_with(&format!("served by {})\n", controller.pid())), "{status:?}");
     let mode = |key| Queue::open(key, Access::Find).unwrap().status().unwrap().permissions.mode;
     assert_eq!((mode(place.key), mode(place.key.reply())), (Mode::new(0o622).unwrap(), Mode::new(0o644).unwrap()));
 }

@@ -20,19 +20,6 @@ fn write(place: &Place, name: &str, code: &str) -> PathBuf {
 }
 
 #[test]
-fn the_c_client_turns_the_led_on() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
-    let (source, program) = (write(&place, "client.c", &shown(&place, "c")), place.path().join("client"));
-    let mut compiler = Command::new("cc");
-    let compiled = compiler.args(["-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(source).output().unwrap();
-    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
-    let outcome: Outcome = Command::new(program).output().unwrap().into();
-    outcome.printed("OK ON");
-    assert_eq!(controller.line(), "LED on");
-}
-
-#[test]
 #[ignore = "needs python3-sysv-ipc"]
 fn the_python_client_turns_the_led_on() {
     let place = Place::new();

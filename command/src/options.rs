@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{
+    CommandFactory, Parser, Subcommand,
+    error::{ContextKind, ErrorKind},
+};
 use shared::{Blink, Key};
 
 use crate::duration;
@@ -39,6 +42,7 @@ pub enum Verb {
     /// LED on if it is off, else off: one that blinks is off then
     Toggle,
     /// LED on and off by turns, until the next command
+    #[command(allow_negative_numbers = true)]
     Blink {
         /// How long it is lit at a time: 1ms to 1h
         #[arg(default_value = "500ms", value_parser = duration::parse)]
@@ -69,7 +73,15 @@ impl Options {
     /// The options this process was started with; ends it, with exit status 2, where they are wrong.
     #[must_use]
     pub fn from_command_line() -> Options {
-        let options = Options::parse();
+        let options = Options::try_parse().unwrap_or_else(|error| match error.get(ContextKind::InvalidSubcommand) {
+            Some(verb) => {
+                let command = Options::command();
+                let verbs: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+                let message = format!("unknown verb {verb}; known are {}", verbs.join(", "));
+                Options::command().error(ErrorKind::InvalidSubcommand, message).exit()
+            }
+            None => error.exit(),
+        });
         if options.no_wait && matches!(options.verb, Verb::Status { .. } | Verb::Doctor) {
             let unheard = "status and doctor print an answer, and --no-wait does not wait for one";
             Options::command().error(ErrorKind::ArgumentConflict, unheard).exit();
