@@ -29,6 +29,8 @@ pub enum Error {
     /// The message is longer than the system sends (`kernel.msgmax`), EINVAL of msgsnd(2), or than the receiver's
     /// buffer, E2BIG of msgrcv(2).
     TooLong(io::Error),
+    /// The kernel is built without this: ENOSYS of msgrcv(2) with `MSG_COPY`.
+    Unsupported(io::Error),
     /// Anything else, by the call that said it.
     Os {
         /// The call: `msgget`, `msgsnd`, `msgrcv` or `msgctl`.
@@ -50,6 +52,7 @@ impl Error {
             | Error::Empty(source)
             | Error::Removed(source)
             | Error::TooLong(source)
+            | Error::Unsupported(source)
             | Error::Os { source, .. } => source,
         }
     }
@@ -69,6 +72,7 @@ impl fmt::Display for Error {
             Error::Empty(_) => "no such message is waiting",
             Error::Removed(_) => "the queue has been removed",
             Error::TooLong(_) => "the message is too long",
+            Error::Unsupported(_) => "this kernel cannot do that",
             Error::Os { call, .. } => call,
         };
         write!(f, "{meaning}: {}", self.os_error())

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use libc::{c_int, c_long};
+use libc::{c_int, c_long, msqid_ds};
 
 use crate::{Error, Key, Message, MessageType, sys};
 
@@ -49,14 +49,18 @@ pub enum Select {
     Type(MessageType),
     /// The one with the lowest type, up to and including this one (the negative of it).
     UpTo(MessageType),
+    /// The oldest of any other type (`MSG_EXCEPT`).
+    Except(MessageType),
 }
 
 impl Select {
-    fn to_raw(self) -> c_long {
+    /// The `msgtyp`, and the flag that goes with it.
+    fn to_raw(self) -> (c_long, c_int) {
         match self {
-            Select::Any => 0,
-            Select::Type(message_type) => message_type.get(),
-            Select::UpTo(message_type) => -message_type.get(),
+            Select::Any => (0, 0),
+            Select::Type(message_type) => (message_type.get(), 0),
+            Select::UpTo(message_type) => (-message_type.get(), 0),
+            Select::Except(message_type) => (message_type.get(), libc::MSG_EXCEPT),
         }
     }
 }
@@ -262,13 +266,21 @@ impl Queue {
         }
     }
 
+    /// The queue with this identifier, if there is one, and whatever it may be by now: identifiers are used again.
+    ///
+    /// For a queue without a key; by its key find any other.
+    #[must_use]
+    pub fn from_id(id: i32) -> Queue {
+        Queue { id }
+    }
+
     /// The identifier, as ipcs(1) shows it. 0 is one like any other.
     #[must_use]
     pub fn id(&self) -> i32 {
         self.id
     }
 
-    /// Sends a message, sleeping while the queue is full: msgsnd(2).
+    /// Sends a message, sleeping while the queue is full: msgsnd(2). A signal does not end that (EINTR is retried).
     ///
     /// # Errors
     ///
@@ -302,7 +314,7 @@ impl Queue {
         })
     }
 
-    /// Receives a message, sleeping until one is there: msgrcv(2).
+    /// Receives a message, sleeping until one is there: msgrcv(2). A signal does not end that (EINTR is retried).
     ///
     /// # Errors
     ///
@@ -327,12 +339,34 @@ impl Queue {
         oversize: Oversize,
         flags: c_int,
     ) -> Result<Message<N>, Error> {
+        let (selector, except) = select.to_raw();
+        self.receive_raw(selector, oversize, flags | except)
+    }
+
+    /// Reads a message and leaves it in the queue: msgrcv(2) with `MSG_COPY`. `index` counts from 0, in the order of
+    /// sending.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Empty`] (ENOMSG: there are not so many), [`Error::Unsupported`] (ENOSYS: the kernel has no
+    /// `CONFIG_CHECKPOINT_RESTORE`), [`Error::NotPermitted`] (EACCES: it takes the right to receive),
+    /// [`Error::TooLong`] (E2BIG, with [`Oversize::Keep`]), [`Error::Removed`] (EIDRM, EINVAL).
+    pub fn peek<const N: usize>(&self, index: u32, oversize: Oversize) -> Result<Message<N>, Error> {
+        self.receive_raw(index.into(), oversize, libc::MSG_COPY | libc::IPC_NOWAIT)
+    }
+
+    fn receive_raw<const N: usize>(
+        &self,
+        selector: c_long,
+        oversize: Oversize,
+        flags: c_int,
+    ) -> Result<Message<N>, Error> {
         let flags = match oversize {
             Oversize::Keep => flags,
             Oversize::Truncate => flags | libc::MSG_NOERROR,
         };
         let mut message = Message::empty(MessageType::LED);
-        match retry(|| sys::msgrcv(self.id, &mut message.layout, select.to_raw(), flags)) {
+        match retry(|| sys::msgrcv(self.id, &mut message.layout, selector, flags)) {
             Ok(length) => {
                 message.length = length;
                 Ok(message)
@@ -342,6 +376,7 @@ impl Queue {
                 Some(libc::EIDRM | libc::EINVAL) => Error::Removed(source),
                 Some(libc::EACCES) => Error::NotPermitted(source),
                 Some(libc::E2BIG) => Error::TooLong(source),
+                Some(libc::ENOSYS) => Error::Unsupported(source),
                 _ => Error::Os { call: "msgrcv", source },
             }),
         }
@@ -354,9 +389,13 @@ impl Queue {
     ///
     /// [`Error::Removed`] (EIDRM, EINVAL); [`Error::NotPermitted`] (EACCES) only on kernels before 4.17.
     pub fn status(&self) -> Result<Status, Error> {
+        self.raw_status().map(Status::from)
+    }
+
+    fn raw_status(self) -> Result<msqid_ds, Error> {
         let mut raw = sys::blank_status();
         match sys::msgctl(self.id, libc::IPC_STAT, &mut raw) {
-            Ok(_) => Ok(raw.into()),
+            Ok(_) => Ok(raw),
             Err(source) if source.raw_os_error() == Some(libc::EACCES) => {
                 self.status_of_any()?.ok_or(Error::NotPermitted(source))
             }
@@ -365,12 +404,12 @@ impl Queue {
     }
 
     /// `MSG_STAT_ANY` takes the kernel's index instead of the identifier, and `IPC_INFO` returns the highest one in use.
-    fn status_of_any(self) -> Result<Option<Status>, Error> {
+    fn status_of_any(self) -> Result<Option<msqid_ds>, Error> {
         let mut raw = sys::blank_status();
         let highest = sys::msgctl(0, libc::IPC_INFO, &mut raw).map_err(|source| self.control_error(source))?;
         for index in 0..=highest {
             if sys::msgctl(index, MSG_STAT_ANY, &mut raw).is_ok_and(|id| id == self.id) {
-                return Ok(Some(raw.into()));
+                return Ok(Some(raw));
             }
         }
         Ok(None)
@@ -378,18 +417,33 @@ impl Queue {
 
     /// Gives the queue another owner, group and mode: msgctl(2) with `IPC_SET`.
     ///
+    /// The creator keeps the owner's rights.
+    ///
     /// # Errors
     ///
     /// [`Error::NotPermitted`] (EPERM: neither owner, creator nor privileged), [`Error::Removed`] (EIDRM, EINVAL).
     pub fn set_permissions(&self, permissions: Permissions) -> Result<(), Error> {
-        let mut raw = sys::blank_status();
-        sys::msgctl(self.id, libc::IPC_STAT, &mut raw).map_err(|source| self.control_error(source))?;
+        let mut raw = self.raw_status()?;
         raw.msg_perm.uid = permissions.owner;
         raw.msg_perm.gid = permissions.group;
         #[expect(clippy::useless_conversion, reason = "the field is wider than the bits on some architectures")]
         {
             raw.msg_perm.mode = permissions.mode.0.into();
         }
+        sys::msgctl(self.id, libc::IPC_SET, &mut raw).map_err(|source| self.control_error(source)).map(drop)
+    }
+
+    /// Sets how many bytes of text the queue holds at most, and how many messages: msgctl(2) with `IPC_SET`.
+    ///
+    /// What is in it already stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotPermitted`] (EPERM: neither owner, creator nor privileged, or beyond `kernel.msgmnb` without
+    /// `CAP_SYS_RESOURCE`), [`Error::Removed`] (EIDRM, EINVAL).
+    pub fn set_limit(&self, bytes: u64) -> Result<(), Error> {
+        let mut raw = self.raw_status()?;
+        raw.msg_qbytes = bytes;
         sys::msgctl(self.id, libc::IPC_SET, &mut raw).map_err(|source| self.control_error(source)).map(drop)
     }
 

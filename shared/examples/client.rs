@@ -1,0 +1,23 @@
+//! A client with one message: it finds the queue that `server` has made, and sends a message of type 1.
+//!
+//! The key is 1234, or the first argument.
+//!
+//! ```text
+//! $ cargo run --quiet --package shared --example client
+//! sent: type 1, "Hello from process 4711"
+//! ```
+
+use std::{env, error::Error, process};
+
+use shared::{Access, Key, Message, MessageType, Queue};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let key = env::args().nth(1).map_or(Ok(Key::DEFAULT), |key| key.parse())?;
+    let queue = Queue::open(key, Access::Send)?;
+
+    let text = format!("Hello from process {}", process::id());
+    let message: Message = Message::new(MessageType::LED, text.as_bytes()).ok_or("too long")?;
+    queue.send(&message)?;
+    println!("sent: type {}, {text:?}", message.message_type());
+    Ok(())
+}

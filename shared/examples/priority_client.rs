@@ -1,0 +1,32 @@
+//! A client with priorities: five messages of type 10, and then one of type 1, which `priority_server` takes first.
+//!
+//! It makes the queue if it is not there, so that all six wait before the server starts. The key is 1234, or the first argument.
+//!
+//! ```text
+//! $ cargo run --quiet --package shared --example priority_client
+//! sent: type 10, "routine 1"
+//! sent: type 10, "routine 2"
+//! sent: type 10, "routine 3"
+//! sent: type 10, "routine 4"
+//! sent: type 10, "routine 5"
+//! sent: type 1, "urgent"
+//! ```
+
+use std::{env, error::Error};
+
+use shared::{Key, Message, MessageType, Mode, Queue};
+
+const URGENT: MessageType = MessageType::new(1).unwrap();
+const ROUTINE: MessageType = MessageType::new(10).unwrap();
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let key = env::args().nth(1).map_or(Ok(Key::DEFAULT), |key| key.parse())?;
+    let queue = Queue::create_or_open(key, Mode::new(0o666).ok_or("not a mode")?)?;
+    let routine = (1..=5).map(|number| (ROUTINE, format!("routine {number}")));
+    for (message_type, text) in routine.chain([(URGENT, "urgent".to_owned())]) {
+        let message: Message = Message::new(message_type, text.as_bytes()).ok_or("too long")?;
+        queue.send(&message)?;
+        println!("sent: type {message_type}, {text:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! A server with priorities: it takes a message of type 1 first, whenever there is one, and any other only then.
+//!
+//! Start it after `priority_client`, and the message that was sent last comes out first. The key is 1234, or the first argument.
+//!
+//! It looks for type 1 without waiting (`IPC_NOWAIT`), and then waits for any type. `Select::UpTo`, a negative type of
+//! msgrcv(2), does both in one call: it takes the lowest type there is.
+//!
+//! ```text
+//! $ cargo run --quiet --package shared --example priority_server
+//! type 1: "urgent"
+//! type 10: "routine 1"
+//! type 10: "routine 2"
+//! type 10: "routine 3"
+//! type 10: "routine 4"
+//! type 10: "routine 5"
+//! queue removed
+//! ```
+
+use std::{env, error::Error};
+
+use shared::{Error as QueueError, Key, Message, MessageType, Mode, Oversize, Queue, Select};
+
+const URGENT: MessageType = MessageType::new(1).unwrap();
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let key = env::args().nth(1).map_or(Ok(Key::DEFAULT), |key| key.parse())?;
+    let queue = Queue::create_or_open(key, Mode::new(0o666).ok_or("not a mode")?)?;
+    for _ in 0..6 {
+        let message: Message = match queue.try_receive(Select::Type(URGENT), Oversize::Truncate) {
+            Err(QueueError::Empty(_)) => queue.receive(Select::Any, Oversize::Truncate)?,
+            received => received?,
+        };
+        let text = String::from_utf8_lossy(message.text());
+        println!("type {}: {:?}", message.message_type(), text.trim_end_matches('\0'));
+    }
+    queue.remove()?;
+    println!("queue removed");
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! A client that waits for its answer: it sends its PID in the request, and receives only messages of that type.
+//!
+//! The key is 1234, or the first argument.
+//!
+//! ```text
+//! $ cargo run --quiet --package shared --example reply_client
+//! 4711 asks: "How many letters are in this?"
+//! answer: 23
+//! ```
+
+use std::{env, error::Error};
+
+use shared::{Access, Key, Message, MessageType, Oversize, Queue, Select};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let key = env::args().nth(1).map_or(Ok(Key::DEFAULT), |key| key.parse())?;
+    let queue = Queue::open(key, Access::SendAndReceive)?;
+    let own_pid = MessageType::own_pid();
+
+    // What an earlier process with this PID did not collect is no answer to us.
+    while queue.try_receive::<256>(Select::Type(own_pid), Oversize::Truncate).is_ok() {}
+
+    let question = "How many letters are in this?";
+    let request: Message =
+        Message::new(MessageType::LED, format!("{own_pid} {question}").as_bytes()).ok_or("too long")?;
+    queue.send(&request)?;
+    println!("{own_pid} asks: {question:?}");
+
+    let answer: Message = queue.receive(Select::Type(own_pid), Oversize::Truncate)?;
+    println!("answer: {}", String::from_utf8_lossy(answer.text()).trim_end_matches('\0'));
+    Ok(())
+}

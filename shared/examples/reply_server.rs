@@ -1,0 +1,52 @@
+//! A server that answers: requests have type 1 and begin with the client's PID; the answer has that PID as its type, so that
+//! each client finds its own.
+//!
+//! It serves until somebody removes its queue, as `ipcrm -Q 1234` does, which wakes it. The key is 1234, or the first argument.
+//!
+//! Requests and answers share one queue here, as the textbook has it. That has its price: whoever may read answers may
+//! take requests, a client with PID 1 would be answered with a request, and answers that nobody collects fill the queue until
+//! requests block. The controller of this project has a queue for each direction.
+//!
+//! ```text
+//! $ cargo run --quiet --package shared --example reply_server
+//! serving key 1234
+//! 4711 asks: "How many letters are in this?"
+//! queue removed, nothing left to serve
+//! ```
+
+use std::{env, error::Error};
+
+use shared::{Error as QueueError, Key, Message, MessageType, Mode, Oversize, Queue, Select};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let key = env::args().nth(1).map_or(Ok(Key::DEFAULT), |key| key.parse())?;
+    let queue = Queue::create(key, Mode::new(0o666).ok_or("not a mode")?)?;
+    println!("serving key {key}");
+    loop {
+        let request: Message = match queue.receive(Select::Type(MessageType::LED), Oversize::Truncate) {
+            Err(QueueError::Removed(_)) => break,
+            received => received?,
+        };
+        let text = String::from_utf8_lossy(request.text());
+        let Some((client, question)) = client_and_question(text.trim_end_matches('\0')) else {
+            println!("no request: {request}");
+            continue;
+        };
+        println!("{client} asks: {question:?}");
+
+        let letters = question.chars().filter(|c| c.is_alphabetic()).count();
+        let answer: Message = Message::new(client, letters.to_string().as_bytes()).ok_or("too long")?;
+        // Never wait for a client: one that does not collect its answers would stop the service for all.
+        if let Err(error) = queue.try_send(&answer) {
+            println!("{client} is not answered: {error}");
+        }
+    }
+    println!("queue removed, nothing left to serve");
+    Ok(())
+}
+
+/// `4711 How many...?`
+fn client_and_question(text: &str) -> Option<(MessageType, &str)> {
+    let (pid, question) = text.split_once(' ')?;
+    Some((MessageType::new(pid.parse().ok()?)?, question))
+}
