@@ -234,7 +234,18 @@ impl Outcome {
     /// It did not.
     #[track_caller]
     pub fn failed(&self, code: i32, said: &[&str]) {
-        assert_eq!((self.code, self.out.as_str()), (Some(code), ""), "{}", self.err);
+        assert_eq!(self.out, "");
+        self.failed_after(code, "", said);
+    }
+
+    /// Asserts that it printed something that begins so, and then failed with this exit status and said all of this.
+    ///
+    /// # Panics
+    ///
+    /// It did not.
+    #[track_caller]
+    pub fn failed_after(&self, code: i32, begin: &str, said: &[&str]) {
+        assert_eq!((self.code, self.out.starts_with(begin)), (Some(code), true), "{}{}", self.out, self.err);
         for part in said {
             assert!(self.err.contains(part), "{part:?} is not in {:?}", self.err);
         }

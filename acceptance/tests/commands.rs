@@ -128,5 +128,5 @@ fn a_queue_without_a_reply_queue_is_a_controller_that_cannot_answer() {
     let asked = queue.try_receive::<256>(shared::Select::Any, shared::Oversize::Keep).unwrap();
     assert!(asked.text().starts_with(b"STATUS\0"), "{asked}");
     let sent = queue.try_receive::<256>(shared::Select::Any, shared::Oversize::Keep).unwrap();
-    assert_eq!(sent.text(), b"ON");
+    assert_eq!(sent.text(), b"ON\0");
 }

@@ -73,8 +73,8 @@ impl fmt::Display for Command {
 
 /// A command, and where its sender waits for the answer.
 ///
-/// In the message: the command's type; as text its verb, in any case; and, where an answer is wanted, a NUL, the message
-/// type under which it is waited for in decimal, and a NUL:
+/// In the message: the command's type; as text its verb, in any case, and a NUL, which a reader in C may need; and, where
+/// an answer is wanted, the message type under which it is waited for in decimal, and a NUL:
 ///
 /// ```
 /// use shared::{Command, Incoming, MessageType, Request};
@@ -100,7 +100,7 @@ impl Request {
         let mut message = Message::empty(self.command.message_type());
         let written = match self.reply_to {
             Some(reply_to) => write!(message, "{}\0{reply_to}\0", self.command),
-            None => write!(message, "{}", self.command),
+            None => write!(message, "{}\0", self.command),
         };
         debug_assert!(written.is_ok(), "a verb and a number fit into {TEXT_MAX} bytes");
         message

@@ -1,0 +1,177 @@
+//! Programs in other languages drive the real controller, each as its users write it; and the real client drives a
+//! controller in C.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use acceptance::{Outcome, Place, Running, wait_until};
+
+/// Code with the test's key for the one that everybody has.
+fn with_key(place: &Place, code: &str) -> String {
+    code.replace("1234", &place.key.to_string()).replace("1235", &place.key.reply().to_string())
+}
+
+fn c(place: &Place, name: &str) -> PathBuf {
+    let source = fs::read_to_string(format!("{}/{name}.c", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let (file, program) = (place.path().join(name).with_extension("c"), place.path().join(name));
+    fs::write(&file, with_key(place, &source)).unwrap();
+    let mut compiler = Command::new("cc");
+    let compiled = compiler.args(["-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(file).output().unwrap();
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    program
+}
+
+/// What a program prints that goes well.
+#[track_caller]
+fn said(command: &mut Command) -> String {
+    // One that sleeps for ever is a failure, not a test that never ends.
+    let mut timeout = Command::new("timeout");
+    let timeout = timeout.arg("60").arg(command.get_program()).args(command.get_args());
+    let outcome: Outcome = timeout.stdin(Stdio::null()).output().unwrap().into();
+    assert_eq!((outcome.code, outcome.err.as_str()), (Some(0), ""), "{}", outcome.out);
+    outcome.out
+}
+
+fn python(place: &Place, code: &str) -> String {
+    // Debian's own, for which its package of sysv_ipc is made.
+    said(Command::new("/usr/bin/python3").args(["-c", &with_key(place, code)]))
+}
+
+fn perl(place: &Place, code: &str) -> String {
+    said(Command::new("perl").args(["-Mstrict", "-Mwarnings", "-e", &with_key(place, code)]))
+}
+
+#[test]
+fn a_textbook_client_in_c_with_and_without_its_nul() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    let client = c(&place, "textbook");
+    for nul in ["0", "1"] {
+        for (text, line) in [("ON", "LED on"), ("OFF", "LED off")] {
+            assert_eq!(said(Command::new(&client).args([text, nul])), "");
+            assert_eq!(controller.line(), line);
+        }
+    }
+}
+
+#[test]
+fn the_real_client_drives_a_textbook_controller_in_c() {
+    let place = Place::new();
+    let controller = Running::start(&mut Command::new(c(&place, "textbook_controller")));
+    assert_eq!(controller.line(), "ready");
+    for (verb, line) in [("off", "LED off"), ("on", "LED on"), ("off", "LED off"), ("toggle", "unknown")] {
+        place.command(&["--no-wait", verb]).printed("queued");
+        assert_eq!(controller.line(), line);
+    }
+    place.command(&["status"]).failed_after(5, "no controller answers (queue", &["no reply queue", "--no-wait"]);
+    place.command(&["--no-wait", "exit"]).printed("queued");
+    assert!(controller.end().0.success());
+    assert!(place.is_clean());
+}
+
+#[test]
+#[ignore = "needs python3-sysv-ipc"]
+fn python_with_sysv_ipc() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    // Without a mode, as the documentation of sysv_ipc shows it: it asks for 0600.
+    python(&place, "import sysv_ipc; sysv_ipc.MessageQueue(1234).send('ON')");
+    assert_eq!(controller.line(), "LED on");
+    let asks = "
+import os, sysv_ipc
+commands, answers = sysv_ipc.MessageQueue(1234, mode=0o200), sysv_ipc.MessageQueue(1235, mode=0o400)
+for text in 'OFF', 'BLINK 60000 1 2', 'STATUS', 'BLINK 0 0', 'DIM':
+    commands.send(text.encode() + b'\\0%d\\0' % os.getpid(), type=1)
+    answer, type = answers.receive(type=os.getpid())
+    print(answer.decode(), type == os.getpid())
+commands.send(b'', type=2)";
+    let answers = python(&place, asks);
+    let lines: Vec<&str> = answers.lines().collect();
+    assert_eq!(lines[..3], ["OK OFF True", "OK BLINK 60000 1 2 True", "OK BLINK 60000 1 2 True"]);
+    assert!(lines[3].starts_with("ERR after BLINK come") && lines[4].starts_with("ERR unknown command;"), "{answers}");
+    assert!(controller.end().0.success());
+    assert!(place.is_clean());
+}
+
+#[test]
+#[ignore = "needs python3"]
+fn python_with_ctypes() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    let asks = "
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+libc.msgrcv.restype = ctypes.c_ssize_t
+libc.msgrcv.argtypes = ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_long, ctypes.c_int
+libc.msgsnd.argtypes = ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+class Message(ctypes.Structure):
+    _fields_ = [('type', ctypes.c_long), ('text', ctypes.c_ubyte * 256)]
+commands, answers = libc.msgget(1234, 0o200), libc.msgget(1235, 0o400)
+text = b'toggle\\0%d\\0' % os.getpid()
+message = Message(1, (ctypes.c_ubyte * 256)(*text))
+assert libc.msgsnd(commands, ctypes.byref(message), len(text), 0) == 0, ctypes.get_errno()
+message = Message()
+length = libc.msgrcv(answers, ctypes.byref(message), 256, os.getpid(), 0)
+print(bytes(message.text[:length]))";
+    assert_eq!(python(&place, asks), "b'OK ON'\n");
+    assert_eq!(controller.line(), "LED on");
+}
+
+#[test]
+#[ignore = "needs perl"]
+fn perl_with_ipc_msg_and_with_its_own_msgsnd() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    let asks = r#"
+        use IPC::Msg;
+        my ($commands, $answers) = (IPC::Msg->new(1234, 0200), IPC::Msg->new(1235, 0400));
+        $commands->snd(1, "ON\0$$\0") or die $!;
+        my $type = $answers->rcv(my $answer, 256, $$);
+        print $type == $$, " $answer\n";"#;
+    assert_eq!(perl(&place, asks), "1 OK ON\n");
+    assert_eq!(controller.line(), "LED on");
+    perl(&place, r#"msgsnd(msgget(1234, 0200), pack("l! a*", 1, "OFF"), 0) or die $!"#);
+    assert_eq!(controller.line(), "LED off");
+    // The usual mistake: four bytes of type, and then the text is the rest of it.
+    perl(&place, r#"msgsnd(msgget(1234, 0200), pack("l a*", 1, "ON  "), 0) or die $!"#);
+    controller.wait_for_log("unknown message type");
+    place.led_is("off");
+}
+
+#[test]
+#[ignore = "needs ipcs, ipcrm and ipcmk of util-linux"]
+fn the_tools_of_util_linux() {
+    let place = Place::new();
+    let controller = place.controller(&["--mode", "0640"]);
+    let listed = said(Command::new("ipcs").arg("-q"));
+    let of_key = |key: shared::Key| {
+        let line = listed.lines().find(|line| line.starts_with(&format!("{:#010x} ", key.get()))).unwrap();
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(of_key(place.key)[3..], ["640", "0", "0"]);
+    assert_eq!(of_key(place.key.reply())[3..], ["600", "0", "0"]);
+    // By key and by identifier; it serves on.
+    said(Command::new("ipcrm").args(["-Q", &place.key.to_string()]));
+    controller.wait_for_log("somebody removed the command queue");
+    wait_until("it serves again", || place.command(&["on"]).code == Some(0));
+    let id = shared::Queue::open(place.key, shared::Access::Find).unwrap().id();
+    said(Command::new("ipcrm").args(["-q", &id.to_string()]));
+    controller.wait_for_log("somebody removed the command queue");
+    wait_until("it serves again", || place.command(&["on"]).code == Some(0));
+    place.led_is("on");
+    // A queue that ipcmk makes, under a key that it chooses.
+    let made = said(Command::new("ipcmk").args(["--queue", "--mode", "0600"]));
+    let id = made.trim().rsplit(' ').next().unwrap();
+    let listed = said(Command::new("ipcs").arg("-q"));
+    let line = listed.lines().find(|line| line.split_whitespace().nth(1) == Some(id)).unwrap();
+    let key = line.split_whitespace().next().unwrap();
+    let outcome = place.command(&["status", "--key", key]);
+    said(Command::new("ipcrm").args(["-q", id]));
+    assert!(
+        outcome.out.contains("0 messages, 0 bytes; last sender none, last receiver none; served by nobody"),
+        "{outcome:?}"
+    );
+}

@@ -1,0 +1,28 @@
+/* The textbook's controller: makes the queue with key 1234, prints what the LED would do, ends at type 2. It compares with
+ * strcmp(3), and clears nothing: a text without its NUL would be read with the rest of the one before. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+
+struct message {
+    long message_type;
+    char message_text[256];
+};
+
+int main(void)
+{
+    struct message message;
+    int queue = msgget(1234, IPC_CREAT | 0666);
+    setlinebuf(stdout);
+    puts("ready");
+    while (msgrcv(queue, &message, sizeof message.message_text, 0, 0) != -1 && message.message_type != 2) {
+        if (strcmp(message.message_text, "ON") == 0)
+            puts("LED on");
+        else if (strcmp(message.message_text, "OFF") == 0)
+            puts("LED off");
+        else
+            puts("unknown");
+    }
+    return msgctl(queue, IPC_RMID, NULL) == -1;
+}
