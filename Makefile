@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo pi test format lint unit docs emulate accept pictures arm64 completions deb install unit-file service package cross rust cargo-deb test-packages
+.PHONY: help demo pi test format lint unit docs manual emulate accept pictures arm64 completions deb install unit-file service package cross rust cargo-deb test-packages
 
 # Where cargo installs cargo-deb and cross.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -14,7 +14,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 TEST_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross rustc-web libstd-rust-web-dev:arm64 \
                  qemu-system-arm cpio strace util-linux python3 python3-sysv-ipc \
                  mmdebstrap arch-test qemu-user-static binfmt-support zstd device-tree-compiler \
-                 systemd lintian mandoc zsh fish jq bsdutils
+                 systemd lintian mandoc man-db perl zsh fish jq bsdutils
 
 # The package and the Pi get static programs: one file for every Debian and Raspberry Pi OS. docs/install.md has the figures.
 # Only with --target do these flags stay away from what cargo builds for itself.
@@ -66,7 +66,7 @@ demo: rust
 pi: test-packages
 	@cargo run --quiet --package acceptance -- shell
 
-test: format lint unit docs service package cross emulate accept
+test: format lint unit docs manual service package cross emulate accept
 
 format: rust
 	@echo "== format"
@@ -88,6 +88,15 @@ unit: test-packages
 docs: rust
 	@echo "== documentation"
 	RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --workspace --no-deps
+
+# Each of the two formatters finds what the other lets pass: mandoc wrong macros, groff lines that are too wide.
+manual: test-packages
+	@echo "== manual pages"
+	mandoc -T lint -W warning man/*
+	for page in man/*; do
+		said=$$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z $$page 2>&1 >/dev/null)
+		test -z "$$said" || { echo "$$page: $$said"; exit 1; }
+	done
 
 arm64: $(if $(CC_$(ARCH)),test-packages,rust)
 	@$(STATIC) cargo build --release --quiet --package controller --package command --target $(TRIPLE) --target-dir $(BUILD)
@@ -115,6 +124,7 @@ install: rust unit-file completions
 	ln -sf ../lib/led-controller/command $(DESTDIR)$(PREFIX)/bin/led
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/controller.8
 	install -D -m 644 man/command.1 $(DESTDIR)$(PREFIX)/share/man/man1/led.1
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man7 man/led-controller.7
 	install -D -m 644 target/completions/led.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/led
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions target/completions/_led
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d target/completions/led.fish
@@ -157,7 +167,6 @@ service: test-packages unit-file
 	said=$$(systemd-analyze verify --man=no $$folder/led-controller.service $$folder/led-controller@1.service 2>&1) || true
 	test -z "$$said" || { echo "$$said"; exit 1; }
 	systemd-analyze security --offline=true --threshold=5 $$folder/led-controller.service | tail -1
-	mandoc -T lint -W warning man/controller.8 man/command.1
 
 package: test-packages
 	@echo "== package"
