@@ -181,6 +181,44 @@ impl Place {
         self.queue().send(&message).expect("the queue takes it");
     }
 
+    /// Code that a document shows, with the keys of this place for the ones that everybody has.
+    ///
+    /// # Panics
+    ///
+    /// It does not use them.
+    #[must_use]
+    pub fn with_own_keys(&self, code: &str) -> String {
+        assert!(code.contains("1234"), "{code}");
+        code.replace("1234", &self.key.to_string()).replace("1235", &self.key.reply().to_string())
+    }
+
+    /// Writes a file.
+    ///
+    /// # Panics
+    ///
+    /// It cannot be written.
+    #[must_use]
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, text).expect("it is ours");
+        path
+    }
+
+    /// The program that a compiler makes of this C, if it has nothing to remark.
+    ///
+    /// # Panics
+    ///
+    /// There is no compiler, or it has.
+    #[must_use]
+    pub fn compile(&self, code: &str) -> PathBuf {
+        let (source, program) = (self.write("client.c", code), self.path().join("client"));
+        let mut compiler = Command::new("cc");
+        compiler.args(["-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(source);
+        let compiled = Outcome::from(compiler.output().expect("there is a compiler"));
+        assert_eq!(compiled.code, Some(0), "{}", compiled.err);
+        program
+    }
+
     /// Whether neither queue is there.
     #[must_use]
     pub fn is_clean(&self) -> bool {

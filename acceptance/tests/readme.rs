@@ -1,22 +1,15 @@
-//! The clients that the README shows work as they stand there.
+//! The client that the README shows works as it stands there.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, process::Command};
 
 use acceptance::{Outcome, Place};
 
-/// The code in this language that the README shows, with the test's key for the one that everybody has.
-fn shown(place: &Place, language: &str) -> String {
+/// The Python that the README shows, with the test's key for the one that everybody has.
+fn shown(place: &Place) -> String {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
-    let (_, code) = readme.split_once(&format!("```{language}\n")).expect("the README shows it");
+    let (_, code) = readme.split_once("```python\n").expect("the README shows it");
     let (code, _) = code.split_once("```").expect("it has an end");
-    assert!(code.contains("1234"), "{code}");
-    code.replace("1234", &place.key.to_string()).replace("1235", &place.key.reply().to_string())
-}
-
-fn write(place: &Place, name: &str, code: &str) -> PathBuf {
-    let path = place.path().join(name);
-    fs::write(&path, code).unwrap();
-    path
+    place.with_own_keys(code)
 }
 
 #[test]
@@ -24,7 +17,7 @@ fn write(place: &Place, name: &str, code: &str) -> PathBuf {
 fn the_python_client_turns_the_led_on() {
     let place = Place::new();
     let controller = place.controller(&[]);
-    let script = write(&place, "client.py", &shown(&place, "python"));
+    let script = place.write("client.py", &shown(&place));
     // Debian's own, for which its package of sysv_ipc is made.
     let outcome: Outcome = Command::new("/usr/bin/python3").arg(script).output().unwrap().into();
     assert_eq!(outcome.code, Some(0), "{}", outcome.err);

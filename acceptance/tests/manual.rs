@@ -1,0 +1,284 @@
+//! The manual pages say what the programs do: nothing is missing from them, and nothing is in them that is not there.
+
+use std::{collections::BTreeSet, fs, iter, process::Command, time::Duration};
+
+use acceptance::{Outcome, Place, Running, Signal, programs, wait_until};
+use serde_json::Value;
+use shared::{Access, Info, Line, MessageType, Queue, Refusal, State};
+
+type Words = BTreeSet<String>;
+
+fn document(name: &str) -> String {
+    let path = format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn page(name: &str) -> String {
+    document(&format!("man/{name}"))
+}
+
+/// As it is read, without the escapes of groff_char(7).
+fn plain(text: &str) -> String {
+    let escapes = [("\\-", "-"), ("\\(aq", "'"), ("\\(dq", "\""), ("\\e", "\\")];
+    escapes.iter().fold(text.to_owned(), |text, (escape, character)| text.replace(escape, character))
+}
+
+/// What mdoc(7) marks with this macro, wherever on a line.
+fn marked(page: &str, macro_name: &str) -> Words {
+    let is_macro = |word: &str| {
+        word.len() == 2
+            && word.starts_with(|c: char| c.is_ascii_uppercase())
+            && word.ends_with(|c: char| c.is_ascii_lowercase())
+    };
+    let mut found = Words::new();
+    for line in page.lines().filter_map(|line| line.strip_prefix('.')) {
+        let mut last = "";
+        for word in line.split_ascii_whitespace() {
+            if is_macro(word) {
+                last = word;
+            } else if last == macro_name && word.contains(|c: char| c.is_ascii_alphanumeric()) {
+                found.insert(plain(word));
+            }
+        }
+    }
+    found
+}
+
+/// `Fl -key` is how mdoc writes `--key`.
+fn options_in(page: &str) -> Words {
+    marked(page, "Fl").iter().map(|option| format!("-{option}")).collect()
+}
+
+/// The lines from a heading to the next one.
+fn section<'a>(page: &'a str, heading: &str) -> impl Iterator<Item = &'a str> {
+    let mut lines = page.lines();
+    assert!(lines.any(|line| line == heading), "no {heading}");
+    lines.take_while(|line| !line.starts_with(".S"))
+}
+
+/// The heads of a list in a section.
+fn items(page: &str, heading: &str) -> Words {
+    section(page, heading).filter_map(|line| line.strip_prefix(".It ")).map(plain).collect()
+}
+
+/// The first column of the table whose head begins with this.
+fn column(page: &str, head: &str) -> Words {
+    let mut lines = page.lines();
+    assert!(lines.any(|line| line.split('\t').next() == Some(head)), "no table of {head}");
+    lines.take_while(|line| *line != ".TE").filter_map(|line| line.split('\t').next()).map(str::to_owned).collect()
+}
+
+/// The code in a page that has this in it.
+fn code(page: &str, part: &str) -> String {
+    let mut blocks =
+        page.split(".Bd -literal").skip(1).filter_map(|block| block.split_once('\n')?.1.split(".Ed\n").next());
+    plain(blocks.find(|block| block.contains(part)).expect("the page shows it"))
+}
+
+fn help(program: &str, verb: Option<&str>) -> String {
+    let mut command = Command::new(programs().join(program));
+    let outcome: Outcome = command.args(verb).arg("--help").output().unwrap().into();
+    assert_eq!((outcome.code, outcome.err.as_str()), (Some(0), ""));
+    outcome.out
+}
+
+/// What `--help` says of the client, and of each of its verbs.
+fn help_of_command() -> String {
+    let main = help("command", None);
+    let verbs = listed(&main, "Verbs:").into_iter().map(|verb| help("command", Some(&verb)));
+    iter::once(main.clone()).chain(verbs).collect::<Vec<_>>().join("\n")
+}
+
+/// The first words of the lines below a heading.
+fn listed(help: &str, heading: &str) -> Words {
+    let mut lines = help.lines();
+    assert!(lines.any(|line| line == heading), "no {heading}");
+    lines.map_while(|line| line.split_ascii_whitespace().next()).map(str::to_owned).collect()
+}
+
+fn options_of(help: &str) -> Words {
+    let lines = help.lines().map(str::trim).filter(|line| line.starts_with('-') && !line.starts_with("- "));
+    let options = lines.flat_map(|line| {
+        line.split([' ', ',']).filter(|word| !word.is_empty()).take_while(|word| word.starts_with('-'))
+    });
+    options.map(str::to_owned).collect()
+}
+
+/// The values that an option takes, of a list with a line for each.
+fn values(help: &str) -> Words {
+    let lines = help.lines().filter_map(|line| line.trim().strip_prefix("- "));
+    lines.map(|line| line.split(':').next().unwrap_or(line).to_owned()).collect()
+}
+
+fn assert_defaults_stand_in(page: &str, help: &str) {
+    let defaults: Words =
+        help.split("[default: ").skip(1).filter_map(|text| text.split([',', ']']).next()).map(str::to_owned).collect();
+    assert!(!defaults.is_empty());
+    for default in defaults {
+        assert!(page.contains(&format!("{default} by default")), "{default} by default");
+    }
+}
+
+#[test]
+fn command_has_the_verbs_and_options_of_its_page() {
+    let (page, help) = (page("command.1"), help_of_command());
+    assert_eq!(marked(&page, "Cm"), listed(&help, "Verbs:"));
+    assert_eq!(options_in(&page), options_of(&help));
+    assert_eq!(values(&help), Words::new());
+    assert_defaults_stand_in(&page, &help);
+}
+
+#[test]
+fn controller_has_the_options_and_values_of_its_page() {
+    let (page, help) = (page("controller.8"), help("controller", None));
+    assert_eq!(options_in(&page), options_of(&help));
+    assert_eq!(marked(&page, "Cm"), values(&help));
+    assert_defaults_stand_in(&page, &help);
+}
+
+#[test]
+fn the_options_in_the_examples_are_there() {
+    let known: Words = [help_of_command(), help("controller", None)].iter().flat_map(|help| options_of(help)).collect();
+    for name in ["command.1", "controller.8", "led-controller.7"] {
+        let text = plain(&page(name));
+        for option in text.split_ascii_whitespace().filter(|word| word.starts_with("--")) {
+            assert!(known.contains(option), "{name}: {option}");
+        }
+    }
+}
+
+#[test]
+fn exit_statuses_are_the_same_everywhere() {
+    let help = listed(&help("command", None), "Exit status:");
+    assert_eq!(items(&page("command.1"), ".Sh EXIT STATUS"), help);
+    let readme = document("README.md");
+    let rows = readme.lines().skip_while(|line| !line.starts_with("| status |")).skip(2);
+    let rows = rows.map_while(|line| line.strip_prefix("| ")?.split(" |").next());
+    assert_eq!(rows.map(str::to_owned).collect::<Words>(), help);
+}
+
+#[test]
+fn json_has_the_names_of_the_page() {
+    fn names(above: &str, value: &Value, all: &mut Words) {
+        for (name, value) in value.as_object().into_iter().flatten() {
+            let path = format!("{above}{name}");
+            names(&format!("{path}."), value, all);
+            all.insert(path);
+        }
+    }
+    let place = Place::new();
+    let _controller = place.controller(&[]);
+    place.command(&["blink", "1h"]).printed("blink 3600s 500ms");
+    let mut all = Words::new();
+    names("", &serde_json::from_str(&place.command(&["status", "--json"]).out).unwrap(), &mut all);
+    assert_eq!(column(&page("command.1"), "Name"), all);
+}
+
+#[test]
+fn doctor_checks_what_the_page_lists() {
+    let outcome = Place::new().command(&["doctor"]);
+    let checks = outcome.out.lines().filter_map(|line| line.split_ascii_whitespace().nth(1));
+    assert_eq!(items(&page("command.1"), ".Ss Doctor"), checks.map(str::to_owned).collect());
+}
+
+#[test]
+fn the_protocol_has_the_verbs_of_its_page() {
+    let refusal = Refusal::UnknownVerb.to_string();
+    let (_, verbs) = refusal.split_once("known are ").unwrap();
+    assert_eq!(marked(&page("led-controller.7"), "Cm"), verbs.split(", ").map(str::to_owned).collect());
+}
+
+#[test]
+fn the_answer_to_info_has_the_names_of_the_page() {
+    let line = Line { name: "GPIO17", offset: 17, chip: "gpiochip0", label: "pinctrl-rp1", consumer: "led-controller" };
+    let info = Info {
+        state: State::Off,
+        pid: 1,
+        version: "1",
+        uptime: Duration::ZERO,
+        applied: 0,
+        refused: 0,
+        answers_dropped: 0,
+        line: Some(line),
+    };
+    let answer = info.encode(MessageType::LED);
+    let lines = str::from_utf8(answer.text()).unwrap().lines().skip(1);
+    let names = lines.filter_map(|line| line.split(' ').next()).map(str::to_owned);
+    assert_eq!(column(&page("led-controller.7"), "Name"), names.collect());
+}
+
+#[test]
+fn every_refusal_is_on_the_page() {
+    let next = |refusal: &Refusal| match refusal {
+        Refusal::TooLong => Some(Refusal::UnknownType),
+        Refusal::UnknownType => Some(Refusal::NotText),
+        Refusal::NotText => Some(Refusal::Empty),
+        Refusal::Empty => Some(Refusal::UnknownVerb),
+        Refusal::UnknownVerb => Some(Refusal::Blink),
+        Refusal::Blink => Some(Refusal::ReplyType),
+        Refusal::ReplyType => None,
+    };
+    let all: Words = iter::successors(Some(Refusal::TooLong), next).map(|refusal| refusal.to_string()).collect();
+    assert_eq!(items(&page("led-controller.7"), ".Ss Refusals"), all);
+}
+
+/// The client that the page shows, with this place's keys, and with more patience for machines that are shared.
+fn client(place: &Place, part: &str) -> String {
+    let code = code(&page("led-controller.7"), part);
+    assert!(code.contains("alarm(2)"), "{code}");
+    place.with_own_keys(&code.replace("alarm(2)", "alarm(60)"))
+}
+
+/// Asserts that a client does what the page says of one; `start` makes it from the command.
+fn does_what_a_client_does(place: &Place, client: impl Fn(&str) -> Command) {
+    let run = |command| Outcome::from(client(command).output().unwrap());
+    assert_eq!(run("ON").code, Some(1));
+    let first = place.controller(&[]);
+    run("ON").printed("OK ON");
+    run("blink 3600000 1 7").printed("OK BLINK 3600000 1 7");
+    assert_eq!((run("FLASH").code, run("FLASH").out), (Some(1), format!("ERR {}\n", Refusal::UnknownVerb)));
+    run("OFF").printed("OK OFF");
+    let has_asked = || wait_until("it has asked", || place.queue().status().unwrap().messages == 1);
+
+    first.stop();
+    let toggle = Running::start(&mut client("TOGGLE"));
+    has_asked();
+    Queue::open(place.key.reply(), Access::Find).unwrap().remove().unwrap();
+    first.signal(Signal::CONT);
+    assert_eq!(toggle.line(), "OK ON");
+    assert!(toggle.end().0.success());
+    place.led_is("on");
+
+    first.stop();
+    let on = Running::start(&mut client("ON"));
+    has_asked();
+    first.kill();
+    let _second = place.controller(&[]);
+    assert_eq!(on.line(), "OK ON");
+    assert!(on.end().0.success());
+    place.led_is("on");
+}
+
+#[test]
+fn the_c_client_does_what_a_client_does() {
+    let place = Place::new();
+    let program = place.compile(&client(&place, "#include"));
+    does_what_a_client_does(&place, |command| {
+        let mut client = Command::new(&program);
+        client.arg(command);
+        client
+    });
+}
+
+#[test]
+#[ignore = "needs python3-sysv-ipc"]
+fn the_python_client_does_what_a_client_does() {
+    let place = Place::new();
+    let script = place.write("client.py", &client(&place, "import sysv_ipc"));
+    does_what_a_client_does(&place, |command| {
+        // Debian's own, for which its package of sysv_ipc is made.
+        let mut client = Command::new("/usr/bin/python3");
+        client.arg(&script).arg(command);
+        client
+    });
+}
