@@ -54,7 +54,7 @@ fn another_blink_begins_anew_and_a_refused_one_changes_nothing() {
     place.command(&["blink", "30m", "1h"]).printed("blink 1800s 3600s");
     for text in ["BLINK", "BLINK 0 1", "BLINK 1 3600001", "BLINK 1 1 1000001", "BLINK 1 1 0", "BLINK 1 1 1 1"] {
         place.send(1, text.as_bytes());
-        controller.wait_for_log("after BLINK come two times in milliseconds");
+        controller.wait_for_log("BLINK takes two numbers of milliseconds");
     }
     place.led_is("blink 1800s 3600s");
     assert_eq!(controller.line(), "LED on");

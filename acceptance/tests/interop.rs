@@ -9,19 +9,9 @@ use std::{
 
 use acceptance::{Outcome, Place, Running, wait_until};
 
-/// Code with the test's key for the one that everybody has.
-fn with_key(place: &Place, code: &str) -> String {
-    code.replace("1234", &place.key.to_string()).replace("1235", &place.key.reply().to_string())
-}
-
 fn c(place: &Place, name: &str) -> PathBuf {
     let source = fs::read_to_string(format!("{}/{name}.c", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let (file, program) = (place.path().join(name).with_extension("c"), place.path().join(name));
-    fs::write(&file, with_key(place, &source)).unwrap();
-    let mut compiler = Command::new("cc");
-    let compiled = compiler.args(["-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(file).output().unwrap();
-    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
-    program
+    place.compile(&place.with_own_keys(&source))
 }
 
 /// What a program prints that goes well.
@@ -37,11 +27,11 @@ fn said(command: &mut Command) -> String {
 
 fn python(place: &Place, code: &str) -> String {
     // Debian's own, for which its package of sysv_ipc is made.
-    said(Command::new("/usr/bin/python3").args(["-c", &with_key(place, code)]))
+    said(Command::new("/usr/bin/python3").args(["-c", &place.with_own_keys(code)]))
 }
 
 fn perl(place: &Place, code: &str) -> String {
-    said(Command::new("perl").args(["-Mstrict", "-Mwarnings", "-e", &with_key(place, code)]))
+    said(Command::new("perl").args(["-Mstrict", "-Mwarnings", "-e", &place.with_own_keys(code)]))
 }
 
 #[test]
@@ -91,7 +81,7 @@ commands.send(b'', type=2)";
     let answers = python(&place, asks);
     let lines: Vec<&str> = answers.lines().collect();
     assert_eq!(lines[..3], ["OK OFF True", "OK BLINK 60000 1 2 True", "OK BLINK 60000 1 2 True"]);
-    assert!(lines[3].starts_with("ERR after BLINK come") && lines[4].starts_with("ERR unknown command;"), "{answers}");
+    assert!(lines[3].starts_with("ERR BLINK takes two") && lines[4].starts_with("ERR unknown command;"), "{answers}");
     assert!(controller.end().0.success());
     assert!(place.is_clean());
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, Write},
+    io::Write,
     path::Path,
     process::Command as Process,
     time::{Duration, Instant},
@@ -62,7 +62,7 @@ pub(crate) fn run(key: Key, timeout: Duration) -> Result<(), Error> {
     tell("unit", unit(key, info.is_some()))?;
     tell("line", line(info.as_ref()))?;
     tell("group", group(&sight))?;
-    tell("limits", limits())?;
+    tell("limits", limits(&sight))?;
     if unwell == 0 { Ok(()) } else { Err(Error::Unwell(unwell)) }
 }
 
@@ -179,31 +179,25 @@ fn line(info: Option<&Info<'_>>) -> Finding {
         return Unwell("there is no GPIO chip (no /dev/gpiochip*); `controller --simulate` runs without one".into());
     }
     paths.sort();
-    let (mut looked_at, mut is_denied) = (Vec::new(), false);
+    let (mut looked_at, mut found) = (Vec::new(), Vec::new());
     for path in paths {
         match Chip::new(&path) {
             Ok(chip) => {
-                if let Some(found) = find(&chip, name, told) {
-                    return holder(&found, told);
-                }
+                found.extend(find(&chip, name, told));
                 looked_at.push(format!("{} ({}, {} lines)", chip.name(), chip.label(), chip.num_lines()));
             }
-            Err(error) => {
-                is_denied |= error.kind() == io::ErrorKind::PermissionDenied;
-                looked_at.push(format!("{}: {error}", path.display()));
-            }
+            Err(error) => looked_at.push(format!("{}: {error}", path.display())),
         }
     }
     let looked_at = looked_at.join(", ");
-    match told {
-        Some(line) => Absent(format!(
-            "the controller has line {name} of {} ({}); seen from here: {looked_at}",
-            line.chip, line.label
-        )),
-        None if is_denied => Absent(format!("cannot be seen from here: {looked_at}; only the controller needs to")),
-        None => {
-            Unwell(format!("no line is named {name}; looked at {looked_at}; the controller's --line names another"))
+    match (&found[..], told) {
+        ([found], _) => holder(found, told),
+        // That this user may not open the chip is no trouble: only the controller needs it.
+        (_, Some(line)) => {
+            Absent(format!("the controller has {name} of {} ({}); seen from here: {looked_at}", line.chip, line.label))
         }
+        // The controller knows more than a name: which chip is a Pi's header, and its numbers where it has no names.
+        (found, None) => Absent(format!("{} lines are named {name}; looked at {looked_at}", found.len())),
     }
 }
 
@@ -256,7 +250,7 @@ fn group(sight: &Sight) -> Finding {
 }
 
 /// The kernel's limits on queues, see sysvipc(7).
-fn limits() -> Finding {
+fn limits(sight: &Sight) -> Finding {
     let limit = |name| {
         let text = fs::read_to_string(format!("/proc/sys/kernel/{name}"));
         text.ok().and_then(|text| text.trim().parse::<usize>().ok())
@@ -269,7 +263,7 @@ fn limits() -> Finding {
         Unwell(format!("a message has {msgmax} bytes at most: `sudo sysctl kernel.msgmax=8192`"))
     } else if msgmnb < 16 * TEXT_MAX {
         Unwell(format!("a new queue holds {msgmnb} bytes only: `sudo sysctl kernel.msgmnb=16384`"))
-    } else if queues + 2 > msgmni {
+    } else if sight.queue.is_none() && queues + 2 > msgmni {
         Unwell(format!(
             "{queues} queues of {msgmni} are there: `ipcs -q` lists them, `sudo sysctl kernel.msgmni=32000`"
         ))

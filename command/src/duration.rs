@@ -13,7 +13,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         "s" | "" => 1000.0,
         "m" | "min" => 60_000.0,
         "h" => 3_600_000.0,
-        unit => return Err(format!("unknown unit {unit}; known are ms, s, m, h")),
+        unit => return Err(format!("unknown unit {unit}; known are ms, s, m or min, h")),
     };
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let number = digits.parse::<f64>().ok().filter(|_| is_number);

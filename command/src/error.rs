@@ -2,7 +2,7 @@
 
 use std::{
     env, error,
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fmt, io,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -97,9 +97,7 @@ impl Error {
 
     /// Prints the message on standard error, after the name this program was started by: it may be `led`.
     pub fn report(&self) {
-        let path = env::args_os().next().map(PathBuf::from);
-        let name = path.as_deref().and_then(Path::file_name).unwrap_or(OsStr::new("command"));
-        eprintln!("{}: {self}", name.display());
+        eprintln!("{}: {self}", program_name().display());
     }
 
     /// Whether it is over as soon as a controller runs and reads its queue.
@@ -121,6 +119,12 @@ impl Error {
             Error::Full { .. } => 6,
         }
     }
+}
+
+/// The name this program was started by.
+pub(crate) fn program_name() -> OsString {
+    let path = env::args_os().next().map(PathBuf::from);
+    path.as_deref().and_then(Path::file_name).unwrap_or(OsStr::new("command")).to_owned()
 }
 
 /// What to do next: the service has the default key.
@@ -152,11 +156,12 @@ impl fmt::Display for Error {
                 not_permitted(f, *key, *access, status.as_deref(), source)
             }
             Error::NoAnswer { key, timeout, status, pid } => {
-                write!(f, "no answer within {timeout:?}: the controller for key {key} is running")?;
-                if let Some(pid) = pid {
-                    write!(f, " with PID {pid}")?;
+                write!(f, "no answer within {timeout:?}: the controller for key {key} ")?;
+                match pid {
+                    Some(pid) => write!(f, "is running with PID {pid}, but does not answer")?,
+                    None => write!(f, "does not answer, and whether it is running cannot be seen")?,
                 }
-                write!(f, ", but does not answer; {}, {}", waiting(status), last_received(status))?;
+                write!(f, "; {}, {}", waiting(status), last_received(status))?;
                 match pid {
                     Some(pid) => {
                         write!(f, "; if it was stopped, `kill -CONT {pid}` lets it go on, and apply what waits")

@@ -8,7 +8,7 @@ use clap::{
 };
 use shared::{Blink, Key};
 
-use crate::duration;
+use crate::{duration, error::program_name};
 
 /// Commands the LED controller, and prints what the LED does now.
 #[derive(Clone, Debug, Parser)]
@@ -23,7 +23,7 @@ pub struct Options {
     #[arg(long, global = true, default_value_t)]
     pub key: Key,
 
-    /// Do not wait for the answer: the command may yet be refused
+    /// Do not wait for the answer: the command may yet be refused; not with status and doctor
     #[arg(long, global = true)]
     pub no_wait: bool,
 
@@ -77,17 +77,22 @@ impl Options {
             Some(verb) => {
                 let command = Options::command();
                 let verbs: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-                let message = format!("unknown verb {verb}; known are {}", verbs.join(", "));
-                Options::command().error(ErrorKind::InvalidSubcommand, message).exit()
+                wrong(ErrorKind::InvalidSubcommand, &format!("unknown verb {verb}; known are {}", verbs.join(", ")))
             }
             None => error.exit(),
         });
         if options.no_wait && matches!(options.verb, Verb::Status { .. } | Verb::Doctor) {
-            let unheard = "status and doctor print an answer, and --no-wait does not wait for one";
-            Options::command().error(ErrorKind::ArgumentConflict, unheard).exit();
+            wrong(
+                ErrorKind::ArgumentConflict,
+                "status and doctor print an answer, and --no-wait does not wait for one",
+            );
         }
         options
     }
+}
+
+fn wrong(kind: ErrorKind, message: &str) -> ! {
+    Options::command().bin_name(program_name().display().to_string()).error(kind, message).exit()
 }
 
 fn count(text: &str) -> Result<u32, String> {

@@ -45,7 +45,7 @@ impl Server {
         if let Ok(Some(reply_to)) = served {
             let reply = match &turned_off {
                 Ok(()) => Reply::Ok(State::Off),
-                Err(error) => Reply::Err(error),
+                Err(error) => Reply::Err(format!("the LED could not be turned off, and may be lit: {error}")),
             };
             // Whoever sleeps on it gets it; whoever does not sees the queue go, which says the same.
             let _ = replies.try_send(&reply.encode(reply_to));

@@ -191,7 +191,7 @@ impl fmt::Display for Refusal {
                 write!(f, " {}", Command::BLINK)
             }
             Refusal::Blink => f.write_str(
-                "after BLINK come two times in milliseconds, 1 to 3600000, and, if it is to end, a count, 1 to 1000000",
+                "BLINK takes two numbers of milliseconds, 1 to 3600000, and, if it is to end, a count, 1 to 1000000",
             ),
             Refusal::ReplyType => {
                 write!(f, "the message type for the answer must be from 1 to {}", libc::c_long::MAX)
