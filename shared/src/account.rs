@@ -36,6 +36,13 @@ pub fn own_groups() -> io::Result<Vec<u32>> {
 }
 
 /// A user, shown as `name (number)` or as the number alone.
+///
+/// ```
+/// use shared::account::{Group, User};
+///
+/// assert_eq!(User(0).to_string(), "root (0)");
+/// assert_eq!(Group(4_000_000_000).name(), "4000000000");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct User(pub u32);
 

@@ -6,6 +6,20 @@ use std::{error, fmt, io};
 ///
 /// Each variant keeps the errno it came from, as [`error::Error::source`]; compare meanings by variant, not by
 /// [`io::ErrorKind`], which has none for EIDRM and ENOMSG and one for EACCES and EPERM together.
+///
+/// ```
+/// use std::error::Error as _;
+/// use shared::{Error, Message, Mode, Oversize, Queue, Select};
+///
+/// # fn main() -> Result<(), Error> {
+/// let queue = Queue::private(Mode::new(0o600).unwrap())?;
+/// let nothing = queue.try_receive::<8>(Select::Any, Oversize::Truncate).unwrap_err();
+/// assert!(matches!(nothing, Error::Empty(_)));
+/// assert!(nothing.to_string().starts_with("no such message is waiting: "));
+/// assert!(nothing.source().is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {

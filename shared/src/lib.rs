@@ -28,7 +28,36 @@
 //! `ERR <reason>`, where the state is `OFF`, `ON` or `BLINK on_ms off_ms [left]`. Whoever gives no number gets no answer.
 //!
 //! A client takes what an earlier process with its PID has left off the reply queue before it sends. When it sees the
-//! queue go while it waits, the controller has ended or started anew: it looks the key up again and sends once more.
+//! queue go while it waits, the controller has ended or started anew: it looks the key up again and sends once more. Where
+//! only the reply queue went, the command has been applied, and `STATUS` asks for its answer.
+//!
+//! # A client
+//!
+//! ```no_run
+//! use shared::{Access, Command, Key, Message, MessageType, Oversize, Queue, Reply, Request, Select};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let commands = Queue::open(Key::DEFAULT, Access::Send)?;
+//! let replies = Queue::open(Key::DEFAULT.reply(), Access::Receive)?;
+//! let own_pid = MessageType::own_pid();
+//! while replies.try_receive::<256>(Select::Type(own_pid), Oversize::Truncate).is_ok() {}
+//! commands.try_send(&Request { command: Command::On, reply_to: Some(own_pid) }.encode())?;
+//! let answer: Message = replies.receive(Select::Type(own_pid), Oversize::Truncate)?;
+//! match Reply::decode(&answer) {
+//!     Some(Reply::Ok(state)) => println!("the LED is {state}"),
+//!     Some(Reply::Err(reason)) => println!("refused: {reason}"),
+//!     None => println!("no answer of this protocol: {answer}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Message queues
+//!
+//! [`Queue`] is all of msgget(2), msgop(2) and msgctl(2) that is safe to say, for any program: see the examples `mailbox`,
+//! `server` and `client`, `reply_server` and `reply_client`, `priority_server` and `priority_client`, `monitor`. Each
+//! function names the errno behind each [`Error`]. Calls that sleep go on after a signal; what ends them is the removal of the
+//! queue. `unsafe` is in one file of four calls, and no panic or undefined behaviour can be reached from what is public.
 
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 

@@ -25,6 +25,16 @@ const SYSTEM_DIRECTORY: &str = "/run/led-controller";
 /// locked them. They are in `/run/led-controller` for root and for the user whose that is, as it is the service's, else in
 /// `/tmp/led-controller-UID`: a place that depends on the user alone, so that a unit, cron and a login shell agree on it.
 /// `$LED_LOCK_DIRECTORY`, for tests, is another.
+///
+/// ```no_run
+/// use shared::{Key, account::own_user, lock::{self, Holder, Lock}};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let lock = Lock::acquire(Key::DEFAULT)?;
+/// assert_eq!(lock::holder(Key::DEFAULT, own_user()?), Holder::Process(std::process::id()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Lock {
     _files: [File; 2],

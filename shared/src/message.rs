@@ -9,7 +9,18 @@ use crate::sys::Layout;
 /// The most bytes of text a message of this protocol may have.
 pub const TEXT_MAX: usize = 256;
 
-/// The type of a message: any positive `long`.
+/// The type of a message: any positive `long`, the `mtype` of [msgop(2)].
+///
+/// ```
+/// use shared::MessageType;
+///
+/// let urgent = MessageType::new(1).unwrap();
+/// assert_eq!(urgent, MessageType::LED);
+/// assert_eq!(MessageType::new(0), None);
+/// assert_eq!(MessageType::own_pid().to_string(), std::process::id().to_string());
+/// ```
+///
+/// [msgop(2)]: https://man7.org/linux/man-pages/man2/msgop.2.html
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct MessageType(c_long);
 
@@ -44,14 +55,32 @@ impl fmt::Display for MessageType {
     }
 }
 
-/// A message of up to `N` bytes, in the C layout of msgop(2), native endian:
+/// A message of up to `N` bytes, in the C layout of [msgop(2)], native endian:
 ///
 /// | offset | size | field |
 /// |---|---|---|
 /// | 0 | `size_of::<c_long>()` | `message_type` |
 /// | after it | 0 to `N` | `message_text` |
 ///
-/// The length is kept beside the layout, as msgsnd(2) and msgrcv(2) take and give it, and never counts the type.
+/// The length is kept beside the layout, as msgsnd(2) and msgrcv(2) take and give it, and never counts the type. Zero bytes
+/// are a message too; the most that the system sends is `kernel.msgmax`, 8192 bytes by default. The text is exactly what was
+/// sent: any bytes, with a NUL only where the sender put one.
+///
+/// ```
+/// use std::fmt::Write;
+/// use shared::{Message, MessageType};
+///
+/// let mut message: Message<8> = Message::new(MessageType::LED, b"ON").unwrap();
+/// assert_eq!(message.to_string(), r#"type 1, 2 bytes, "ON""#);
+/// write!(message, " {}", 17).unwrap();
+/// assert_eq!(message.text(), b"ON 17");
+/// // It does not fit, and what does is there.
+/// assert!(message.write_str("more").is_err());
+/// assert_eq!(message.text(), b"ON 17mor");
+/// assert!(Message::<8>::new(MessageType::LED, b"nine char").is_none());
+/// ```
+///
+/// [msgop(2)]: https://man7.org/linux/man-pages/man2/msgop.2.html
 #[derive(Clone, Copy)]
 pub struct Message<const N: usize = TEXT_MAX> {
     pub(crate) layout: Layout<N>,

@@ -14,9 +14,18 @@ use crate::{Error, Key, Message, MessageType, sys};
 /// `MSG_STAT_ANY` of msgctl(2), which the libc crate does not name.
 const MSG_STAT_ANY: c_int = 13;
 
-/// What a process means to do with a queue: the permission msgget(2) checks when it opens one.
+/// What a process means to do with a queue: the permission [msgget(2)] checks when it opens one.
 ///
 /// The kernel checks again at each send and receive, so this decides only how early a refusal comes.
+///
+/// ```
+/// use shared::{Access, Error, Key, Queue};
+///
+/// let unused = Key::new(0x7fff_fff1).unwrap();
+/// assert!(matches!(Queue::open(unused, Access::Send), Err(Error::NotFound(_))));
+/// ```
+///
+/// [msgget(2)]: https://man7.org/linux/man-pages/man2/msgget.2.html
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Access {
     /// Look at it only: always granted, and proves nothing.
@@ -40,7 +49,25 @@ impl Access {
     }
 }
 
-/// Which message to receive: the `msgtyp` of msgrcv(2). Within each, the oldest comes first.
+/// Which message to receive: the `msgtyp` of [msgrcv(2)]. Within each, the oldest comes first.
+///
+/// ```
+/// use shared::{Error, Message, MessageType, Mode, Oversize, Queue, Select};
+///
+/// # fn main() -> Result<(), Error> {
+/// let (urgent, routine) = (MessageType::new(1).unwrap(), MessageType::new(10).unwrap());
+/// let queue = Queue::private(Mode::new(0o600).unwrap())?;
+/// queue.send(&Message::<8>::new(routine, b"later").unwrap())?;
+/// queue.send(&Message::<8>::new(urgent, b"now").unwrap())?;
+/// let next = |select| queue.try_receive::<8>(select, Oversize::Truncate);
+/// assert_eq!(next(Select::UpTo(routine))?.text(), b"now");
+/// assert!(matches!(next(Select::Type(urgent)), Err(Error::Empty(_))));
+/// assert_eq!(next(Select::Except(urgent))?.text(), b"later");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [msgrcv(2)]: https://man7.org/linux/man-pages/man2/msgop.2.html
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Select {
     /// The oldest of all (0).
@@ -66,6 +93,19 @@ impl Select {
 }
 
 /// What becomes of a message that is longer than the receiver's buffer.
+///
+/// ```
+/// use shared::{Error, Message, MessageType, Mode, Oversize, Queue, Select};
+///
+/// # fn main() -> Result<(), Error> {
+/// let queue = Queue::private(Mode::new(0o600).unwrap())?;
+/// queue.send(&Message::<8>::new(MessageType::LED, b"toolong").unwrap())?;
+/// let receive = |oversize| queue.try_receive::<4>(Select::Any, oversize);
+/// assert!(matches!(receive(Oversize::Keep), Err(Error::TooLong(_))));
+/// assert_eq!(receive(Oversize::Truncate)?.text(), b"tool");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Oversize {
     /// It stays in the queue, and the call fails with [`Error::TooLong`]; with [`Select::Any`], for ever.
@@ -78,6 +118,14 @@ pub enum Oversize {
 /// Permission bits of a queue: nine of them, as in chmod(1), where `w` is sending and `r` is receiving.
 ///
 /// The umask has no part in it. Written in octal.
+///
+/// ```
+/// use shared::Mode;
+///
+/// let mailbox: Mode = "0620".parse().unwrap();
+/// assert_eq!((mailbox.bits(), mailbox.to_string()), (0o620, "0620".to_owned()));
+/// assert!("0999".parse::<Mode>().is_err() && Mode::new(0o1000).is_none());
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Mode(u16);
 
@@ -121,7 +169,21 @@ impl FromStr for Mode {
     }
 }
 
-/// Who may do what with a queue: `struct ipc_perm` of sysvipc(7).
+/// Who may do what with a queue: `struct ipc_perm` of [sysvipc(7)].
+///
+/// ```
+/// use shared::{Error, Mode, Permissions, Queue};
+///
+/// # fn main() -> Result<(), Error> {
+/// let queue = Queue::private(Mode::new(0o600).unwrap())?;
+/// let permissions = queue.status()?.permissions;
+/// queue.set_permissions(Permissions { mode: Mode::new(0o620).unwrap(), ..permissions })?;
+/// assert_eq!(queue.status()?.permissions.mode.bits(), 0o620);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [sysvipc(7)]: https://man7.org/linux/man-pages/man7/sysvipc.7.html
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Permissions {
     /// The user who owns it.
@@ -132,7 +194,22 @@ pub struct Permissions {
     pub mode: Mode,
 }
 
-/// The state of a queue: `struct msqid_ds` of msgctl(2).
+/// The state of a queue: `struct msqid_ds` of [msgctl(2)].
+///
+/// ```
+/// use shared::{Error, Message, MessageType, Mode, Queue};
+///
+/// # fn main() -> Result<(), Error> {
+/// let queue = Queue::private(Mode::new(0o600).unwrap())?;
+/// queue.send(&Message::<8>::new(MessageType::LED, b"ON").unwrap())?;
+/// let status = queue.status()?;
+/// assert_eq!((status.messages, status.bytes), (1, 2));
+/// assert_eq!((status.last_sender, status.last_receiver), (Some(std::process::id()), None));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [msgctl(2)]: https://man7.org/linux/man-pages/man2/msgctl.2.html
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Status {
     /// Owner, group and mode.
@@ -475,6 +552,20 @@ impl Queue {
 }
 
 /// A queue that this process made and removes when it drops it.
+///
+/// A process that is killed removes nothing: the queue stays, with what is in it, until somebody removes it.
+///
+/// ```
+/// use shared::{Error, Mode, Queue};
+///
+/// # fn main() -> Result<(), Error> {
+/// let queue = Queue::private(Mode::new(0o600).unwrap())?;
+/// let same = Queue::from_id(queue.id());
+/// drop(queue);
+/// assert!(matches!(same.status(), Err(Error::Removed(_))));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct OwnedQueue(Queue);
 

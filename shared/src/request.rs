@@ -9,6 +9,15 @@ use crate::{Blink, Message, MessageType, message::TEXT_MAX};
 pub type Incoming = Message<{ TEXT_MAX + 1 }>;
 
 /// What the controller is to do.
+///
+/// ```
+/// use std::time::Duration;
+/// use shared::{Blink, Command};
+///
+/// let phase = Duration::from_millis(500);
+/// let blink = Command::Blink(Blink::new(phase, phase, None).unwrap());
+/// assert_eq!((Command::On.to_string(), blink.to_string()), ("ON".to_owned(), "BLINK 500 500".to_owned()));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Command {
     /// LED on: type 1, `ON`.
@@ -149,6 +158,14 @@ fn reply_to(field: &[u8]) -> Result<Option<MessageType>, Refusal> {
 }
 
 /// A message that was refused.
+///
+/// ```
+/// use shared::{Incoming, MessageType, Refusal, Refused, Request};
+///
+/// let message = Incoming::new(MessageType::LED, b"SHINE\x004711\0").unwrap();
+/// let reply_to = MessageType::new(4711);
+/// assert_eq!(Request::decode(&message), Err(Refused { refusal: Refusal::UnknownVerb, reply_to }));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Refused {
     /// Why.
