@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo pi test format lint unit docs manual emulate accept pictures arm64 completions deb install unit-file service package cross rust cargo-deb test-packages
+.PHONY: help demo pi test format lint unit docs manual emulate accept miri pictures arm64 completions deb install unit-file service package cross rust cargo-deb test-packages
 
 # Where cargo installs cargo-deb and cross.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -97,6 +97,12 @@ manual: test-packages
 		said=$$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z $$page 2>&1 >/dev/null)
 		test -z "$$said" || { echo "$$page: $$said"; exit 1; }
 	done
+
+# Messages, requests and answers under the interpreter that sees undefined behaviour. Debian has no such compiler: this is for
+# who has a nightly one with miri.
+miri:
+	@cargo +nightly miri --version
+	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --package shared --lib --target-dir target/miri
 
 arm64: $(if $(CC_$(ARCH)),test-packages,rust)
 	@$(STATIC) cargo build --release --quiet --package controller --package command --target $(TRIPLE) --target-dir $(BUILD)
