@@ -135,3 +135,22 @@ fn a_queue_for_its_owner_alone_is_said_to_be_so() {
     let outcome = place.program("command", Some(STRANGER)).arg("doctor").output().unwrap().into();
     says(&outcome, &[("FAIL", "send", "gives the group no right"), ("-", "group", "the queue is not for its group")]);
 }
+
+#[test]
+fn its_exit_status_is_the_same_for_who_reads_only_the_beginning() {
+    let place = Place::new();
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["-c", "exec 3>&1; { \"$0\" \"$@\" doctor; echo $? >&3; } | true"]);
+    let client = place.program("command", None);
+    let shell = shell.arg(client.get_program()).args(client.get_args()).output().unwrap();
+    assert_eq!(String::from_utf8(shell.stdout).unwrap(), "1\n");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn nobody_is_told_to_join_the_group_of_root() {
+    let place = Place::new();
+    let _controller = place.controller(&["--group", "root"]);
+    let outcome = place.program("command", Some(STRANGER)).arg("doctor").output().unwrap().into();
+    says(&outcome, &[("FAIL", "group", "run this as root, or give the controller a --group")]);
+}

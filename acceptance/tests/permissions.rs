@@ -130,3 +130,21 @@ fn a_user_without_a_runtime_directory_has_a_lock_in_one_of_his_own() {
     outcome(&mut start()).failed(78, &[&directory, "it belongs to root (0)"]);
     std::fs::remove_dir_all(&directory).unwrap();
 }
+
+#[test]
+#[ignore = "needs root"]
+fn a_lock_directory_that_somebody_else_made_is_not_looked_into() {
+    let place = Place::new();
+    let user = 54_323;
+    let directory = format!("/tmp/led-controller-{user}");
+    std::fs::create_dir(&directory).unwrap();
+    std::os::unix::fs::chown(&directory, Some(OTHER_STRANGER), None).unwrap();
+    // Who opens that to read it waits for who writes.
+    let pipe = format!("{directory}/{}.lock", place.key);
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut client = place.program("command", Some(user));
+    let client = Running::start(client.arg("status").env_remove("LED_LOCK_DIRECTORY"));
+    client.wait_for_log("no controller is running");
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(client.end().0.code(), Some(3));
+}

@@ -164,3 +164,44 @@ fn a_reader_who_has_seen_enough_ends_watch() {
     assert!(shell.end().0.success());
     drop(controller);
 }
+
+#[test]
+fn a_pair_of_queues_of_another_program_is_left_alone_too() {
+    let place = Place::new();
+    let mode = Mode::new(0o666).unwrap();
+    let queues = [place.key, place.key.reply()].map(|key| Queue::create(key, mode).unwrap());
+    let outcome = place.command(&["status"]);
+    assert_eq!(outcome.code, Some(3), "{outcome:?}");
+    assert!(outcome.out.contains("0 messages, 0 bytes; last sender none"), "{outcome:?}");
+    assert_eq!(place.command(&["doctor"]).code, Some(1));
+    assert!(queues.iter().all(|queue| queue.status().unwrap().last_sender.is_none()));
+}
+
+#[test]
+fn it_is_answered_though_its_reply_queue_goes_meanwhile() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    controller.stop();
+    let status = Running::start(place.program("command", None).args(["status", "--timeout", "60s"]));
+    wait_until("it has asked", || place.queue().status().unwrap().messages == 1);
+    Queue::open(place.key.reply(), shared::Access::Find).unwrap().remove().unwrap();
+    controller.signal(Signal::CONT);
+    assert!(status.line().starts_with("off (queue "));
+    assert!(status.end().0.success());
+}
+
+#[test]
+fn watch_asks_again_when_its_question_is_lost() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    let watch = Running::start(place.program("command", None).args(["status", "--watch", "--timeout", "200ms"]));
+    assert_eq!(watch.line(), "off");
+    controller.stop();
+    let queue = Queue::open(place.key, shared::Access::SendAndReceive).unwrap();
+    let stolen: Message = queue.receive(shared::Select::Any, shared::Oversize::Keep).unwrap();
+    assert!(stolen.text().starts_with(b"INFO\0"), "{stolen}");
+    controller.signal(Signal::CONT);
+    place.command(&["on"]).printed("on");
+    watch.wait_for_log("no answer within");
+    assert_eq!(watch.line(), "on");
+}

@@ -21,10 +21,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// What the controller says.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
-    /// The command took effect, and this is the state now.
-    State(State),
-    /// What it tells of itself: a message that [`Info::decode`](shared::Info::decode) reads.
-    Info(Box<Message>),
+    /// The command took effect, and this is the state now; and the whole answer.
+    Ok(State, Box<Message>),
     /// It has turned the LED off and ended.
     Ended,
 }
@@ -57,14 +55,14 @@ pub(crate) fn send(key: Key, command: Command) -> Result<(), Error> {
 /// ends: ask but once. `IPC_NOWAIT` in a loop would poll, and an alarm signal is missed if it comes just before the call.
 pub(crate) fn ask(key: Key, command: Command, timeout: Duration) -> Result<Answer, Error> {
     let (answered, answer) = mpsc::sync_channel(1);
-    let asker = thread::Builder::new().spawn(move || answered.send(wait_for(key, command, timeout)));
+    let asker = thread::Builder::new().spawn(move || answered.send(wait_for(key, command, Duration::MAX)));
     asker.map_err(|source| Error::Os { what: "cannot start a thread", source })?;
     answer.recv_timeout(timeout).unwrap_or_else(|_| Err(diagnose(key, timeout)))
 }
 
-/// Sends a command and waits for the answer, however long the controller takes; for another one, if it goes, until the time
-/// is over.
-pub(crate) fn wait_for(key: Key, command: Command, timeout: Duration) -> Result<Answer, Error> {
+/// Sends a command and waits for the answer, however long the controller takes; if it goes, for another one as long as there
+/// is patience.
+pub(crate) fn wait_for(key: Key, command: Command, patience: Duration) -> Result<Answer, Error> {
     let start = Instant::now();
     let mut commands = match open(key, Access::Send) {
         Err(Failure::Gone) => return Err(Error::NotRunning { key }),
@@ -77,24 +75,32 @@ pub(crate) fn wait_for(key: Key, command: Command, timeout: Duration) -> Result<
     };
     let reply_to = Some(MessageType::own_pid());
     let encode = |command| Request { command, reply_to }.encode();
-    let mut question =
-        Question { key, request: encode(command), status: encode(Command::Status), asked: None, roused: None };
+    // What changes nothing is asked again as it is.
+    let again = if command == Command::Info { command } else { Command::Status };
+    let mut question = Question { key, request: encode(command), status: encode(again), asked: None, roused: None };
     let mut has_gone = false;
     loop {
         match commands.and_then(|commands| question.put_to(commands)) {
             Ok(message) => return understand(command, &message),
             // A queue that is being made anew is its owner's alone for an instant.
-            Err(Failure::Final(Error::NotPermitted { .. })) if has_gone && start.elapsed() < timeout => {
+            Err(Failure::Final(Error::NotPermitted { .. })) if has_gone && start.elapsed() < patience => {
                 thread::sleep(LOOK_AGAIN);
             }
             Err(Failure::Final(error)) => return Err(error),
             Err(Failure::Gone) if command == Command::Exit && has_ended(key, creator) => return Ok(Answer::Ended),
-            Err(Failure::Gone) if start.elapsed() >= timeout => return Err(Error::NotRunning { key }),
+            Err(Failure::Gone) if start.elapsed() >= patience => return Err(Error::NotRunning { key }),
             Err(Failure::Gone) => thread::sleep(LOOK_AGAIN),
         }
         has_gone = true;
         commands = open(key, Access::Send);
     }
+}
+
+/// Asks again for an answer that [`wait_for`] waits for in another thread, and that was lost. It matters to nobody if this
+/// fails.
+pub(crate) fn remind(key: Key, command: Command) {
+    let request = Request { command, reply_to: Some(MessageType::own_pid()) };
+    let _ = open(key, Access::Send).and_then(|queue| put(key, queue, &request.encode()));
 }
 
 /// What is asked, and how far that has come.
@@ -146,8 +152,7 @@ fn has_ended(key: Key, creator: Option<u32>) -> bool {
 fn understand(command: Command, message: &Message) -> Result<Answer, Error> {
     match Reply::decode(message) {
         Some(Reply::Ok(_)) if command == Command::Exit => Ok(Answer::Ended),
-        Some(Reply::Ok(_)) if command == Command::Info => Ok(Answer::Info(Box::new(*message))),
-        Some(Reply::Ok(state)) => Ok(Answer::State(state)),
+        Some(Reply::Ok(state)) => Ok(Answer::Ok(state, Box::new(*message))),
         Some(Reply::Err(reason)) => Err(Error::Refused(reason.to_owned())),
         None => Err(Error::Malformed(message.to_string())),
     }

@@ -51,19 +51,23 @@ pub(crate) fn run(key: Key, timeout: Duration) -> Result<(), Error> {
                 (AnsiColor::Red.on_default().bold(), "FAIL", text)
             }
         };
-        writeln!(anstream::stdout(), "{style}{mark:<5}{style:#}{name:<12}{text}").map_err(Error::Output)
+        writeln!(anstream::stdout(), "{style}{mark:<5}{style:#}{name:<12}{text}")
     };
-    tell("queue", queue(&sight))?;
-    tell("send", permission(&sight, Access::Send))?;
-    tell("hear", permission(&sight, Access::Receive))?;
-    let (answer, finding) = controller(&sight, timeout);
-    tell("controller", finding)?;
-    let info = answer.as_deref().and_then(Info::decode);
-    tell("unit", unit(key, info.is_some()))?;
-    tell("line", line(info.as_ref()))?;
-    tell("group", group(&sight))?;
-    tell("limits", limits(&sight))?;
-    if unwell == 0 { Ok(()) } else { Err(Error::Unwell(unwell)) }
+    let mut checks = || {
+        tell("queue", queue(&sight))?;
+        tell("send", permission(&sight, Access::Send))?;
+        tell("hear", permission(&sight, Access::Receive))?;
+        let (answer, finding) = controller(&sight, timeout);
+        tell("controller", finding)?;
+        let info = answer.as_deref().and_then(Info::decode);
+        tell("unit", unit(key, info.is_some()))?;
+        tell("line", line(info.as_ref()))?;
+        tell("group", group(&sight))?;
+        tell("limits", limits(&sight))
+    };
+    let printed = checks();
+    // Also to who has not read to the end.
+    if unwell == 0 { printed.map_err(Error::Output) } else { Err(Error::Unwell(unwell)) }
 }
 
 fn queue(sight: &Sight) -> Finding {
@@ -140,6 +144,9 @@ fn unit(key: Key, is_answered: bool) -> Finding {
     }
     let properties = "--property=LoadState,UnitFileState,ActiveState,SubState,Result";
     let shown = match Process::new("systemctl").args(["show", UNIT, properties]).output() {
+        Ok(output) if output.stdout.is_empty() => {
+            return Unwell(format!("systemctl: {}", String::from_utf8_lossy(&output.stderr).trim()));
+        }
         Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
         Err(error) => return Unwell(format!("systemctl: {error}")),
     };
@@ -175,7 +182,7 @@ fn line(info: Option<&Info<'_>>) -> Finding {
     };
     let name = told.map_or(DEFAULT_LINE, |line| line.name);
     let mut paths = Chip::list_devices().unwrap_or_default();
-    if paths.is_empty() {
+    if paths.is_empty() && told.is_none() {
         return Unwell("there is no GPIO chip (no /dev/gpiochip*); `controller --simulate` runs without one".into());
     }
     paths.sort();
@@ -235,7 +242,6 @@ fn group(sight: &Sight) -> Finding {
         return Absent("there is no queue".into());
     };
     let group = Group(permissions.group);
-    let name = group.name();
     if user == 0 || user == permissions.owner {
         Absent(format!("{} needs none", User(user)))
     } else if permissions.mode.bits() & 0o020 == 0 {
@@ -245,7 +251,7 @@ fn group(sight: &Sight) -> Finding {
     } else if group.has(User(user)) {
         Unwell(format!("{} is in group {group}, but this session is older than that: log in again", User(user)))
     } else {
-        Unwell(format!("{} is not in group {group}: `sudo usermod -aG {name} $USER`, then log in again", User(user)))
+        Unwell(format!("{} is not in group {group}: {}", User(user), error::advice(&permissions, 0o020)))
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use shared::{
-    Access, Key, Status,
+    Access, Key, Permissions, Status,
     account::{Group, User},
 };
 
@@ -203,14 +203,23 @@ fn not_permitted(
     };
     write!(f, "not permitted to {what} the queue with key {key}: {source}")?;
     let Some(permissions) = status.map(|status| status.permissions) else { return Ok(()) };
-    let (owner, group, mode) = (User(permissions.owner), Group(permissions.group), permissions.mode);
-    write!(f, "; it belongs to user {owner} and group {group}, mode {mode}; ")?;
-    if mode.bits() & group_bit == 0 {
-        write!(f, "that gives the group no right to: run this as that user, or give the controller another --mode")
+    let (owner, group) = (User(permissions.owner), Group(permissions.group));
+    write!(
+        f,
+        "; it belongs to user {owner} and group {group}, mode {}; {}",
+        permissions.mode,
+        advice(&permissions, group_bit)
+    )
+}
+
+/// What to do for the right of the group that this bit of the mode stands for.
+pub(crate) fn advice(permissions: &Permissions, group_bit: u16) -> String {
+    if permissions.mode.bits() & group_bit == 0 {
+        "that gives the group no right to: run this as that user, or give the controller another --mode".into()
     } else if permissions.group == 0 {
-        write!(f, "run this as root, or give the controller a --group")
+        "run this as root, or give the controller a --group".into()
     } else {
-        write!(f, "`sudo usermod -aG {} $USER`, then log in again", group.name())
+        format!("`sudo usermod -aG {} $USER`, then log in again", Group(permissions.group).name())
     }
 }
 

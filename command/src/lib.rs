@@ -57,8 +57,7 @@ fn run_verb(options: &Options) -> Result<(), Error> {
         return print("queued");
     }
     match client::ask(key, command, timeout)? {
-        Answer::State(state) => print(Words(state)),
-        Answer::Info(message) => print(message),
+        Answer::Ok(state, _) => print(Words(state)),
         Answer::Ended => print("ended"),
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 use shared::{
-    Access, Command, Info, Key, Message, Queue, State, Status,
+    Access, Command, Info, Key, Message, Permissions, Queue, State, Status,
     account::{Group, User, own_user},
     lock::{self, Holder},
 };
@@ -59,13 +59,14 @@ impl Sight {
     /// Asks the controller for what it tells of itself. Nothing is sent to a queue that no controller of ours made: it might
     /// not be for such messages.
     pub(crate) fn ask(&self, ask: Ask, timeout: Duration) -> Result<Box<Message>, Error> {
-        let has_replies = || Queue::open(self.key.reply(), Access::Find).is_ok();
-        if self.queue.is_some() && !matches!(self.server, Holder::Process(_)) && !has_replies() {
+        if self.queue.is_some_and(|queue| !matches!(self.server, Holder::Process(_)) && !has_replies(self.key, &queue))
+        {
             return Err(client::diagnose(self.key, timeout));
         }
         match ask(self.key, Command::Info, timeout)? {
-            Answer::Info(message) if Info::decode(&message).is_some() => Ok(message),
-            answer => Err(Error::Malformed(format!("{answer:?}"))),
+            Answer::Ok(_, message) if Info::decode(&message).is_some() => Ok(message),
+            Answer::Ok(_, message) => Err(Error::Malformed(message.to_string())),
+            Answer::Ended => Err(Error::NotRunning { key: self.key }),
         }
     }
 
@@ -74,10 +75,12 @@ impl Sight {
         let state = info.map_or_else(|| "no controller answers".into(), |info| Words(info.state).to_string());
         let Some(queue) = self.queue else { return state };
         let process = |pid: Option<u32>| pid.map_or_else(|| "none".into(), |pid| pid.to_string());
-        let server = match self.server {
-            Holder::Process(pid) => pid.to_string(),
-            Holder::Nobody => "nobody".into(),
-            Holder::Unknown => "somebody who cannot be seen".into(),
+        let server = match (self.server, info) {
+            (Holder::Process(pid), _) => pid.to_string(),
+            // Its lock is out of sight, and so may its PID be.
+            (_, Some(info)) => format!("{} by its own count", info.pid),
+            (Holder::Nobody, None) => "nobody".into(),
+            (Holder::Unknown, None) => "somebody who cannot be seen".into(),
         };
         let plural = |count: u64| if count == 1 { "" } else { "s" };
         format!(
@@ -121,6 +124,10 @@ impl Sight {
                 mode: queue.permissions.mode.to_string(),
                 owner: User(queue.permissions.owner).name(),
                 group: Group(queue.permissions.group).name(),
+                served_by: match self.server {
+                    Holder::Process(pid) => Some(pid),
+                    Holder::Nobody | Holder::Unknown => None,
+                },
                 last_sender: queue.last_sender,
                 last_receiver: queue.last_receiver,
                 last_sent: queue.last_sent.map(rfc3339),
@@ -138,6 +145,15 @@ impl Sight {
         };
         serde_json::to_string(&json).unwrap_or_default()
     }
+}
+
+/// Whether the reply queue is as a controller makes it beside this command queue. Many a textbook has a pair of queues.
+fn has_replies(key: Key, commands: &Status) -> bool {
+    let replies = Queue::open(key.reply(), Access::Find).and_then(|queue| queue.status());
+    replies.is_ok_and(|replies| {
+        let mode = commands.permissions.mode.of_replies();
+        replies.creator == commands.creator && replies.permissions == Permissions { mode, ..commands.permissions }
+    })
 }
 
 /// A state as people read it: `blink 500ms 500ms, 3 left`.
@@ -191,6 +207,7 @@ struct JsonQueue {
     mode: String,
     owner: String,
     group: String,
+    served_by: Option<u32>,
     last_sender: Option<u32>,
     last_receiver: Option<u32>,
     last_sent: Option<String>,

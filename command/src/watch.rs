@@ -2,7 +2,7 @@
 
 use std::{sync::mpsc::sync_channel, thread, time::Duration};
 
-use shared::{Info, Key, State};
+use shared::{Command, Info, Key, State};
 
 use crate::{
     Error, client, print,
@@ -50,7 +50,14 @@ pub(crate) fn run(key: Key, timeout: Duration, format: Format) -> Result<(), Err
                 continue;
             }
             Ok((sight, Err(error))) => (sight, error),
-            Err(_) => (Sight::of(key), client::diagnose(key, timeout)),
+            Err(_) => {
+                let sight = Sight::of(key);
+                // It has read all there was: somebody else took the question, or the answer.
+                if sight.queue.is_some_and(|queue| queue.messages == 0) {
+                    client::remind(key, Command::Info);
+                }
+                (sight, client::diagnose(key, timeout))
+            }
         };
         if !error.may_pass() {
             return Err(error);

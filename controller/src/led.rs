@@ -5,7 +5,7 @@ use std::io;
 use clap::ValueEnum;
 use shared::State;
 
-use crate::screen;
+use crate::screen::Screen;
 
 /// Whether the LED is lit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -51,15 +51,13 @@ pub trait Led: Send {
 #[derive(Debug)]
 pub(crate) struct Simulated {
     light: Light,
+    screen: Screen,
 }
 
 impl Simulated {
     /// A dark LED, lit at once if that is asked for.
     pub(crate) fn new(initial: Light) -> io::Result<Self> {
-        let mut led = Simulated { light: Light::Off };
-        if screen::is_ours() {
-            screen::draw(Light::Off)?;
-        }
+        let mut led = Simulated { light: Light::Off, screen: Screen::open()? };
         led.set(initial)?;
         Ok(led)
     }
@@ -68,15 +66,9 @@ impl Simulated {
 impl Led for Simulated {
     fn set(&mut self, light: Light) -> io::Result<()> {
         if light != self.light {
-            screen::draw(light)?;
+            self.screen.show(light)?;
             self.light = light;
         }
         Ok(())
-    }
-}
-
-impl Drop for Simulated {
-    fn drop(&mut self) {
-        screen::leave();
     }
 }

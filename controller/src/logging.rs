@@ -5,7 +5,7 @@ use std::{env, fs, io::Write, os::unix::fs::MetadataExt};
 use env_logger::{Builder, Env, Target};
 use log::Level;
 
-use crate::screen::AboveLamp;
+use crate::screen::Log;
 
 /// Starts the log. Under systemd its lines carry the priorities of sd-daemon(3) and no time, which the journal adds.
 pub fn start() {
@@ -15,10 +15,7 @@ pub fn start() {
     } else {
         builder.format_target(false);
     }
-    if AboveLamp::applies() {
-        builder.target(Target::Pipe(Box::new(AboveLamp)));
-    }
-    builder.init();
+    builder.target(Target::Pipe(Box::<Log>::default())).init();
 }
 
 /// Whether standard error is the stream that systemd connected to the journal, as systemd.exec(5) has it told: its

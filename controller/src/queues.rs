@@ -22,14 +22,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The owner sends and discards; whoever may send commands may receive answers.
-    fn reply_mode(&self) -> Mode {
-        let senders = self.mode.bits() & 0o022;
-        Mode::new(0o600 | senders << 1).unwrap_or(self.mode)
-    }
-
     pub(crate) fn make_replies(&self) -> Result<OwnedQueue, Error> {
-        make(self.key.reply(), self.reply_mode(), self.group)
+        make(self.key.reply(), self.mode.of_replies(), self.group)
     }
 }
 

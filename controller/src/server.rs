@@ -108,9 +108,9 @@ impl Server {
                 }
                 Err(error) => {
                     self.refused += 1;
-                    log::error!("{command}: the LED cannot be written: {error}");
+                    log::error!("{command}: the LED cannot be changed: {error}");
                     let reason =
-                        |reply_to| Reply::Err(format_args!("the LED cannot be written: {error}")).encode(reply_to);
+                        |reply_to| Reply::Err(format_args!("the LED cannot be changed: {error}")).encode(reply_to);
                     reply_to.map(reason)
                 }
             },

@@ -104,9 +104,15 @@ pub fn holder(key: Key, owner: u32) -> Holder {
     let Ok(locks) = fs::read_to_string("/proc/locks") else { return Holder::Unknown };
     let mut directories = env_directory().into_iter().chain([SYSTEM_DIRECTORY.into(), user_directory(owner)]);
     let held = directories.find_map(|directory| {
-        let path = lock_file(&directory, key);
-        let pid = fs::read_to_string(&path).ok()?.trim().parse().ok()?;
-        is_locked(&locks, fs::metadata(&path).ok()?.ino(), pid).then_some(pid)
+        // In /tmp anybody could have made it, with anything in it.
+        let is_trusted = |file: &fs::Metadata| file.uid() == owner || file.uid() == 0;
+        fs::symlink_metadata(&directory).ok().filter(|found| found.is_dir() && is_trusted(found))?;
+        let mut options = File::options();
+        options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        let file = options.open(lock_file(&directory, key)).ok()?;
+        let found = file.metadata().ok().filter(|found| found.is_file() && is_trusted(found))?;
+        let pid = io::read_to_string(file.take(32)).ok()?.trim().parse().ok()?;
+        is_locked(&locks, found.ino(), pid).then_some(pid)
     });
     held.map_or(Holder::Nobody, Holder::Process)
 }

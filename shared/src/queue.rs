@@ -141,6 +141,13 @@ impl Mode {
     pub const fn bits(self) -> u16 {
         self.0
     }
+
+    /// The mode of the reply queue beside a command queue of this mode: the owner sends and discards, and whoever may send
+    /// commands may receive answers.
+    #[must_use]
+    pub const fn of_replies(self) -> Mode {
+        Mode(0o600 | (self.0 & 0o022) << 1)
+    }
 }
 
 impl fmt::Display for Mode {
