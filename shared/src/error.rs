@@ -40,8 +40,8 @@ pub enum Error {
     Empty(io::Error),
     /// The queue is gone: EIDRM to whoever slept in a call, EINVAL from the next one on.
     Removed(io::Error),
-    /// The message is longer than the system sends (`kernel.msgmax`), EINVAL of msgsnd(2), or than the receiver's
-    /// buffer, E2BIG of msgrcv(2).
+    /// The message is longer than the system sends or copies (`kernel.msgmax`), EINVAL of msgsnd(2) and of msgrcv(2) with
+    /// `MSG_COPY`, or than the receiver's buffer, E2BIG of msgrcv(2).
     TooLong(io::Error),
     /// The kernel is built without this: ENOSYS of msgrcv(2) with `MSG_COPY`.
     Unsupported(io::Error),

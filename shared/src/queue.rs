@@ -434,9 +434,10 @@ impl Queue {
     ///
     /// [`Error::Empty`] (ENOMSG: there are not so many), [`Error::Unsupported`] (ENOSYS: the kernel has no
     /// `CONFIG_CHECKPOINT_RESTORE`), [`Error::NotPermitted`] (EACCES: it takes the right to receive),
-    /// [`Error::TooLong`] (E2BIG, with [`Oversize::Keep`]), [`Error::Removed`] (EIDRM, EINVAL).
-    pub fn peek<const N: usize>(&self, index: u32, oversize: Oversize) -> Result<Message<N>, Error> {
-        self.receive_raw(index.into(), oversize, libc::MSG_COPY | libc::IPC_NOWAIT)
+    /// [`Error::TooLong`] (E2BIG, or EINVAL: longer than `kernel.msgmax` is by now), [`Error::Removed`] (EIDRM, EINVAL).
+    pub fn peek<const N: usize>(&self, index: u32) -> Result<Message<N>, Error> {
+        // The kernel never cuts a copy: MSG_NOERROR only turns E2BIG into EINVAL.
+        self.receive_raw(index.into(), Oversize::Keep, libc::MSG_COPY | libc::IPC_NOWAIT)
     }
 
     fn receive_raw<const N: usize>(
@@ -457,6 +458,8 @@ impl Queue {
             }
             Err(source) => Err(match source.raw_os_error() {
                 Some(libc::ENOMSG) => Error::Empty(source),
+                // It copies no more than kernel.msgmax, which may have been lowered since the message was sent.
+                Some(libc::EINVAL) if flags & libc::MSG_COPY != 0 && !self.is_removed() => Error::TooLong(source),
                 Some(libc::EIDRM | libc::EINVAL) => Error::Removed(source),
                 Some(libc::EACCES) => Error::NotPermitted(source),
                 Some(libc::E2BIG) => Error::TooLong(source),
