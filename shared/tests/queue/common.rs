@@ -1,0 +1,230 @@
+//! What the tests of all calls need.
+
+use std::{
+    fmt::Debug,
+    fs::{self, File},
+    io::{self, Read, Write},
+    os::fd::AsFd,
+    panic::resume_unwind,
+    process::{self, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant, SystemTime},
+};
+
+use libc::c_long;
+use rustix::{
+    process::{Pid, Signal, geteuid, kill_process},
+    thread::{
+        Gid, LinkNameSpaceType, Uid, gettid, move_into_link_name_space, set_thread_gid, set_thread_groups,
+        set_thread_uid,
+    },
+};
+use shared::{Error, Key, Message, MessageType, Mode, Oversize, OwnedQueue, Queue, Select};
+use signal_hook::{consts::SIGUSR1, flag};
+
+pub(crate) const MODE: Mode = Mode::new(0o600).unwrap();
+
+/// Users without privileges, each in the group of the same number and no other.
+pub(crate) const SOMEBODY: u32 = 60_001;
+pub(crate) const ANOTHER: u32 = 60_002;
+pub(crate) const STRANGER: u32 = 60_003;
+
+/// Far beyond what a slow machine needs: only a failure ever waits so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asserts that a call fails, with this meaning and this errno.
+macro_rules! assert_fails {
+    ($call:expr, $meaning:ident, $errno:ident) => {
+        match $call {
+            Err(error @ shared::Error::$meaning(_)) => {
+                assert_eq!(crate::common::errno(&error), Some(libc::$errno), "{error}");
+            }
+            other => panic!("{} expected of {}: {other:?}", stringify!($meaning), stringify!($call)),
+        }
+    };
+}
+
+pub(crate) fn errno(error: &Error) -> Option<i32> {
+    std::error::Error::source(error)?.downcast_ref::<io::Error>()?.raw_os_error()
+}
+
+pub(crate) fn queue() -> OwnedQueue {
+    Queue::private(MODE).unwrap()
+}
+
+pub(crate) fn queue_with(mode: u16) -> OwnedQueue {
+    Queue::private(Mode::new(mode).unwrap()).unwrap()
+}
+
+/// A key that no other test has. It is of the upper half, where the kernel sees a negative number.
+pub(crate) fn key() -> Key {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // A PID has 22 bits at most.
+    Key::new(0x8000_0000 | NEXT.fetch_add(1, Ordering::Relaxed) << 22 | process::id()).unwrap()
+}
+
+pub(crate) fn message_type(number: c_long) -> MessageType {
+    MessageType::new(number).unwrap()
+}
+
+pub(crate) fn message(number: c_long, text: &[u8]) -> Message {
+    Message::new(message_type(number), text).unwrap()
+}
+
+pub(crate) fn send(queue: &Queue, number: c_long, text: &[u8]) {
+    queue.try_send(&message(number, text)).unwrap();
+}
+
+pub(crate) fn take(queue: &Queue, select: Select) -> Result<Message, Error> {
+    queue.try_receive(select, Oversize::Keep)
+}
+
+/// All that waits in the queue, by type and text.
+pub(crate) fn drain(queue: &Queue) -> Vec<(c_long, Vec<u8>)> {
+    let mut messages = Vec::new();
+    loop {
+        match take(queue, Select::Any) {
+            Ok(message) => messages.push((message.message_type().get(), message.text().to_owned())),
+            Err(Error::Empty(_)) => return messages,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// A limit of sysvipc(7): `msgmax`, `msgmnb` or `msgmni`.
+pub(crate) fn kernel(limit: &str) -> u64 {
+    fs::read_to_string(format!("/proc/sys/kernel/{limit}")).unwrap().trim().parse().unwrap()
+}
+
+/// Asserts that a time in a status was taken since `start`.
+pub(crate) fn assert_since(start: SystemTime, time: Option<SystemTime>) {
+    let time = time.expect("a time");
+    // The kernel cuts it to whole seconds, of a clock that may be a tick behind.
+    assert!(time + Duration::from_secs(2) > start && time <= SystemTime::now(), "{time:?}, not since {start:?}");
+}
+
+pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What the threads return. The first that panics ends the test, and with its queues whatever sleeps in the others.
+pub(crate) fn join_all<T>(mut threads: Vec<JoinHandle<T>>) -> Vec<T> {
+    let mut results = Vec::new();
+    while !threads.is_empty() {
+        wait_for("the end of a thread", || threads.iter().any(JoinHandle::is_finished));
+        for finished in threads.extract_if(.., |thread| thread.is_finished()) {
+            results.push(finished.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+    }
+    results
+}
+
+/// Makes another user of the calling thread, for good: the kernel keeps users by thread, and only the C library makes
+/// all threads of a process follow. Takes root.
+pub(crate) fn become_user(user: u32) {
+    set_thread_groups(&[]).unwrap();
+    set_thread_gid(Gid::from_raw(user)).unwrap();
+    set_thread_uid(Uid::from_raw(user)).unwrap();
+}
+
+/// What another user gets to see. Takes root.
+pub(crate) fn as_user<T: Send>(user: u32, action: impl FnOnce() -> T + Send) -> T {
+    on_a_thread(|| {
+        become_user(user);
+        action()
+    })
+}
+
+/// What an ordinary user gets to see: root would pass every check.
+pub(crate) fn unprivileged<T: Send>(action: impl FnOnce() -> T + Send) -> T {
+    if geteuid().is_root() { as_user(SOMEBODY, action) } else { action() }
+}
+
+/// What there is to see in an IPC namespace that nobody else is in, with limits of its own. Takes root.
+pub(crate) fn in_a_namespace_of_its_own<T: Send>(action: impl FnOnce() -> T + Send) -> T {
+    let mut holder = Command::new("unshare")
+        .args(["--ipc", "cat"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("unshare(1) of util-linux");
+    // What cat(1) gives back tells that unshare(1) is done.
+    holder.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+    holder.stdout.as_mut().unwrap().read_exact(&mut [0]).expect("the rights of root");
+    let namespace = File::open(format!("/proc/{}/ns/ipc", holder.id())).unwrap();
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+    on_a_thread(|| {
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::InterProcessCommunication)).unwrap();
+        action()
+    })
+}
+
+fn on_a_thread<T: Send>(action: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| scope.spawn(action).join().unwrap_or_else(|panic| resume_unwind(panic)))
+}
+
+/// Somebody who sleeps in a call.
+pub(crate) struct Sleeper<T> {
+    thread: JoinHandle<T>,
+    tid: Pid,
+    call: c_long,
+}
+
+impl<T: Debug + Send + 'static> Sleeper<T> {
+    /// Begins `action`, and returns when it sleeps in this call (`SYS_msgsnd` or `SYS_msgrcv`).
+    pub(crate) fn in_call(call: c_long, action: impl FnOnce() -> T + Send + 'static) -> Self {
+        let (sender, tid) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            sender.send(gettid()).unwrap();
+            action()
+        });
+        let sleeper = Sleeper { thread, tid: tid.recv().unwrap(), call };
+        wait_for("the call sleeps", || sleeper.sleeps());
+        sleeper
+    }
+
+    /// Has a signal handler run in the midst of the call, and returns when it sleeps again.
+    pub(crate) fn interrupt(&self) {
+        flag::register(SIGUSR1, Arc::default()).unwrap();
+        let before = self.times_slept();
+        wait_for("the call was interrupted and sleeps again", || {
+            if self.times_slept() > before {
+                return self.sleeps();
+            }
+            // The thread that is named comes first, but the signal is the whole process's, where two that are pending
+            // become one: another test's may have swallowed it.
+            kill_process(self.tid, Signal::USR1).unwrap();
+            false
+        });
+    }
+
+    pub(crate) fn join(self) -> T {
+        join_all(vec![self.thread]).remove(0)
+    }
+
+    fn sleeps(&self) -> bool {
+        // The number of the call comes first, and only of a thread that does not run.
+        self.read("syscall").split(' ').next() == Some(&self.call.to_string())
+    }
+
+    fn times_slept(&self) -> u64 {
+        let status = self.read("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.unwrap().trim().parse().unwrap()
+    }
+
+    fn read(&self, file: &str) -> String {
+        let read = fs::read_to_string(format!("/proc/self/task/{}/{file}", self.tid));
+        read.unwrap_or_else(|error| panic!("the call is over already: {error}"))
+    }
+}

@@ -1,0 +1,195 @@
+//! State, permissions, limit and end of a queue.
+
+use std::time::SystemTime;
+
+use rustix::process::{getegid, geteuid};
+use shared::{Access, Error, Mode, Permissions, Queue, Select};
+
+use crate::common::*;
+
+fn set_mode(queue: &Queue, bits: u16) {
+    let permissions = queue.status().unwrap().permissions;
+    queue.set_permissions(Permissions { mode: Mode::new(bits).unwrap(), ..permissions }).unwrap();
+}
+
+// msgctl01.
+#[test]
+fn a_new_queue_is_empty_and_belongs_to_who_made_it() {
+    let start = SystemTime::now();
+    let queue = queue_with(0o640);
+    let new = queue.status().unwrap();
+    let (owner, group) = (geteuid().as_raw(), getegid().as_raw());
+    assert_eq!(new.permissions, Permissions { owner, group, mode: Mode::new(0o640).unwrap() });
+    assert_eq!(new.creator, owner);
+    assert_eq!((new.messages, new.bytes, new.limit), (0, 0, kernel("msgmnb")));
+    assert_eq!((new.last_sender, new.last_receiver, new.last_sent, new.last_received), (None, None, None, None));
+    assert_since(start, new.last_changed);
+}
+
+// msgctl02.
+#[test]
+fn permissions_and_limit_are_set_as_given_and_leave_each_other_alone() {
+    let queue = queue();
+    let new = queue.status().unwrap();
+    let permissions = Permissions { mode: Mode::new(0o620).unwrap(), ..new.permissions };
+    let start = SystemTime::now();
+    queue.set_permissions(permissions).unwrap();
+    let after = queue.status().unwrap();
+    assert_eq!((after.permissions, after.limit), (permissions, new.limit));
+    assert_since(start, after.last_changed);
+    queue.set_limit(new.limit - 1).unwrap();
+    let after = queue.status().unwrap();
+    assert_eq!((after.permissions, after.limit), (permissions, new.limit - 1));
+}
+
+// msgctl02.
+#[test]
+fn a_limit_below_what_waits_keeps_it_and_lets_nothing_in_until_there_is_room() {
+    let queue = queue();
+    for text in [b"aaaa", b"bbbb", b"cccc"] {
+        send(&queue, 1, text);
+    }
+    queue.set_limit(6).unwrap();
+    for left in [3, 2, 1] {
+        assert_eq!(queue.status().unwrap().messages, left);
+        assert_fails!(queue.try_send(&message(2, b"ddd")), Full, EAGAIN);
+        take(&queue, Select::Any).unwrap();
+    }
+    send(&queue, 2, b"ddd");
+    // There is never room for what is longer than the limit.
+    drain(&queue);
+    assert_fails!(queue.try_send(&message(2, b"eeeeeee")), Full, EAGAIN);
+}
+
+#[test]
+fn a_limit_beyond_the_systems_takes_a_privilege() {
+    unprivileged(|| {
+        let queue = queue();
+        let most = kernel("msgmnb");
+        queue.set_limit(most - 1).unwrap();
+        assert_fails!(queue.set_limit(most + 1), NotPermitted, EPERM);
+        assert_eq!(queue.status().unwrap().limit, most - 1);
+        queue.set_limit(most).unwrap();
+    });
+}
+
+#[test]
+fn an_owner_or_group_that_cannot_be_is_told_from_a_removed_queue() {
+    let queue = queue();
+    let before = queue.status().unwrap().permissions;
+    for impossible in [Permissions { owner: u32::MAX, ..before }, Permissions { group: u32::MAX, ..before }] {
+        let error = queue.set_permissions(impossible).unwrap_err();
+        assert!(matches!(error, Error::Os { call: "msgctl", .. }), "{error}");
+        assert_eq!(errno(&error), Some(libc::EINVAL));
+    }
+    assert_eq!(queue.status().unwrap().permissions, before);
+}
+
+// msgctl03; msgctl04: EINVAL.
+#[test]
+fn a_removed_queue_is_gone_for_every_call() {
+    let queue = queue();
+    send(&queue, 1, b"ON");
+    let permissions = queue.status().unwrap().permissions;
+    queue.remove().unwrap();
+    assert_fails!(queue.status(), Removed, EINVAL);
+    assert_fails!(queue.set_permissions(permissions), Removed, EINVAL);
+    assert_fails!(queue.set_limit(1), Removed, EINVAL);
+    assert_fails!(queue.remove(), Removed, EINVAL);
+    assert_fails!(queue.try_send(&message(1, b"ON")), Removed, EINVAL);
+    assert_fails!(take(&queue, Select::Any), Removed, EINVAL);
+    assert_fails!(queue.peek::<2>(0), Removed, EINVAL);
+}
+
+// msgctl06: MSG_STAT_ANY, which is how the state is read without the right to.
+#[test]
+fn an_owner_without_the_right_to_read_sees_the_state_and_changes_it() {
+    unprivileged(|| {
+        let _others = [queue(), queue()];
+        let queue = queue_with(0o600);
+        let _more = self::queue();
+        send(&queue, 1, b"ON");
+        queue.set_limit(5).unwrap();
+        set_mode(&queue, 0);
+        let hidden = queue.status().unwrap();
+        assert_eq!((hidden.permissions.mode.bits(), hidden.messages, hidden.bytes, hidden.limit), (0, 1, 2, 5));
+        queue.set_limit(6).unwrap();
+        set_mode(&queue, 0o400);
+        assert_eq!(queue.status().unwrap().limit, 6);
+    });
+}
+
+// msgctl04: EACCES, which the API goes round; EPERM. msgctl06: MSG_STAT_ANY.
+#[test]
+#[ignore = "needs root"]
+fn a_stranger_sees_the_state_of_a_queue_and_changes_nothing() {
+    let queue = as_user(SOMEBODY, || queue_with(0));
+    send(&queue, 1, b"ON");
+    let state = queue.status().unwrap();
+    as_user(STRANGER, || {
+        assert_eq!(queue.status().unwrap(), state);
+        assert_fails!(queue.set_permissions(state.permissions), NotPermitted, EPERM);
+        assert_fails!(queue.set_limit(1), NotPermitted, EPERM);
+        assert_fails!(queue.remove(), NotPermitted, EPERM);
+    });
+    assert_eq!(queue.status().unwrap(), state);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_queue_that_was_given_away_obeys_its_new_owner_and_its_creator() {
+    let queue = as_user(SOMEBODY, queue);
+    as_user(SOMEBODY, || {
+        let permissions = Permissions { owner: ANOTHER, group: ANOTHER, mode: MODE };
+        queue.set_permissions(permissions).unwrap();
+        let given = queue.status().unwrap();
+        assert_eq!((given.permissions, given.creator), (permissions, SOMEBODY));
+    });
+    for user in [SOMEBODY, ANOTHER] {
+        as_user(user, || {
+            send(&queue, 1, b"ON");
+            assert_eq!(drain(&queue).len(), 1);
+            queue.set_limit(8).unwrap();
+            set_mode(&queue, 0o600);
+        });
+    }
+    as_user(STRANGER, || assert_fails!(queue.try_send(&message(1, b"ON")), NotPermitted, EACCES));
+    as_user(ANOTHER, || queue.remove()).unwrap();
+}
+
+// msgget02, msgsnd02, msgrcv02: EACCES.
+#[test]
+#[ignore = "needs root"]
+fn each_bit_of_the_mode_gives_one_right_to_its_class_alone() {
+    const SEND: u16 = 0o2;
+    const RECEIVE: u16 = 0o4;
+    fn granted<T>(result: Result<T, Error>) -> bool {
+        match result {
+            Ok(_) => true,
+            Err(Error::NotPermitted(_)) => false,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let key = key();
+    let queue = Queue::create(key, MODE).unwrap();
+    for (class, place) in [(SOMEBODY, 6), (ANOTHER, 3), (STRANGER, 0)] {
+        for bit in [SEND, RECEIVE] {
+            let mode = Mode::new(bit << place).unwrap();
+            queue.set_permissions(Permissions { owner: SOMEBODY, group: ANOTHER, mode }).unwrap();
+            for user in [SOMEBODY, ANOTHER, STRANGER] {
+                let right = |wanted| user == class && bit == wanted;
+                send(&queue, 1, b"ON");
+                as_user(user, || {
+                    assert!(granted(Queue::open(key, Access::Find)));
+                    assert!(!granted(Queue::open(key, Access::SendAndReceive)));
+                    assert_eq!(granted(Queue::open(key, Access::Send)), right(SEND), "{mode} to {user}");
+                    assert_eq!(granted(queue.try_send(&message(1, b"ON"))), right(SEND), "{mode} to {user}");
+                    assert_eq!(granted(Queue::open(key, Access::Receive)), right(RECEIVE), "{mode} to {user}");
+                    assert_eq!(granted(queue.peek::<2>(0)), right(RECEIVE), "{mode} to {user}");
+                    assert_eq!(granted(take(&queue, Select::Any)), right(RECEIVE), "{mode} to {user}");
+                });
+                drain(&queue);
+            }
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Receiving, and reading what stays.
+
+use std::{fs, process, time::SystemTime};
+
+use libc::{SYS_msgrcv, c_long};
+use shared::{Error, Message, Mode, Oversize, Permissions, Queue, Select, TEXT_MAX};
+
+use crate::common::*;
+
+fn sleeping_receiver(queue: &Queue, select: Select) -> Sleeper<Result<Message, Error>> {
+    let queue = *queue;
+    Sleeper::in_call(SYS_msgrcv, move || queue.receive(select, Oversize::Keep))
+}
+
+// msgrcv01.
+#[test]
+fn a_message_comes_out_as_it_went_in() {
+    let queue = queue();
+    for text in [&b"ON"[..], b"", b"\0\xff\0", &[7; TEXT_MAX]] {
+        send(&queue, 5, text);
+        let message = take(&queue, Select::Any).unwrap();
+        assert_eq!((message.message_type(), message.text()), (message_type(5), text));
+    }
+}
+
+// msgrcv01.
+#[test]
+fn what_is_received_waits_no_more_and_its_receiver_and_time_are_known() {
+    let queue = queue();
+    send(&queue, 1, b"ON");
+    send(&queue, 2, b"OFF");
+    let start = SystemTime::now();
+    assert_eq!(take(&queue, Select::Type(message_type(1))).unwrap().text(), b"ON");
+    let status = queue.status().unwrap();
+    assert_eq!((status.messages, status.bytes), (1, 3));
+    assert_eq!(status.last_receiver, Some(process::id()));
+    assert_since(start, status.last_received);
+}
+
+// msgrcv07: types of all signs. msgrcv08: the lowest type first, up to one.
+#[test]
+fn any_takes_the_oldest_type_the_oldest_of_it_and_up_to_the_lowest() {
+    let queue = queue();
+    for (number, text) in [(3, b"a"), (2, b"b"), (1, b"c"), (2, b"d"), (4, b"e")] {
+        send(&queue, number, text);
+    }
+    let mut order = Vec::new();
+    for select in
+        [Select::Any, Select::Type(message_type(2)), Select::UpTo(message_type(3)), Select::UpTo(message_type(3))]
+    {
+        order.extend_from_slice(take(&queue, select).unwrap().text());
+    }
+    assert_eq!(order, b"abcd");
+    assert_fails!(take(&queue, Select::UpTo(message_type(3))), Empty, ENOMSG);
+    assert_eq!(take(&queue, Select::Any).unwrap().text(), b"e");
+    assert_fails!(take(&queue, Select::Any), Empty, ENOMSG);
+}
+
+#[test]
+fn any_takes_messages_in_the_order_of_sending_whatever_their_types() {
+    let queue = queue();
+    let sent: Vec<_> = [9, 1, c_long::MAX, 1, 5].into_iter().zip(0_u8..).map(|(n, byte)| (n, vec![byte])).collect();
+    for (number, text) in &sent {
+        send(&queue, *number, text);
+    }
+    assert_eq!(drain(&queue), sent);
+}
+
+// msgrcv08: the ends of the range, which were once cut to 32 bits.
+#[test]
+fn types_are_told_apart_over_their_whole_range() {
+    let queue = queue();
+    let beyond_32_bits = c_long::try_from((1_i64 << 32) + 1).unwrap_or(c_long::MAX - 1);
+    let numbers = [2, beyond_32_bits, c_long::MAX];
+    let send_all = || numbers.iter().rev().for_each(|&number| send(&queue, number, b""));
+    send_all();
+    assert_fails!(take(&queue, Select::Type(message_type(1))), Empty, ENOMSG);
+    assert_fails!(take(&queue, Select::UpTo(message_type(1))), Empty, ENOMSG);
+    for number in numbers {
+        let lowest = take(&queue, Select::UpTo(message_type(c_long::MAX))).unwrap();
+        assert_eq!(lowest.message_type().get(), number);
+    }
+    send_all();
+    assert_eq!(take(&queue, Select::Except(message_type(c_long::MAX))).unwrap().message_type().get(), beyond_32_bits);
+    send(&queue, beyond_32_bits, b"");
+    for number in numbers {
+        assert_eq!(take(&queue, Select::Type(message_type(number))).unwrap().message_type().get(), number);
+    }
+}
+
+// msgrcv07: MSG_EXCEPT.
+#[test]
+fn except_takes_the_oldest_of_any_other_type() {
+    let queue = queue();
+    for (number, text) in [(2, b"a"), (3, b"b"), (2, b"c"), (1, b"d")] {
+        send(&queue, number, text);
+    }
+    let except = Select::Except(message_type(2));
+    assert_eq!(take(&queue, except).unwrap().text(), b"b");
+    assert_eq!(take(&queue, except).unwrap().text(), b"d");
+    assert_fails!(take(&queue, except), Empty, ENOMSG);
+    assert_eq!(drain(&queue), [(2, b"a".to_vec()), (2, b"c".to_vec())]);
+}
+
+// msgrcv02: E2BIG. msgrcv07: MSG_NOERROR.
+#[test]
+fn a_message_longer_than_the_buffer_is_kept_or_cut_as_asked() {
+    let queue = queue();
+    send(&queue, 1, b"OFF");
+    send(&queue, 2, b"ON");
+    for _ in 0..3 {
+        assert_fails!(queue.try_receive::<2>(Select::Any, Oversize::Keep), TooLong, E2BIG);
+        assert_fails!(queue.receive::<2>(Select::Any, Oversize::Keep), TooLong, E2BIG);
+    }
+    // It is in nobody's way who asks for others.
+    let other = queue.try_receive::<2>(Select::Type(message_type(2)), Oversize::Keep).unwrap();
+    assert_eq!(other.text(), b"ON");
+    assert_eq!(queue.try_receive::<2>(Select::Any, Oversize::Truncate).unwrap().text(), b"OF");
+    assert_fails!(take(&queue, Select::Any), Empty, ENOMSG);
+}
+
+#[test]
+fn a_buffer_one_byte_longer_tells_what_was_cut_from_what_fits() {
+    let queue = queue();
+    send(&queue, 1, b"OFF");
+    send(&queue, 1, b"OFFLINE");
+    let mut lengths = [0; 2];
+    for length in &mut lengths {
+        *length = queue.try_receive::<4>(Select::Any, Oversize::Truncate).unwrap().text().len();
+    }
+    assert_eq!(lengths, [3, 4]);
+}
+
+#[test]
+fn nothing_of_a_longer_message_shows_behind_a_shorter_one() {
+    let queue = queue();
+    send(&queue, 1, &[b'x'; TEXT_MAX]);
+    send(&queue, 1, b"ON");
+    send(&queue, 1, b"");
+    let mut received = message(1, b"");
+    for text in [&[b'x'; TEXT_MAX][..], b"ON", b""] {
+        received = take(&queue, Select::Any).unwrap();
+        assert_eq!(received.text(), text);
+    }
+    assert_eq!(received.to_string(), r#"type 1, 0 bytes, """#);
+}
+
+// msgrcv02: EACCES.
+#[test]
+fn receiving_and_peeking_take_the_right_to_receive() {
+    unprivileged(|| {
+        let queue = queue_with(0o200);
+        send(&queue, 1, b"ON");
+        assert_fails!(take(&queue, Select::Any), NotPermitted, EACCES);
+        assert_fails!(queue.receive::<2>(Select::Any, Oversize::Truncate), NotPermitted, EACCES);
+        assert_fails!(queue.peek::<2>(0), NotPermitted, EACCES);
+        assert_eq!(queue.status().unwrap().messages, 1);
+    });
+}
+
+// msgrcv02, msgrcv03: EINVAL, of the identifier.
+#[test]
+fn nothing_is_received_under_an_identifier_that_no_queue_has() {
+    for none in [Queue::from_id(-1), Queue::from_id(i32::MAX)] {
+        assert_fails!(take(&none, Select::Any), Removed, EINVAL);
+        assert_fails!(none.receive::<2>(Select::Any, Oversize::Keep), Removed, EINVAL);
+        assert_fails!(none.peek::<2>(0), Removed, EINVAL);
+    }
+}
+
+// msgrcv02: ENOMSG.
+#[test]
+fn an_error_says_what_it_means_and_keeps_the_errno() {
+    let error = take(&queue(), Select::Any).unwrap_err();
+    assert_eq!(error.to_string(), "no such message is waiting: No message of desired type (os error 42)");
+    assert_eq!(errno(&error), Some(libc::ENOMSG));
+}
+
+// msgrcv03: ENOMSG. msgrcv07: MSG_COPY.
+#[test]
+fn peeking_reads_by_place_and_leaves_all_as_it_is() {
+    let queue = queue();
+    send(&queue, 3, b"a");
+    send(&queue, 1, b"");
+    send(&queue, 2, b"cc");
+    let before = queue.status().unwrap();
+    for (index, number, text) in [(2, 2, &b"cc"[..]), (0, 3, b"a"), (1, 1, b""), (0, 3, b"a")] {
+        let peeked: Message<2> = queue.peek(index).unwrap();
+        assert_eq!((peeked.message_type(), peeked.text()), (message_type(number), text));
+    }
+    for beyond in [3, u32::MAX] {
+        assert_fails!(queue.peek::<2>(beyond), Empty, ENOMSG);
+    }
+    assert_fails!(queue.peek::<1>(2), TooLong, E2BIG);
+    assert_eq!(queue.status().unwrap(), before);
+    assert_eq!(drain(&queue), [(3, b"a".to_vec()), (1, Vec::new()), (2, b"cc".to_vec())]);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn peeking_at_what_was_sent_before_the_systems_limit_fell_is_told_from_a_removed_queue() {
+    in_a_namespace_of_its_own(|| {
+        let queue = queue();
+        send(&queue, 1, b"OFF");
+        fs::write("/proc/sys/kernel/msgmax", "2").unwrap();
+        assert_fails!(queue.peek::<3>(0), TooLong, EINVAL);
+        assert_eq!(drain(&queue), [(1, b"OFF".to_vec())]);
+        queue.remove().unwrap();
+        assert_fails!(queue.peek::<3>(0), Removed, EINVAL);
+    });
+}
+
+// msgrcv05, which the API keeps from its caller.
+#[test]
+fn a_sleeping_receiver_sleeps_on_after_a_signal_and_receives_what_is_sent() {
+    let queue = queue();
+    let receiver = sleeping_receiver(&queue, Select::Any);
+    receiver.interrupt();
+    receiver.interrupt();
+    send(&queue, 1, b"ON");
+    assert_eq!(receiver.join().unwrap().text(), b"ON");
+}
+
+// msgrcv06.
+#[test]
+fn a_sleeping_receiver_and_the_next_one_see_that_the_queue_is_gone() {
+    let queue = queue();
+    let receivers = [Select::Any, Select::Type(message_type(1))].map(|select| sleeping_receiver(&queue, select));
+    queue.remove().unwrap();
+    for receiver in receivers {
+        assert_fails!(receiver.join(), Removed, EIDRM);
+    }
+    assert_fails!(queue.receive::<2>(Select::Any, Oversize::Keep), Removed, EINVAL);
+}
+
+#[test]
+fn a_sleeping_receiver_lets_messages_pass_that_it_did_not_ask_for() {
+    let queue = queue();
+    let receiver = sleeping_receiver(&queue, Select::Except(message_type(1)));
+    send(&queue, 1, b"a");
+    receiver.interrupt();
+    send(&queue, 2, b"b");
+    assert_eq!(receiver.join().unwrap().text(), b"b");
+    assert_eq!(drain(&queue), [(1, b"a".to_vec())]);
+}
+
+#[test]
+fn a_sleeping_receiver_is_told_of_a_message_longer_than_its_buffer() {
+    let queue = queue();
+    let handle = *queue;
+    let receiver = Sleeper::in_call(SYS_msgrcv, move || handle.receive::<2>(Select::Any, Oversize::Keep));
+    send(&queue, 1, b"OFF");
+    assert_fails!(receiver.join(), TooLong, E2BIG);
+    assert_eq!(drain(&queue), [(1, b"OFF".to_vec())]);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_sleeping_receiver_is_told_that_it_may_no_longer_receive() {
+    let queue = queue_with(0o604);
+    let handle = *queue;
+    let receiver = Sleeper::in_call(SYS_msgrcv, move || {
+        become_user(STRANGER);
+        handle.receive::<2>(Select::Any, Oversize::Keep)
+    });
+    let permissions = queue.status().unwrap().permissions;
+    queue.set_permissions(Permissions { mode: Mode::new(0o602).unwrap(), ..permissions }).unwrap();
+    assert_fails!(receiver.join(), NotPermitted, EACCES);
+}
