@@ -75,7 +75,7 @@ fn json_has_the_names_that_are_documented() {
         "line": null, "offset": null, "chip": null, "label": null, "consumer": null,
         "key": place.key.get(),
         "queue": { "messages": 0, "bytes": 0, "limit": msgmnb, "mode": "0660", "owner": owner, "group": "daemon",
-                   "last_receiver": pid },
+                   "served_by": pid, "last_receiver": pid },
         "controller": { "pid": pid, "version": env!("CARGO_PKG_VERSION"), "uptime_seconds": null, "applied": 2,
                         "refused": 1, "answers_dropped": 0 },
     });
