@@ -158,7 +158,14 @@ fn a_flood_of_junk_leaves_a_polite_client_served() {
         }
     }
     controller.signal(acceptance::Signal::TERM);
-    assert!(controller.end().0.success());
+    let (status, _, log) = controller.end();
+    assert!(status.success());
+    let refused = log.iter().filter(|line| line.contains("refused, unknown message type")).count();
+    assert!(refused <= 100, "{refused} lines");
+    assert!(
+        log.iter().any(|line| line.contains("WARN ] refused ") && line.contains(" more messages within ")),
+        "{log:?}"
+    );
     flood.join().unwrap();
     assert!(place.is_clean());
 }

@@ -31,7 +31,7 @@ fn a_log_that_nobody_reads_is_dropped_and_counted_and_keeps_no_led_lit() {
     wait_until("it serves", || place.command(&["status"]).code == Some(0));
     place.command(&["blink", "10ms", "10ms"]).printed("blink 10ms 10ms");
     // A few lines fit into the pipe; the next one waits a second, and the others do not any more.
-    for _ in 0..100 {
+    for _ in 0..60 {
         place.send(1, &JUNK);
     }
     place.command(&["on", "--timeout", "60s"]).printed("on");
@@ -56,7 +56,7 @@ fn a_log_that_nobody_reads_is_dropped_and_counted_and_keeps_no_led_lit() {
         reader.join().unwrap()
     });
     // What is not written is counted, and nothing else is.
-    assert!((100..120).contains(&(written + dropped)) && dropped > 50, "{written} + {dropped}");
+    assert!((60..80).contains(&(written + dropped)) && dropped > 30, "{written} + {dropped}");
     // It stalls again, and still ends when it is told to.
     for _ in 0..100 {
         place.send(1, &JUNK);

@@ -10,6 +10,7 @@ mod led;
 pub mod logging;
 mod options;
 mod queues;
+mod quota;
 mod screen;
 mod server;
 mod stop;

@@ -7,7 +7,7 @@ use shared::{
     Command, Incoming, Info, Message, MessageType, Oversize, Refused, Reply, Request, Select, State, TEXT_MAX,
 };
 
-use crate::{Error, Lamp, Light, Place, Queues, Settings, Stop, queues};
+use crate::{Error, Lamp, Light, Place, Queues, Settings, Stop, queues, quota::Quota};
 
 /// Serves the queues with the LED. It owns both.
 pub struct Server {
@@ -20,6 +20,7 @@ pub struct Server {
     applied: u64,
     refused: u64,
     answers_dropped: u64,
+    log: Quota,
 }
 
 impl Server {
@@ -27,7 +28,18 @@ impl Server {
     #[must_use]
     pub fn new(lamp: Lamp, place: Option<Place>, queues: Queues, settings: Settings, stop: Stop) -> Self {
         let started = Instant::now();
-        Server { lamp, place, queues, settings, stop, started, applied: 0, refused: 0, answers_dropped: 0 }
+        Server {
+            lamp,
+            place,
+            queues,
+            settings,
+            stop,
+            started,
+            applied: 0,
+            refused: 0,
+            answers_dropped: 0,
+            log: Quota::new(),
+        }
     }
 
     /// Serves until `exit` or a signal; then turns the LED off, gives it back, and removes both queues.
@@ -51,8 +63,9 @@ impl Server {
             let _ = replies.try_send(&reply.encode(reply_to));
         }
         drop(replies);
-        // Only now that all is clean: whoever stalls our standard error stalls us here.
+        // Only now that all is clean: whoever stalls our standard error holds us up here.
         notify(NotifyState::Stopping);
+        self.log.tell();
         for lost in [self.stop.take_lost(), lost] {
             queues::log_lost(&lost, "the controller ended");
         }
@@ -95,6 +108,7 @@ impl Server {
     ///
     /// The reply queue is gone, and cannot be made anew.
     pub fn handle(&mut self, message: &Incoming) -> Result<ControlFlow<Option<MessageType>>, Error> {
+        self.log.tell_when_over();
         let answer = match Request::decode(message) {
             Ok(Request { command: Command::Exit, reply_to }) => return Ok(ControlFlow::Break(reply_to)),
             Ok(Request { command, reply_to }) => match self.apply(command) {
@@ -108,7 +122,9 @@ impl Server {
                 }
                 Err(error) => {
                     self.refused += 1;
-                    log::error!("{command}: the LED cannot be changed: {error}");
+                    if self.log.allows() {
+                        log::error!("{command}: the LED cannot be changed: {error}");
+                    }
                     let reason =
                         |reply_to| Reply::Err(format_args!("the LED cannot be changed: {error}")).encode(reply_to);
                     reply_to.map(reason)
@@ -116,7 +132,9 @@ impl Server {
             },
             Err(Refused { refusal, reply_to }) => {
                 self.refused += 1;
-                log::warn!("refused, {refusal}: {message}");
+                if self.log.allows() {
+                    log::warn!("refused, {refusal}: {message}");
+                }
                 reply_to.map(|reply_to| Reply::Err(refusal).encode(reply_to))
             }
         };
