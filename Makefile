@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo pi test format lint unit docs manual emulate accept miri pictures arm64 completions deb install unit-file service package cross rust cargo-deb test-packages
+.PHONY: help demo pi test format lint unit docs manual emulate accept endure miri pictures arm64 completions deb install unit-file service package cross rust cargo-deb test-packages
 
 # Where cargo installs cargo-deb and cross.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -47,6 +47,7 @@ help:
 	echo "make install  build for this machine and install below DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
 	echo "make emulate  the tests on the emulated Raspberry Pi alone"
 	echo "make accept   the tests of the package in a Debian on the emulated Raspberry Pi alone"
+	echo "make endure   faults, floods and sudden ends for minutes"
 	echo "make pictures draw docs/pictures/session.svg anew from a real session"
 
 demo: rust
@@ -97,6 +98,13 @@ manual: test-packages
 		said=$$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z $$page 2>&1 >/dev/null)
 		test -z "$$said" || { echo "$$page: $$said"; exit 1; }
 	done
+
+# Minutes long; make test has the short form of each.
+endure: test-packages
+	@echo "== endurance"
+	ulimit -n 8192
+	LED_ENDURE=1 cargo test --release --package acceptance --target-dir target --test endure -- --include-ignored --nocapture --test-threads 1
+	LED_ENDURE=1 cargo test --release --package acceptance --target-dir target --test life -- --nocapture at_any_instant
 
 # Messages, requests and answers under the interpreter that sees undefined behaviour. Debian has no such compiler: this is for
 # who has a nightly one with miri.

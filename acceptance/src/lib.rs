@@ -43,6 +43,24 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// How often a thing is tried that may fail at one instant in many: the long form is `make endure`'s.
+#[must_use]
+pub fn rounds(short: usize, long: usize) -> usize {
+    if env::var_os("LED_ENDURE").is_some() { long } else { short }
+}
+
+/// Numbers that look random and are the same in each run.
+#[derive(Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next one, below this.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
 /// The folder with both programs, built in the profile of this test.
 ///
 /// # Panics

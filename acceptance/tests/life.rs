@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use acceptance::{Place, Running, Signal, wait_until};
+use acceptance::{Place, Random, Running, Signal, rounds, wait_until};
 use rustix::process::{Pid, kill_process};
 use shared::{Access, Message, MessageType, Queue};
 
@@ -45,13 +45,11 @@ fn under_nohup_it_outlives_its_terminal() {
 
 /// Signals land before the handlers are there, before the queue is, between two messages, in msgrcv and behind it.
 #[test]
-fn sigterm_at_any_instant_ends_it_with_the_led_off_and_no_queue() {
-    const TIMES: usize = 2000;
+fn sigterm_and_exit_at_any_instant_end_it_with_the_led_off_and_no_queue() {
     let worker = |seed: u64| {
-        let mut random = seed;
-        for _ in 0..TIMES / 2 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let delay = Duration::from_micros((random >> 33) % 8000);
+        let mut random = Random(seed);
+        for round in 0..rounds(1000, 5000) {
+            let delay = Duration::from_micros(random.below(8000));
             let place = Place::new();
             let controller = Running::start(place.program("controller", None).arg("--simulate"));
             let on: Message = Message::new(MessageType::LED, b"ON").unwrap();
@@ -62,7 +60,13 @@ fn sigterm_at_any_instant_ends_it_with_the_led_off_and_no_queue() {
                     let _ = queue.try_send(&on);
                 }
             }
-            controller.signal(Signal::TERM);
+            // By its own message too, where there is a queue to take it.
+            let exit: Message = Message::empty(MessageType::EXIT);
+            let by_exit =
+                round % 2 == 1 && Queue::open(place.key, Access::Send).is_ok_and(|queue| queue.send(&exit).is_ok());
+            if !by_exit {
+                controller.signal(Signal::TERM);
+            }
             let (status, out, log) = controller.end();
             // Before main there is nobody to catch it, and nothing to clean up.
             let caught = status.success() || (status.code().is_none() && log.is_empty() && out.is_empty());

@@ -1,0 +1,211 @@
+//! Faults, floods and sudden ends, again and again: a short form here, a long one with `make endure`, which prints what was
+//! measured.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    process::Command,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use acceptance::{Place, Random, Running, Signal, rounds, wait_until};
+use shared::{Message, MessageType};
+
+/// System calls that the controller makes, each with what it may fail with.
+const FAULTS: [(&str, &[&str]); 9] = [
+    ("msgget", &["EACCES", "EEXIST", "ENOENT", "ENOMEM", "ENOSPC"]),
+    ("msgctl", &["EACCES", "EIDRM", "EINVAL", "EPERM"]),
+    ("msgrcv", &["E2BIG", "EACCES", "EIDRM", "EINTR", "EINVAL", "ENOMSG", "ENOSYS"]),
+    ("msgsnd", &["EACCES", "EAGAIN", "EIDRM", "EINTR", "EINVAL", "ENOMEM"]),
+    ("write", &["EAGAIN", "EINTR", "EIO", "ENOSPC", "EPIPE"]),
+    ("flock", &["EINTR", "ENOLCK", "EAGAIN"]),
+    ("clone3", &["EAGAIN", "ENOSYS"]),
+    ("socketpair", &["EMFILE"]),
+    ("poll", &["EINTR", "ENOMEM"]),
+];
+
+/// What becomes of a controller in which the `nth` call fails: it serves on, or it ends and says why; and the next one finds
+/// nothing that it cannot clean.
+fn with_fault(call: &str, errno: &str, nth: usize) -> &'static str {
+    let context = format!("{call} {errno} {nth}");
+    let place = Place::new();
+    let controller = place.program("controller", None);
+    let mut strace = Command::new("strace");
+    strace.args(["--follow-forks", "--quiet=all", "--output=/dev/null", "--seccomp-bpf"]);
+    strace.arg(format!("--trace={call}"));
+    strace.arg(format!("--inject={call}:error={errno}:when={nth}"));
+    strace.arg(controller.get_program()).args(controller.get_args()).arg("--simulate");
+    strace.env("LED_LOCK_DIRECTORY", place.path()).env_remove("RUST_LOG");
+    let mut running = Running::start(&mut strace);
+    wait_until(&context, || !running.is_running() || place.command(&["status", "--timeout", "1s"]).code == Some(0));
+    // Each phase of its life, with clients of each kind.
+    for arguments in [&["on"][..], &["blink", "1ms", "1ms"], &["on", "--no-wait"], &["exit"], &["exit"], &["exit"]] {
+        if running.is_running() {
+            let outcome = place.command(
+                &[arguments, if arguments.contains(&"--no-wait") { &[] } else { &["--timeout", "1s"] }].concat(),
+            );
+            // Told, or told why not; never more than that.
+            assert!(matches!(outcome.code, Some(0 | 1 | 3 | 5)), "{context}: {outcome:?}");
+        }
+    }
+    let (status, out, log) = running.end();
+    let log = log.join("\n");
+    if !status.success() {
+        assert!(matches!(status.code(), Some(1 | 78)), "{context}: {status} {log}");
+        // A write that fails may be the one that would say it.
+        assert!(
+            call == "write" || call == "poll" || log.contains("ERROR") || log.contains("controller: "),
+            "{context}: {log}"
+        );
+    }
+    let is_lit = out.last().is_some_and(|line| line == "LED on");
+    assert!(!is_lit || log.contains("may be lit"), "{context}: {out:?} {log}");
+    // The next one cleans up whatever it was.
+    let next = place.controller(&[]);
+    place.led_is("off");
+    place.command(&["exit"]).printed("ended");
+    assert!(next.end().0.success() && place.is_clean(), "{context}");
+    if status.success() { "served on" } else { "ended" }
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn whatever_call_fails_it_serves_on_or_ends_with_a_reason_and_leaves_nothing_behind() {
+    let mut tally = BTreeMap::new();
+    for (call, errnos) in FAULTS {
+        for errno in errnos {
+            for nth in 1..=rounds(2, 12) {
+                *tally.entry((call, with_fault(call, errno, nth))).or_insert(0) += 1;
+            }
+        }
+    }
+    println!("faults: {tally:?}");
+}
+
+#[test]
+fn killed_at_any_instant_it_never_let_a_client_believe_what_was_not_so() {
+    let place = Place::new();
+    let (is_over, told, lost) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+    let mut applied = 0;
+    thread::scope(|threads| {
+        let client = threads.spawn(|| {
+            // One after the other: each waits through the restarts, and none beyond its time.
+            while !is_over.load(Ordering::Relaxed) {
+                let start = Instant::now();
+                let outcome = place.command(&["toggle", "--timeout", "20s"]);
+                assert!(start.elapsed() < Duration::from_secs(40), "{outcome:?}");
+                match outcome.code {
+                    Some(0) => told.fetch_add(1, Ordering::Relaxed),
+                    Some(3 | 5) => lost.fetch_add(1, Ordering::Relaxed),
+                    _ => panic!("{outcome:?}"),
+                };
+            }
+        });
+        let mut random = Random(1);
+        for round in 0..rounds(200, 5000) {
+            let controller = Running::start(place.program("controller", None).arg("--simulate"));
+            // The last one is left alone until all is over.
+            if round + 1 == rounds(200, 5000) {
+                controller.wait_for_log("ready");
+                is_over.store(true, Ordering::Relaxed);
+                wait_until("the client is done", || client.is_finished());
+                place.command(&["exit"]).printed("ended");
+            } else {
+                thread::sleep(Duration::from_micros(random.below(20_000)));
+                controller.signal(Signal::KILL);
+            }
+            let (_, lines, log) = controller.end();
+            // Dark at first, and then by turns.
+            let by_turns =
+                lines.iter().zip(["LED on", "LED off"].iter().cycle()).all(|(line, expected)| line == expected);
+            assert!(by_turns, "{lines:?} {log:?}");
+            applied += lines.len();
+        }
+    });
+    let (told, lost) = (told.into_inner(), lost.into_inner());
+    println!("kills: {}, commands told applied: {told}, not answered: {lost}, applied: {applied}", rounds(200, 5000));
+    assert!(told <= applied && told > 0, "{told} were told, and {applied} were applied");
+    assert!(place.is_clean());
+}
+
+#[test]
+fn many_clients_at_once_are_each_served() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    let count = rounds(200, 1000);
+    let clients: Vec<Running> = (0..count)
+        .map(|_| Running::start(place.program("command", None).args(["toggle", "--timeout", "60s"])))
+        .collect();
+    let mut codes = BTreeMap::new();
+    for client in clients {
+        *codes.entry(client.end().0.code()).or_insert(0) += 1;
+    }
+    place.command(&["exit"]).printed("ended");
+    let changes = controller.end().1.len();
+    println!("{count} clients at once: exit statuses {codes:?}");
+    let served = codes.get(&Some(0)).copied().unwrap_or_default();
+    // Off at the end, if it was lit.
+    assert_eq!(changes, served + served % 2);
+    assert!(codes.keys().all(|code| matches!(code, Some(0 | 6))), "{codes:?}");
+}
+
+#[test]
+fn a_flood_costs_no_memory_and_a_polite_client_is_served_beside_it() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    place.command(&["on"]).printed("on");
+    let peak = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", controller.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap()
+    };
+    let is_over = AtomicBool::new(false);
+    let (mut latencies, mut full) = (Vec::new(), 0);
+    let flooded = |place: &Place| {
+        let (queue, mut sent) = (place.queue(), 0_u64);
+        let texts = [&b"junk"[..], b"ON\x0099\0", b"", &[0xff; 300]];
+        let junk = texts.map(|text| Message::<512>::new(MessageType::LED, text).unwrap());
+        while !is_over.load(Ordering::Relaxed) {
+            sent += u64::from(queue.try_send(&junk[usize::try_from(sent % 4).unwrap()]).is_ok());
+        }
+        sent
+    };
+    let (mut before, mut sent) = (0, 0);
+    thread::scope(|threads| {
+        let flood = threads.spawn(|| flooded(&place));
+        let start = Instant::now();
+        let time = Duration::from_secs(rounds(2, 60) as u64);
+        while start.elapsed() < time || latencies.is_empty() {
+            let asked = Instant::now();
+            match place.command(&["toggle", "--timeout", "60s"]).code {
+                Some(0) => latencies.push(asked.elapsed()),
+                Some(6) => full += 1,
+                code => panic!("{code:?}"),
+            }
+            // Once all it does has been done once.
+            if before == 0 && start.elapsed() > time / 10 {
+                before = peak();
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+        sent = flood.join().unwrap();
+    });
+    let after = peak();
+    latencies.sort();
+    let percentile = |hundredths: usize| latencies[(latencies.len() - 1) * hundredths / 100];
+    println!(
+        "flood: {sent} messages; polite client: {} served, {full} told full, p50 {:?}, p99 {:?}; VmHWM {before} kB, then {after} kB",
+        latencies.len(),
+        percentile(50),
+        percentile(99)
+    );
+    controller.signal(Signal::TERM);
+    let (status, _, log) = controller.end();
+    assert!(status.success());
+    let refused = log.iter().filter(|line| line.contains("refused, ")).count();
+    assert!(refused <= 100 * rounds(1, 2), "{refused} lines");
+    // A page or two of stack is no growth.
+    assert!(after <= before + 64, "{before} kB, then {after} kB");
+}
