@@ -125,7 +125,7 @@ fn controller(sight: &Sight, timeout: Duration) -> (Option<Box<shared::Message>>
             let state = told.map(|info| Words(info.state).to_string()).unwrap_or_default();
             let who = match server {
                 Holder::Process(pid) => format!("PID {pid}"),
-                _ => told.map(|info| format!("PID {} of its own counting", info.pid)).unwrap_or_default(),
+                _ => told.map(|info| format!("PID {} by its own count", info.pid)).unwrap_or_default(),
             };
             let text = format!("{who} answers within {:.1} ms: {state}", took.as_secs_f64() * 1000.0);
             (Some(answer), Well(text))
@@ -244,6 +244,8 @@ fn group(sight: &Sight) -> Finding {
     let group = Group(permissions.group);
     if user == 0 || user == permissions.owner {
         Absent(format!("{} needs none", User(user)))
+    } else if permissions.mode.bits() & 0o002 != 0 {
+        Absent("the queue is for everybody".into())
     } else if permissions.mode.bits() & 0o020 == 0 {
         Absent(format!("the queue is not for its group, {group}"))
     } else if groups.contains(&group.0) {
