@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo pi test format lint unit docs manual emulate accept endure miri pictures arm64 completions deb install unit-file service package cross rust cargo-deb test-packages
+.PHONY: help demo pi test format lint unit docs manual emulate accept endure miri pictures arm64 completions deb install unit-file service package cross bench compare rust cargo-deb test-packages bench-packages
 
 # Where cargo installs cargo-deb and cross.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -15,6 +15,10 @@ TEST_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross rustc-web libstd-ru
                  qemu-system-arm cpio strace util-linux python3 python3-sysv-ipc \
                  mmdebstrap arch-test qemu-user-static binfmt-support zstd device-tree-compiler \
                  systemd lintian mandoc man-db perl zsh fish jq bsdutils
+# Those that the benchmarks use.
+BENCH_PACKAGES := valgrind strace
+# A command that prints those of these packages that are not there.
+missing = for package in $(1); do dpkg-query --show --showformat '$${db:Status-Abbrev}' $$package 2>/dev/null | grep -q ^ii || echo $$package; done
 
 # The package and the Pi get static programs: one file for every Debian and Raspberry Pi OS. docs/install.md has the figures.
 # Only with --target do these flags stay away from what cargo builds for itself.
@@ -48,6 +52,7 @@ help:
 	echo "make emulate  the tests on the emulated Raspberry Pi alone"
 	echo "make accept   the tests of the package in a Debian on the emulated Raspberry Pi alone"
 	echo "make endure   faults, floods and sudden ends for minutes"
+	echo "make bench    the programs as they are shipped beside the same exercise in C: a table of what takes how long"
 	echo "make pictures draw docs/pictures/session.svg anew from a real session"
 
 demo: rust
@@ -208,6 +213,18 @@ cross: test-packages
 	said=$$(CROSS_CONFIG=cross.toml cross --version 2>&1) || grep -q "couldn't install toolchain" <<<"$$said" || said="unused key $$said"
 	! grep -A9 'unused key' <<<"$$said"
 
+# The programs as the package for this machine has them.
+bench:
+	@$(MAKE) --no-print-directory compare ARCH=$$(dpkg --print-architecture)
+
+compare: deb bench-packages
+	@cargo build --release --quiet --package controller --package command --target-dir target
+	mkdir -p target/reference
+	for program in controller client; do
+		cc -Wall -Wextra -Werror -O2 -o target/reference/$$program bench/reference/$$program.c
+	done
+	cargo bench --quiet --package bench -- $(abspath $(PROGRAMS) target/release target/reference $(DEB))
+
 cargo-deb: rust
 	@command -v cargo-deb >/dev/null && exit 0
 	echo "== installing cargo-deb"
@@ -221,12 +238,17 @@ rust:
 
 # The parts of the emulated Pi come from apt too, once: its lists must be there, and know arm64.
 test-packages: rust
-	@missing=$$(for package in $(TEST_PACKAGES); do
-		dpkg-query --show --showformat '$${db:Status-Abbrev}' $$package 2>/dev/null | grep -q ^ii || echo $$package
-	done)
+	@missing=$$($(call missing,$(TEST_PACKAGES)))
 	test -n "$$missing" -o ! -e .cache/pi/complete || exit 0
 	$(SUDO) dpkg --add-architecture arm64
 	$(SUDO) apt-get update --quiet=2
 	test -n "$$missing" || exit 0
 	echo "== installing" $$missing
+	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install --quiet=2 --yes --no-install-recommends $$missing >/dev/null
+
+bench-packages: rust
+	@missing=$$($(call missing,$(BENCH_PACKAGES)))
+	test -n "$$missing" || exit 0
+	echo "== installing" $$missing
+	$(SUDO) apt-get update --quiet=2
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install --quiet=2 --yes --no-install-recommends $$missing >/dev/null

@@ -330,6 +330,17 @@ impl Running {
         Running { child, out, log }
     }
 
+    /// Starts it with nobody to read what it prints: a reader would take time from who measures it.
+    ///
+    /// # Panics
+    ///
+    /// It does not start.
+    #[must_use]
+    pub fn quietly(command: &mut Command) -> Running {
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
+        Running { child, out: channel().1, log: channel().1 }
+    }
+
     /// Its PID.
     #[must_use]
     pub fn pid(&self) -> u32 {

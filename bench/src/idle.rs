@@ -1,0 +1,52 @@
+//! Controllers that nobody commands: the memory they have come to, and whether they rest.
+
+use std::{fs, path::Path, thread, time::Duration};
+
+use crate::{
+    side::{Controller, Side},
+    table::{Goal, KIB, SAMPLES, Samples, TIMES, Table},
+};
+
+const REST: Duration = Duration::from_secs(10);
+/// Until all that belongs to the start is over.
+pub(crate) const SETTLE: Duration = Duration::from_secs(1);
+
+pub(crate) fn measure(sides: &[Side; 2], table: &mut Table) {
+    let mut controllers: [Vec<Controller<'_>>; 2] = Default::default();
+    // All at once: they are idle, and each takes so long.
+    for _ in 0..SAMPLES {
+        for (controllers, side) in controllers.iter_mut().zip(sides) {
+            controllers.push(side.start());
+        }
+    }
+    thread::sleep(SETTLE);
+    let of_all = |measure: fn(&Controller<'_>) -> f64| {
+        Samples(controllers.each_ref().map(|controllers| controllers.iter().map(measure).collect()))
+    };
+    let memory =
+        of_all(|controller| 1024. * field(format!("/proc/{}/status", controller.process.pid()).as_ref(), "VmHWM:"));
+    let before = of_all(context_switches);
+    thread::sleep(REST);
+    let mut switches = of_all(context_switches);
+    for (after, before) in switches.0.iter_mut().flatten().zip(before.0.iter().flatten()) {
+        *after -= before;
+    }
+    table.row("idle controller, VmHWM", &KIB, &memory, &Goal::AtMost(1.));
+    table.row("idle controller, context switches in 10 s", &TIMES, &switches, &Goal::Exactly(0.));
+    controllers.into_iter().flatten().for_each(Controller::end);
+}
+
+/// Of all its threads, of their own will or not.
+fn context_switches(controller: &Controller<'_>) -> f64 {
+    let tasks = fs::read_dir(format!("/proc/{}/task", controller.process.pid())).expect("it runs");
+    tasks
+        .map(|task| task.expect("a task").path().join("status"))
+        .map(|status| field(&status, "voluntary_ctxt_switches:") + field(&status, "nonvoluntary_ctxt_switches:"))
+        .sum()
+}
+
+fn field(status: &Path, name: &str) -> f64 {
+    let status = fs::read_to_string(status).expect("it runs");
+    let value = status.lines().find_map(|line| line.strip_prefix(name));
+    value.and_then(|value| value.split_ascii_whitespace().next()?.parse().ok()).expect("the kernel tells of it")
+}

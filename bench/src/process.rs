@@ -1,0 +1,43 @@
+//! Whole processes by the clock: the clients from fork to wait, the controllers from fork to their queue.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    side::{Controller, Side},
+    table::{Goal, MICROSECONDS, Table, alternately},
+};
+
+/// Clients in one sample: a single one is over too soon to be told from the noise.
+const RUNS: u32 = 100;
+/// Controllers in one sample.
+const STARTS: u32 = 20;
+
+pub(crate) fn measure(sides: &[Side; 2], table: &mut Table) {
+    let mut both = sides.each_ref().map(Side::start);
+    for verb in [&["on"][..], &["--no-wait", "on"]] {
+        let took = alternately(&mut both, |controller| run(controller, verb));
+        table.row(&format!("command {}", verb.join(" ")), &MICROSECONDS, &took, &Goal::AtMost(1.05));
+    }
+    both.into_iter().for_each(Controller::end);
+    let took = alternately(&mut sides.each_ref(), |side| start(side));
+    table.row("controller, start to queue", &MICROSECONDS, &took, &Goal::AtMost(1.2));
+}
+
+fn run(controller: &Controller<'_>, verb: &[&str]) -> f64 {
+    let mut command = controller.command(None, verb);
+    let start = Instant::now();
+    for _ in 0..RUNS {
+        let status = command.status().expect("the client starts");
+        assert!(status.success(), "the client of {}: {status}", controller.side.name);
+    }
+    (start.elapsed() / RUNS).as_secs_f64()
+}
+
+fn start(side: &Side) -> f64 {
+    let starts = (0..STARTS).map(|_| {
+        let (controller, took) = side.start_below(None);
+        controller.end();
+        took
+    });
+    (starts.sum::<Duration>() / STARTS).as_secs_f64()
+}

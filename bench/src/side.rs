@@ -1,0 +1,95 @@
+//! The two sides, and their controllers.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use acceptance::{PATIENCE, Place, Running};
+use shared::{Access, Command as Verb, Queue, Request};
+
+use crate::client::Client;
+
+/// The programs of one side.
+pub(crate) struct Side {
+    pub(crate) name: &'static str,
+    pub(crate) controller: PathBuf,
+    pub(crate) client: PathBuf,
+    options: &'static [&'static str],
+}
+
+impl Side {
+    pub(crate) fn ours(folder: &Path) -> Side {
+        let [controller, client] = ["controller", "command"].map(|name| folder.join(name));
+        Side { name: "ours", controller, client, options: &["--simulate"] }
+    }
+
+    pub(crate) fn reference(folder: &Path) -> Side {
+        let [controller, client] = ["controller", "client"].map(|name| folder.join(name));
+        Side { name: "C", controller, client, options: &[] }
+    }
+
+    /// A controller that serves a place of its own.
+    pub(crate) fn start(&self) -> Controller<'_> {
+        self.start_below(None).0
+    }
+
+    /// A controller that is a child of this program, if of any; and the time from its start until its queue is there.
+    pub(crate) fn start_below(&self, above: Option<Command>) -> (Controller<'_>, Duration) {
+        let place = Place::new();
+        let mut command = below(above, &self.controller, &place);
+        command.args(self.options);
+        let start = Instant::now();
+        let process = Running::quietly(&mut command);
+        // A pause would be longer than what is measured.
+        while Queue::open(place.key, Access::Send).is_err() {
+            assert!(start.elapsed() < PATIENCE, "the controller of {} makes no queue", self.name);
+            thread::yield_now();
+        }
+        let took = start.elapsed();
+        (Controller { side: self, client: Client::of(place.key), process, place }, took)
+    }
+}
+
+/// A controller that runs, and a client that talks to it: the same one for both sides, so that only the controllers differ.
+pub(crate) struct Controller<'a> {
+    pub(crate) side: &'a Side,
+    pub(crate) client: Client,
+    pub(crate) process: Running,
+    pub(crate) place: Place,
+}
+
+impl Controller<'_> {
+    /// What starts the client of its side, perhaps as a child of another program.
+    pub(crate) fn command(&self, above: Option<Command>, verb: &[&str]) -> Command {
+        let mut command = below(above, &self.side.client, &self.place);
+        command.args(verb).stdout(Stdio::null());
+        command
+    }
+
+    /// Ends it as a client does, and sees to it that it leaves nothing.
+    pub(crate) fn end(self) {
+        self.client.send(&Request { command: Verb::Exit, reply_to: None }.encode());
+        let (status, ..) = self.process.end();
+        assert!(
+            status.success() && self.place.is_clean(),
+            "the controller of {} ended badly: {status}",
+            self.side.name
+        );
+    }
+}
+
+fn below(above: Option<Command>, program: &Path, place: &Place) -> Command {
+    let mut command = match above {
+        None => Command::new(program),
+        Some(mut above) => {
+            above.arg(program);
+            above
+        }
+    };
+    command.arg("--key").arg(place.key.to_string()).stdin(Stdio::null());
+    command.env_remove("RUST_LOG").env("LED_LOCK_DIRECTORY", place.path());
+    command
+}
