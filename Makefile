@@ -214,8 +214,9 @@ cross: test-packages
 	! grep -A9 'unused key' <<<"$$said"
 
 # The programs as the package for this machine has them.
-bench:
+bench: test-packages
 	@$(MAKE) --no-print-directory compare ARCH=$$(dpkg --print-architecture)
+	cargo run --quiet --package acceptance --target-dir target -- latency
 
 compare: deb bench-packages
 	@cargo build --release --quiet --package controller --package command --target-dir target

@@ -28,9 +28,10 @@ fn main() -> ExitCode {
             }
             shell()
         }
+        [word] if word == "latency" => boot("").and_then(|mut machine| pi::latency::compare(&mut machine)),
         [first, second] => package(first.as_ref(), second.as_ref()),
         _ => {
-            eprintln!("usage: acceptance [shell | PACKAGE UPGRADE]");
+            eprintln!("usage: acceptance [shell | latency | PACKAGE UPGRADE]");
             return ExitCode::from(2);
         }
     };

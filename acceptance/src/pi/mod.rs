@@ -4,6 +4,7 @@ pub(crate) mod build;
 pub(crate) mod debian;
 pub(crate) mod device_tree;
 pub(crate) mod initramfs;
+pub(crate) mod latency;
 pub(crate) mod machine;
 pub(crate) mod parts;
 pub(crate) mod person;
