@@ -80,9 +80,10 @@ impl Server {
     fn serve(&mut self) -> Result<Option<MessageType>, Error> {
         log::info!("ready: key {}, LED {}", self.settings.key, self.lamp.state());
         notify(NotifyState::Ready);
+        let mut message = Incoming::empty(MessageType::LED);
         loop {
-            match self.queues.commands.receive(Select::Any, Oversize::Truncate) {
-                Ok(message) => {
+            match self.queues.commands.receive_into(&mut message, Select::Any, Oversize::Truncate) {
+                Ok(()) => {
                     if let ControlFlow::Break(reply_to) = self.handle(&message)? {
                         return Ok(reply_to);
                     }

@@ -405,7 +405,24 @@ impl Queue {
     /// [`Error::Removed`] (EIDRM, EINVAL), [`Error::NotPermitted`] (EACCES), [`Error::TooLong`] (E2BIG, with
     /// [`Oversize::Keep`]).
     pub fn receive<const N: usize>(&self, select: Select, oversize: Oversize) -> Result<Message<N>, Error> {
-        self.receive_with(select, oversize, 0)
+        let mut message = Message::empty(MessageType::LED);
+        self.receive_into(&mut message, select, oversize)?;
+        Ok(message)
+    }
+
+    /// Receives a message in the place of another, which stays as it is if there is an error: for a loop that copies nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Queue::receive`].
+    pub fn receive_into<const N: usize>(
+        &self,
+        message: &mut Message<N>,
+        select: Select,
+        oversize: Oversize,
+    ) -> Result<(), Error> {
+        let (selector, except) = select.to_raw();
+        self.receive_raw(message, selector, oversize, except)
     }
 
     /// Receives a message if one is there: msgrcv(2) with `IPC_NOWAIT`.
@@ -414,17 +431,10 @@ impl Queue {
     ///
     /// [`Error::Empty`] (ENOMSG), and those of [`Queue::receive`].
     pub fn try_receive<const N: usize>(&self, select: Select, oversize: Oversize) -> Result<Message<N>, Error> {
-        self.receive_with(select, oversize, libc::IPC_NOWAIT)
-    }
-
-    fn receive_with<const N: usize>(
-        &self,
-        select: Select,
-        oversize: Oversize,
-        flags: c_int,
-    ) -> Result<Message<N>, Error> {
         let (selector, except) = select.to_raw();
-        self.receive_raw(selector, oversize, flags | except)
+        let mut message = Message::empty(MessageType::LED);
+        self.receive_raw(&mut message, selector, oversize, libc::IPC_NOWAIT | except)?;
+        Ok(message)
     }
 
     /// Reads a message and leaves it in the queue: msgrcv(2) with `MSG_COPY`. `index` counts from 0, in the order of
@@ -437,24 +447,26 @@ impl Queue {
     /// [`Error::TooLong`] (E2BIG, or EINVAL: longer than `kernel.msgmax` is by now), [`Error::Removed`] (EIDRM, EINVAL).
     pub fn peek<const N: usize>(&self, index: u32) -> Result<Message<N>, Error> {
         // The kernel never cuts a copy: MSG_NOERROR only turns E2BIG into EINVAL.
-        self.receive_raw(index.into(), Oversize::Keep, libc::MSG_COPY | libc::IPC_NOWAIT)
+        let mut message = Message::empty(MessageType::LED);
+        self.receive_raw(&mut message, index.into(), Oversize::Keep, libc::MSG_COPY | libc::IPC_NOWAIT)?;
+        Ok(message)
     }
 
     fn receive_raw<const N: usize>(
         &self,
+        message: &mut Message<N>,
         selector: c_long,
         oversize: Oversize,
         flags: c_int,
-    ) -> Result<Message<N>, Error> {
+    ) -> Result<(), Error> {
         let flags = match oversize {
             Oversize::Keep => flags,
             Oversize::Truncate => flags | libc::MSG_NOERROR,
         };
-        let mut message = Message::empty(MessageType::LED);
         match retry(|| sys::msgrcv(self.id, &mut message.layout, selector, flags)) {
             Ok(length) => {
                 message.length = length;
-                Ok(message)
+                Ok(())
             }
             Err(source) => Err(match source.raw_os_error() {
                 Some(libc::ENOMSG) => Error::Empty(source),
