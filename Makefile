@@ -56,7 +56,8 @@ help:
 	echo "make pictures draw docs/pictures/session.svg anew from a real session"
 
 demo: rust
-	@cargo build --release --quiet --package controller --package command --target-dir target
+	@echo "== building, which takes a minute or more the first time"
+	cargo build --release --quiet --package controller --package command --target-dir target
 	export LED_LOCK_DIRECTORY=$$(mktemp -d)
 	key=$$((0x10000000 + $$$$))
 	controller() { echo "$$ ./controller --simulate" >&2; target/release/controller --simulate --key $$key; }
@@ -232,7 +233,13 @@ cargo-deb: rust
 	cargo install --quiet --locked cargo-deb@3.8.0
 
 rust:
-	@command -v cargo >/dev/null && command -v cc >/dev/null && exit 0
+	@wanted=$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+	if command -v cargo >/dev/null && command -v cc >/dev/null; then
+		found=$$(rustc --version | cut -d' ' -f2)
+		sort --check=quiet --version-sort <(printf '%s\n' $$wanted $$found) && exit 0
+		echo "Rust $$found is too old, $$wanted is needed: Debian's rustc-web and cargo-web in its place, or rustup" >&2
+		exit 1
+	fi
 	echo "== installing Rust from Debian's packages"
 	$(SUDO) apt-get update --quiet=2
 	$(SUDO) apt-get install --quiet=2 --yes --no-install-recommends rustc-web cargo-web rustfmt-web rust-web-clippy gcc libc6-dev

@@ -52,7 +52,7 @@ fn all_is_well_beside_a_controller_that_answers() {
 #[test]
 fn without_a_controller_it_says_how_to_start_one() {
     let place = Place::new();
-    let start = format!("`controller --key {}` starts it", place.key);
+    let start = format!("/controller --key {}` starts it", place.key);
     says(
         &place.command(&["doctor"]),
         &[

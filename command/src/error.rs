@@ -127,14 +127,30 @@ pub(crate) fn program_name() -> OsString {
     path.as_deref().and_then(Path::file_name).unwrap_or(OsStr::new("command")).to_owned()
 }
 
-/// What to do next: the service has the default key.
+/// What to do next: the service has the default key, where there is one; and the controller stands beside this program, which
+/// need not be in the path.
 fn start(key: Key) -> String {
+    let beside =
+        env::current_exe().ok().map(|program| program.with_file_name("controller")).filter(|path| path.exists());
+    let controller = beside.unwrap_or_else(|| "controller".into());
+    let controller = controller.display();
     match key {
-        Key::DEFAULT => {
-            "`sudo systemctl start led-controller` starts it, `controller --simulate` runs one without a LED".into()
+        Key::DEFAULT if has_unit() => {
+            format!(
+                "`sudo systemctl start led-controller` starts it, `{controller} --simulate` runs one without an LED"
+            )
         }
-        key => format!("`controller --key {key}` starts it, with --simulate without a LED"),
+        Key::DEFAULT => format!("`{controller}` starts it; add --simulate to run without an LED"),
+        key => format!("`{controller} --key {key}` starts it; add --simulate to run without an LED"),
     }
+}
+
+/// Whether systemd runs, and knows the service by a file in one of its folders.
+fn has_unit() -> bool {
+    let folders =
+        ["/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+    Path::new("/run/systemd/system").exists()
+        && folders.iter().any(|folder| Path::new(folder).join("led-controller.service").exists())
 }
 
 impl fmt::Display for Error {

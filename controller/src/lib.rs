@@ -32,7 +32,7 @@ use shared::lock::Lock;
 ///
 /// # Errors
 ///
-/// Why it could not begin, had to end, or could not turn the LED off. Nothing is left behind in any case, but for a LED
+/// Why it could not begin, had to end, or could not turn the LED off. Nothing is left behind in any case, but for an LED
 /// that could not be written.
 pub fn run(options: &Options) -> Result<(), Error> {
     if options.turn_off {

@@ -53,7 +53,7 @@ fn write_in_time(to: &mut (impl Write + AsRawFd), bytes: &[u8], patience: Durati
     to.flush()
 }
 
-/// Standard output, and how a LED is shown there.
+/// Standard output, and how an LED is shown there.
 #[derive(Debug)]
 pub(crate) struct Screen {
     on: &'static str,

@@ -24,7 +24,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server for a LED at this place, or at none if it is simulated.
+    /// A server for an LED at this place, or at none if it is simulated.
     #[must_use]
     pub fn new(lamp: Lamp, place: Option<Place>, queues: Queues, settings: Settings, stop: Stop) -> Self {
         let started = Instant::now();

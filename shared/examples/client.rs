@@ -1,6 +1,6 @@
 //! A client with one message: it finds the queue that `server` has made, and sends a message of type 1.
 //!
-//! The key is 1234, or the first argument.
+//! Start `server` first, in another terminal. The key is 1234, or the first argument.
 //!
 //! ```text
 //! $ cargo run --quiet --package shared --example client

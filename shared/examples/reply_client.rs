@@ -1,6 +1,6 @@
 //! A client that waits for its answer: it sends its PID in the request, and receives only messages of that type.
 //!
-//! The key is 1234, or the first argument.
+//! Start `reply_server` first, in another terminal. The key is 1234, or the first argument.
 //!
 //! ```text
 //! $ cargo run --quiet --package shared --example reply_client

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
-/// How a LED blinks: lit, then dark, for whole milliseconds each; without end, or so many times and then dark.
+/// How an LED blinks: lit, then dark, for whole milliseconds each; without end, or so many times and then dark.
 ///
 /// Written as in the protocol, both phases in milliseconds and then the count if there is one:
 ///

@@ -241,7 +241,7 @@ fn json(stage: &mut Stage<'_>) -> Result<(), Error> {
 fn doctor(stage: &mut Stage<'_>) -> Result<(), Error> {
     let line = "line        GPIO17 (offset 17 of gpiochip0, pinctrl-bcm2835) is";
     let free = format!("ok   {line} free");
-    stage.types("./command doctor", 1, &["FAIL queue", "`sudo systemctl start led-controller` starts it", &free])?;
+    stage.types("./command doctor", 1, &["FAIL queue", "/controller` starts it; add --simulate", &free])?;
     controller(stage, "")?;
     stage.types("./command doctor", 0, &["ok   controller", &format!("ok   {line} held by \"led-controller\"")])?;
     stage.types("./command exit", 0, &["ended\n"])?;
