@@ -60,7 +60,12 @@ impl Server {
                 Err(error) => Reply::Err(format!("the LED could not be turned off, and may be lit: {error}")),
             };
             // Whoever sleeps on it gets it; whoever does not sees the queue go, which says the same.
-            let _ = replies.try_send(&reply.encode(reply_to));
+            let answer = reply.encode(reply_to);
+            while let Err(shared::Error::Full(_)) = replies.try_send(&answer) {
+                if replies.try_receive::<TEXT_MAX>(Select::Any, Oversize::Truncate).is_err() {
+                    break;
+                }
+            }
         }
         drop(replies);
         // Only now that all is clean: whoever stalls our standard error holds us up here.
