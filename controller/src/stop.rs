@@ -74,8 +74,10 @@ impl Stop {
         mem::take(&mut self.lock().lost)
     }
 
+    /// What a signal does when it comes: removes the queue, and keeps what waited in it.
+    ///
     /// Nothing is logged here: whoever stalls our standard error shall not keep the LED lit.
-    fn request(&self, signal: Signal) {
+    pub fn request(&self, signal: Signal) {
         let mut inner = self.lock();
         inner.requested = Some(signal);
         if let Some(queue) = inner.queue.take() {
