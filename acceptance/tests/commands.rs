@@ -64,6 +64,7 @@ fn wrong_usage_is_exit_status_2() {
     place.command(&["blink", "-1"]).failed(2, &["'-1'", "a duration is a number"]);
     place.command(&["blink", "1s", "0"]).failed(2, &["1ms to 1h"]);
     place.command(&["blink", "--count", "0"]).failed(2, &["a count is from 1 to 1000000"]);
+    place.command(&["blink", "--count", "+1"]).failed(2, &["a count is from 1 to 1000000"]);
     place.command(&["doctor", "--no-wait"]).failed(2, &["--no-wait"]);
     place.command(&["on", "--timeout", "0"]).failed(2, &["1ms to 1h"]);
     place.command(&["on", "--key", "0"]).failed(2, &["IPC_PRIVATE"]);
@@ -71,6 +72,7 @@ fn wrong_usage_is_exit_status_2() {
     place.command(&["on", "--no-wait", "--timeout", "2s"]).failed(2, &["--timeout"]);
     for (options, said) in [
         (["--mode", "0999"], "octal"),
+        (["--mode", "+660"], "octal"),
         (["--mode", "0060"], "0600"),
         (["--key", "0"], "IPC_PRIVATE"),
         (["--initial", "dim"], "possible values: on, off"),

@@ -96,7 +96,8 @@ fn wrong(kind: ErrorKind, message: &str) -> ! {
 }
 
 fn count(text: &str) -> Result<u32, String> {
-    let count = text.parse().ok().filter(|count| Blink::COUNT.contains(count));
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let count = text.parse().ok().filter(|count| is_number && Blink::COUNT.contains(count));
     count.ok_or_else(|| format!("a count is from {} to {}", Blink::COUNT.start(), Blink::COUNT.end()))
 }
 

@@ -94,6 +94,7 @@ impl FromStr for Key {
             None => (text, 10),
         };
         match u32::from_str_radix(digits, radix) {
+            _ if digits.starts_with('+') => Err(KeyError::NotANumber),
             Ok(0) => Err(KeyError::Private),
             Ok(u32::MAX) => Err(KeyError::Last),
             Ok(number) => Ok(Key(number)),
@@ -119,6 +120,8 @@ mod tests {
         assert_eq!("4294967295".parse::<Key>(), Err(KeyError::Last));
         assert_eq!("4294967296".parse::<Key>(), Err(KeyError::NotANumber));
         assert_eq!("-1".parse::<Key>(), Err(KeyError::NotANumber));
+        assert_eq!("+1".parse::<Key>(), Err(KeyError::NotANumber));
+        assert_eq!("0x+1".parse::<Key>(), Err(KeyError::NotANumber));
         assert_eq!("".parse::<Key>(), Err(KeyError::NotANumber));
         assert_eq!(Key::new(u32::MAX), None);
     }

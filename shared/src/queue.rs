@@ -124,7 +124,7 @@ pub enum Oversize {
 ///
 /// let mailbox: Mode = "0620".parse().unwrap();
 /// assert_eq!((mailbox.bits(), mailbox.to_string()), (0o620, "0620".to_owned()));
-/// assert!("0999".parse::<Mode>().is_err() && Mode::new(0o1000).is_none());
+/// assert!("0999".parse::<Mode>().is_err() && "+660".parse::<Mode>().is_err() && Mode::new(0o1000).is_none());
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Mode(u16);
@@ -172,7 +172,9 @@ impl FromStr for Mode {
     type Err = ModeError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        u16::from_str_radix(text, 8).ok().and_then(Mode::new).ok_or(ModeError)
+        // With a sign it would be a change, as to chmod(1).
+        let number = u16::from_str_radix(text, 8).ok().filter(|_| !text.starts_with('+'));
+        number.and_then(Mode::new).ok_or(ModeError)
     }
 }
 
