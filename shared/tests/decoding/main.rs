@@ -1,0 +1,76 @@
+//! Whatever is sent, decoding neither fails nor tells two things of one message.
+
+mod properties;
+
+use std::{ffi::c_long, time::Duration};
+
+use proptest::{collection::vec, option::of, prelude::*, sample::select};
+use shared::{Blink, Command, Incoming, Info, Line, Message, MessageType, Request, State, TEXT_MAX};
+
+const REQUEST: &str =
+    r"(?i)(on|off|toggle|status|info|blink([ \t][0-9]{1,7}){0,4})[ \n]{0,2}(\x00-?[0-9]{0,20}\x00?)?.{0,3}";
+const REPLY: &str = r"(OK (ON|OFF|BLINK( [0-9]{1,8}){1,4})|ERR .{0,99})(\r?\n[a-z_]{1,9} .{0,9}){0,9}";
+
+/// Such texts and any bytes, no longer than this.
+fn text(usual: &'static str, longest: usize) -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![usual.prop_map(String::into_bytes), vec(any::<u8>(), 0..=longest)].prop_map(move |mut text| {
+        text.truncate(longest);
+        text
+    })
+}
+
+fn state() -> impl Strategy<Value = State> {
+    prop_oneof![Just(State::On), Just(State::Off), blink().prop_map(State::Blink)]
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let words = [Command::On, Command::Off, Command::Toggle, Command::Status, Command::Info, Command::Exit];
+    prop_oneof![select(words.to_vec()), blink().prop_map(Command::Blink)]
+}
+
+fn blink() -> impl Strategy<Value = Blink> {
+    let phase = || (1..=3_600_000_u64).prop_map(Duration::from_millis);
+    (phase(), phase(), of(Blink::COUNT)).prop_map(|(on, off, count)| Blink::new(on, off, count).unwrap())
+}
+
+fn message_type() -> impl Strategy<Value = MessageType> {
+    prop_oneof![Just(1), Just(2), 1..=c_long::MAX].prop_map(|number| MessageType::new(number).unwrap())
+}
+
+proptest! {
+    #[test]
+    fn a_message_is_a_request_or_refused(message_type in message_type(), text in text(REQUEST, TEXT_MAX + 1)) {
+        properties::request(&Incoming::new(message_type, &text).unwrap());
+    }
+
+    #[test]
+    fn a_request_is_read_as_it_was_written(command in command(), reply_to in of(message_type())) {
+        let request = Request { command, reply_to };
+        let message = request.encode();
+        assert_eq!(Request::decode(&Incoming::new(message.message_type(), message.text()).unwrap()), Ok(request));
+    }
+
+    #[test]
+    fn a_message_is_a_reply_or_passed_over(text in text(REPLY, TEXT_MAX)) {
+        properties::reply(&Message::new(MessageType::LED, &text).unwrap());
+    }
+
+    #[test]
+    fn what_a_controller_tells_is_read_back_but_for_what_does_not_fit(
+        state in state(),
+        (pid, uptime, offset) in any::<(u32, u64, u32)>(),
+        (applied, refused, answers_dropped) in any::<(u64, u64, u64)>(),
+        version in "[!-~]{0,40}",
+        names in [r"[^\n]{0,31}", r"[^\n]{0,31}", r"[^\n]{0,31}", r"[^\n]{0,31}"],
+        is_simulated: bool,
+    ) {
+        let [name, chip, label, consumer] = &names;
+        let line = (!is_simulated).then_some(Line { name, offset, chip, label, consumer });
+        let uptime = Duration::from_secs(uptime);
+        let info = Info { state, pid, version: &version, uptime, applied, refused, answers_dropped, line };
+        let message = info.encode(MessageType::LED);
+        let read = Info::decode(&message).unwrap();
+        assert!(read == info || read == Info { line: None, ..info } && message.text().len() > TEXT_MAX - 4);
+        properties::reply(&message);
+    }
+}
