@@ -4,9 +4,16 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo pi test format lint unit docs manual emulate accept endure miri pictures arm64 completions deb install unit-file service package cross bench compare rust cargo-deb test-packages bench-packages
 
-# Where cargo installs cargo-deb and cross.
+# What cargo installs, and its version.
+TOOLS := cargo-deb cargo-fuzz
+VERSION_cargo-deb := 3.8.0
+VERSION_cargo-fuzz := 0.13.2
+
+.PHONY: help demo pi test format lint unit docs manual emulate accept endure miri fuzz bench compare pictures \
+        arm64 completions deb install unit-file service package cross rust nightly test-packages bench-packages $(TOOLS)
+
+# Where it installs them, and cross.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -49,6 +56,7 @@ help:
 	echo "make arm64    build both programs for a Raspberry Pi with Debian's toolchain, into $(PROGRAMS)"
 	echo "make deb      build $(DEB); ARCH=amd64 for this kind of machine"
 	echo "make install  build for this machine and install below DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
+	echo "make fuzz     the decoders and parsers against a fuzzer, FUZZ_SECONDS=$(FUZZ_SECONDS) each; needs a nightly compiler"
 	echo "make emulate  the tests on the emulated Raspberry Pi alone"
 	echo "make accept   the tests of the package in a Debian on the emulated Raspberry Pi alone"
 	echo "make endure   faults, floods and sudden ends for minutes"
@@ -78,6 +86,7 @@ test: format lint unit docs manual service package cross emulate accept
 format: rust
 	@echo "== format"
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 
 lint: rust
 	@echo "== lints"
@@ -117,6 +126,18 @@ endure: test-packages
 miri:
 	@cargo +nightly miri --version
 	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --package shared --lib --target-dir target/miri
+
+# Decoders and parsers against what a fuzzer makes of fuzz/seeds; fuzz/corpus keeps what led further, fuzz/artifacts what failed.
+# This too is for who has a nightly compiler, as only that one reports coverage while the program runs.
+FUZZ_TARGETS := request reply duration options
+FUZZ_SECONDS ?= 60
+fuzz: nightly cargo-fuzz
+	@for target in $(FUZZ_TARGETS); do
+		echo "== $$target"
+		mkdir -p fuzz/corpus/$$target
+		cargo +nightly fuzz run --target-dir target/fuzz $$target fuzz/corpus/$$target fuzz/seeds/$$target \
+		    -- -max_total_time=$(FUZZ_SECONDS) -dict=fuzz/words.dict -print_funcs=0
+	done
 
 arm64: $(if $(CC_$(ARCH)),test-packages,rust)
 	@$(STATIC) cargo build --release --quiet --package controller --package command --target $(TRIPLE) --target-dir $(BUILD)
@@ -227,10 +248,10 @@ compare: deb bench-packages
 	done
 	cargo bench --quiet --package bench -- $(abspath $(PROGRAMS) target/release target/reference $(DEB))
 
-cargo-deb: rust
-	@command -v cargo-deb >/dev/null && exit 0
-	echo "== installing cargo-deb"
-	cargo install --quiet --locked cargo-deb@3.8.0
+$(TOOLS): rust
+	@command -v $@ >/dev/null && exit 0
+	echo "== installing $@"
+	cargo install --quiet --locked $@@$(VERSION_$@)
 
 rust:
 	@wanted=$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
@@ -243,6 +264,13 @@ rust:
 	echo "== installing Rust from Debian's packages"
 	$(SUDO) apt-get update --quiet=2
 	$(SUDO) apt-get install --quiet=2 --yes --no-install-recommends rustc-web cargo-web rustfmt-web rust-web-clippy gcc libc6-dev
+
+# Said rather than installed: it would be another toolchain beside this machine's.
+nightly: rust
+	@needs() { echo "make fuzz needs $$1"; exit 1; }
+	RUSTUP_AUTO_INSTALL=0 cargo +nightly --version >/dev/null 2>&1 \
+	    || needs "a nightly compiler beside the other one: rustup toolchain install nightly --profile minimal"
+	command -v c++ >/dev/null || needs "a C++ compiler for libFuzzer: apt-get install g++"
 
 # The parts of the emulated Pi come from apt too, once: its lists must be there, and know arm64.
 test-packages: rust
