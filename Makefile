@@ -6,11 +6,15 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # What cargo installs, and its version.
-TOOLS := cargo-deb cargo-fuzz
+TOOLS := cargo-deb cargo-deny cargo-fuzz cargo-llvm-cov cargo-machete typos-cli
 VERSION_cargo-deb := 3.8.0
+VERSION_cargo-deny := 0.20.2
 VERSION_cargo-fuzz := 0.13.2
+VERSION_cargo-llvm-cov := 0.9.1
+VERSION_cargo-machete := 0.9.2
+VERSION_typos-cli := 1.42.3
 
-.PHONY: help demo pi test format lint unit docs manual emulate accept endure miri fuzz bench compare pictures \
+.PHONY: help demo pi test format lint unit docs manual emulate accept endure miri fuzz check deny machete shellcheck typos coverage bench compare pictures \
         arm64 completions deb install unit-file service package cross rust nightly test-packages bench-packages $(TOOLS)
 
 # Where it installs them, and cross.
@@ -56,6 +60,7 @@ help:
 	echo "make arm64    build both programs for a Raspberry Pi with Debian's toolchain, into $(PROGRAMS)"
 	echo "make deb      build $(DEB); ARCH=amd64 for this kind of machine"
 	echo "make install  build for this machine and install below DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
+	echo "make check    licences, unused dependencies, scripts, spelling, coverage"
 	echo "make fuzz     the decoders and parsers against a fuzzer, FUZZ_SECONDS=$(FUZZ_SECONDS) each; needs a nightly compiler"
 	echo "make emulate  the tests on the emulated Raspberry Pi alone"
 	echo "make accept   the tests of the package in a Debian on the emulated Raspberry Pi alone"
@@ -138,6 +143,42 @@ fuzz: nightly cargo-fuzz
 		cargo +nightly fuzz run --target-dir target/fuzz $$target fuzz/corpus/$$target fuzz/seeds/$$target \
 		    -- -max_total_time=$(FUZZ_SECONDS) -dict=fuzz/words.dict -print_funcs=0
 	done
+
+# What is worth a look now and then, and no part of `test`: its tools take minutes to install, and what they find may come from
+# outside.
+check: deny machete shellcheck typos coverage
+
+deny: cargo-deny
+	@echo "== licences, versions and sources of what is linked"
+	cargo deny --locked check bans licenses sources
+	echo "== advisories"
+	if cargo deny --locked fetch db >/dev/null 2>&1; then
+		cargo deny --locked check advisories
+	else
+		echo "not checked: the database at github.com/rustsec/advisory-db cannot be fetched"
+	fi
+
+machete: cargo-machete
+	@echo "== unused dependencies"
+	cargo machete
+
+shellcheck:
+	@echo "== shell scripts"
+	command -v shellcheck >/dev/null || { echo "== installing shellcheck"; $(SUDO) apt-get install --quiet=2 --yes shellcheck >/dev/null; }
+	shellcheck .ci/run debian/postinst debian/postrm docs/pictures/session.sh
+
+typos: typos-cli
+	@echo "== spelling"
+	typos
+
+# With the LLVM that the compiler has, from Debian: rustup would want to install its own, and is kept from it.
+coverage: cargo-llvm-cov
+	@echo "== coverage"
+	llvm=$$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+	command -v llvm-cov-$$llvm >/dev/null || $(SUDO) apt-get install --quiet=2 --yes --no-install-recommends llvm-$$llvm >/dev/null \
+	    || { echo "not measured: Debian has no llvm-$$llvm, which this compiler is of"; exit 0; }
+	export RUSTUP_DIST_SERVER=http://127.0.0.1:9 LLVM_COV=llvm-cov-$$llvm LLVM_PROFDATA=llvm-profdata-$$llvm
+	cargo llvm-cov --quiet --workspace --summary-only --ignore-filename-regex /acceptance/
 
 arm64: $(if $(CC_$(ARCH)),test-packages,rust)
 	@$(STATIC) cargo build --release --quiet --package controller --package command --target $(TRIPLE) --target-dir $(BUILD)
@@ -249,7 +290,7 @@ compare: deb bench-packages
 	cargo bench --quiet --package bench -- $(abspath $(PROGRAMS) target/release target/reference $(DEB))
 
 $(TOOLS): rust
-	@command -v $@ >/dev/null && exit 0
+	@command -v $(@:-cli=) >/dev/null && exit 0
 	echo "== installing $@"
 	cargo install --quiet --locked $@@$(VERSION_$@)
 

@@ -32,6 +32,7 @@ done
 for arguments in "${commands[@]}"; do
     type_ "led $arguments"
     # Unquoted, for a command of several words.
+    # shellcheck disable=SC2086
     (exec -a led "$1/command" $arguments)
     # Until it has blinked.
     sleep 0.7

@@ -75,8 +75,8 @@ impl fmt::Display for MessageType {
 /// write!(message, " {}", 17).unwrap();
 /// assert_eq!(message.text(), b"ON 17");
 /// // It does not fit, and what does is there.
-/// assert!(message.write_str("more").is_err());
-/// assert_eq!(message.text(), b"ON 17mor");
+/// assert!(message.write_str("text").is_err());
+/// assert_eq!(message.text(), b"ON 17tex");
 /// assert!(Message::<8>::new(MessageType::LED, b"nine char").is_none());
 /// ```
 ///
