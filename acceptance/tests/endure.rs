@@ -88,7 +88,7 @@ fn whatever_call_fails_it_serves_on_or_ends_with_a_reason_and_leaves_nothing_beh
 fn killed_at_any_instant_it_never_let_a_client_believe_what_was_not_so() {
     let place = Place::new();
     let (is_over, told, lost) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
-    let mut applied = 0;
+    let (kills, mut applied) = (rounds(200, 5000), 0);
     thread::scope(|threads| {
         let client = threads.spawn(|| {
             // One after the other: each waits through the restarts, and none beyond its time.
@@ -104,10 +104,10 @@ fn killed_at_any_instant_it_never_let_a_client_believe_what_was_not_so() {
             }
         });
         let mut random = Random(1);
-        for round in 0..rounds(200, 5000) {
+        for round in 0..kills {
             let controller = Running::start(place.program("controller", None).arg("--simulate"));
             // The last one is left alone until all is over.
-            if round + 1 == rounds(200, 5000) {
+            if round + 1 == kills {
                 controller.wait_for_log("ready");
                 is_over.store(true, Ordering::Relaxed);
                 wait_until("the client is done", || client.is_finished());
@@ -125,7 +125,7 @@ fn killed_at_any_instant_it_never_let_a_client_believe_what_was_not_so() {
         }
     });
     let (told, lost) = (told.into_inner(), lost.into_inner());
-    println!("kills: {}, commands told applied: {told}, not answered: {lost}, applied: {applied}", rounds(200, 5000));
+    println!("kills: {kills}, commands told applied: {told}, not answered: {lost}, applied: {applied}");
     assert!(told <= applied && told > 0, "{told} were told, and {applied} were applied");
     assert!(place.is_clean());
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use shared::{
-    Access, Command, Key, Message, MessageType, Oversize, Queue, Reply, Request, Select, State, TEXT_MAX,
+    Access, Command, Key, Message, MessageType, Oversize, Queue, Reply, Request, Select, State, Status, TEXT_MAX,
     lock::{self, Holder},
 };
 
@@ -73,11 +73,9 @@ pub(crate) fn wait_for(key: Key, command: Command, patience: Duration) -> Result
         (Command::Exit, Ok(commands)) => commands.status().map(|status| status.creator).ok(),
         _ => None,
     };
-    let reply_to = Some(MessageType::own_pid());
-    let encode = |command| Request { command, reply_to }.encode();
     // What changes nothing is asked again as it is.
     let again = if command == Command::Info { command } else { Command::Status };
-    let mut question = Question { key, request: encode(command), status: encode(again), asked: None, roused: None };
+    let mut question = Question { key, request: question(command), status: question(again), asked: None, roused: None };
     let mut has_gone = false;
     loop {
         match commands.and_then(|commands| question.put_to(commands)) {
@@ -99,8 +97,12 @@ pub(crate) fn wait_for(key: Key, command: Command, patience: Duration) -> Result
 /// Asks again for an answer that [`wait_for`] waits for in another thread, and that was lost. It matters to nobody if this
 /// fails.
 pub(crate) fn remind(key: Key, command: Command) {
-    let request = Request { command, reply_to: Some(MessageType::own_pid()) };
-    let _ = open(key, Access::Send).and_then(|queue| put(key, queue, &request.encode()));
+    let _ = open(key, Access::Send).and_then(|queue| put(key, queue, &question(command)));
+}
+
+/// A command whose answer is for this process.
+fn question(command: Command) -> Message {
+    Request { command, reply_to: Some(MessageType::own_pid()) }.encode()
 }
 
 /// What is asked, and how far that has come.
@@ -162,6 +164,11 @@ pub(crate) fn open(key: Key, access: Access) -> Result<Queue, Failure> {
     Queue::open(key, access).map_err(|error| failure(key, access, error))
 }
 
+/// How the queue is, without a word to who serves it; none if there is none.
+pub(crate) fn look(key: Key) -> Option<Status> {
+    Queue::open(key, Access::Find).and_then(|queue| queue.status()).ok()
+}
+
 fn put(key: Key, queue: Queue, message: &Message) -> Result<(), Failure> {
     queue.try_send(message).map_err(|error| match error {
         shared::Error::Full(_) => match queue.status() {
@@ -176,7 +183,7 @@ fn failure(key: Key, access: Access, error: shared::Error) -> Failure {
     match error {
         shared::Error::NotFound(_) | shared::Error::Removed(_) => Failure::Gone,
         shared::Error::NotPermitted(source) => {
-            let status = Queue::open(key, Access::Find).and_then(|queue| queue.status()).ok().map(Box::new);
+            let status = look(key).map(Box::new);
             Failure::Final(Error::NotPermitted { key, access, status, source })
         }
         source => Failure::Final(Error::Queue { key, source }),
@@ -185,7 +192,7 @@ fn failure(key: Key, access: Access, error: shared::Error) -> Failure {
 
 /// Why there was no answer, when the time for it is over.
 pub(crate) fn diagnose(key: Key, timeout: Duration) -> Error {
-    let Ok(status) = Queue::open(key, Access::Find).and_then(|queue| queue.status()).map(Box::new) else {
+    let Some(status) = look(key).map(Box::new) else {
         return Error::NotRunning { key };
     };
     match lock::holder(key, status.creator) {

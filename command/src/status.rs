@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 use shared::{
-    Access, Command, Info, Key, Message, Permissions, Queue, State, Status,
+    Command, Info, Key, Message, Permissions, State, Status,
     account::{Group, User, own_user},
     lock::{self, Holder},
 };
@@ -51,7 +51,7 @@ pub(crate) struct Sight {
 
 impl Sight {
     pub(crate) fn of(key: Key) -> Sight {
-        let queue = Queue::open(key, Access::Find).and_then(|queue| queue.status()).ok();
+        let queue = client::look(key);
         let owner = queue.map(|queue| queue.creator).or_else(|| own_user().ok());
         Sight { key, queue, server: owner.map_or(Holder::Unknown, |owner| lock::holder(key, owner)) }
     }
@@ -149,8 +149,7 @@ impl Sight {
 
 /// Whether the reply queue is as a controller makes it beside this command queue. Many a textbook has a pair of queues.
 fn has_replies(key: Key, commands: &Status) -> bool {
-    let replies = Queue::open(key.reply(), Access::Find).and_then(|queue| queue.status());
-    replies.is_ok_and(|replies| {
+    client::look(key.reply()).is_some_and(|replies| {
         let mode = commands.permissions.mode.of_replies();
         replies.creator == commands.creator && replies.permissions == Permissions { mode, ..commands.permissions }
     })

@@ -531,7 +531,7 @@ impl Queue {
         {
             raw.msg_perm.mode = permissions.mode.0.into();
         }
-        sys::msgctl(self.id, libc::IPC_SET, &mut raw).map_err(|source| self.control_error(source)).map(drop)
+        self.control(libc::IPC_SET, &mut raw)
     }
 
     /// Sets how many bytes of text the queue holds at most, and how many messages: msgctl(2) with `IPC_SET`.
@@ -545,7 +545,7 @@ impl Queue {
     pub fn set_limit(&self, bytes: u64) -> Result<(), Error> {
         let mut raw = self.raw_status()?;
         raw.msg_qbytes = bytes;
-        sys::msgctl(self.id, libc::IPC_SET, &mut raw).map_err(|source| self.control_error(source)).map(drop)
+        self.control(libc::IPC_SET, &mut raw)
     }
 
     /// Removes the queue with all that waits in it, and wakes whoever sleeps in a call on it: msgctl(2) with `IPC_RMID`.
@@ -554,9 +554,11 @@ impl Queue {
     ///
     /// [`Error::NotPermitted`] (EPERM: neither owner, creator nor privileged), [`Error::Removed`] (EIDRM, EINVAL).
     pub fn remove(&self) -> Result<(), Error> {
-        sys::msgctl(self.id, libc::IPC_RMID, &mut sys::blank_status())
-            .map_err(|source| self.control_error(source))
-            .map(drop)
+        self.control(libc::IPC_RMID, &mut sys::blank_status())
+    }
+
+    fn control(self, command: c_int, raw: &mut msqid_ds) -> Result<(), Error> {
+        sys::msgctl(self.id, command, raw).map_err(|source| self.control_error(source)).map(drop)
     }
 
     fn control_error(self, source: io::Error) -> Error {
