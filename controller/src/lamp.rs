@@ -84,13 +84,13 @@ impl Lamp {
     }
 
     fn take_back(&mut self) {
-        match mem::replace(&mut self.holder, Holder::Nobody) {
-            Holder::Blinking(blinker) => {
-                if let Some((led, light)) = blinker.stop() {
-                    (self.holder, self.light) = (Holder::Steady(led), light);
-                }
-            }
-            holder => self.holder = holder,
+        if let Holder::Steady(_) = self.holder {
+            return;
+        }
+        if let Holder::Blinking(blinker) = mem::replace(&mut self.holder, Holder::Nobody)
+            && let Some((led, light)) = blinker.stop()
+        {
+            (self.holder, self.light) = (Holder::Steady(led), light);
         }
     }
 }

@@ -2,9 +2,13 @@
 //! goes on above it.
 
 use std::{
-    env, fs,
+    env,
+    fs::{self, File},
     io::{self, IsTerminal, Write},
-    os::{fd::AsRawFd, unix::fs::FileTypeExt, unix::fs::MetadataExt},
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::fs::{FileTypeExt, MetadataExt},
+    },
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -56,6 +60,8 @@ fn write_in_time(to: &mut (impl Write + AsRawFd), bytes: &[u8], patience: Durati
 /// Standard output, and how an LED is shown there.
 #[derive(Debug)]
 pub(crate) struct Screen {
+    /// Another descriptor of it: each line is written as it comes, where [`io::stdout`] would gather it first.
+    stdout: File,
     on: &'static str,
     off: &'static str,
     is_terminal: bool,
@@ -69,7 +75,8 @@ impl Screen {
     ///
     /// Standard output cannot be written.
     pub(crate) fn open() -> io::Result<Screen> {
-        let is_terminal = io::stdout().is_terminal();
+        let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        let is_terminal = stdout.is_terminal();
         let is_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
         let (on, off) = match (is_terminal, is_plain) {
@@ -77,9 +84,9 @@ impl Screen {
             (true, true) => ("● LED on\n", "○ LED off\n"),
             (true, false) => ("\x1b[1;33m●\x1b[0m LED on\n", "\x1b[2m○\x1b[0m LED off\n"),
         };
-        let file = fs::metadata("/proc/self/fd/1").map(|file| file.file_type());
-        let may_stall = is_terminal || file.is_ok_and(|file| file.is_fifo() || file.is_socket());
-        let screen = Screen { on, off, is_terminal, may_stall };
+        let file = stdout.metadata()?.file_type();
+        let may_stall = is_terminal || file.is_fifo() || file.is_socket();
+        let mut screen = Screen { stdout, on, off, is_terminal, may_stall };
         if is_terminal && is_ours() {
             screen.show(Light::Off)?;
         }
@@ -91,12 +98,12 @@ impl Screen {
     /// # Errors
     ///
     /// Standard output cannot be written, or nobody reads it.
-    pub(crate) fn show(&self, light: Light) -> io::Result<()> {
+    pub(crate) fn show(&mut self, light: Light) -> io::Result<()> {
         let line = match light {
             Light::On => self.on,
             Light::Off => self.off,
         };
-        let mut stdout = io::stdout().lock();
+        let stdout = &mut self.stdout;
         if !self.may_stall {
             return stdout.write_all(line.as_bytes());
         }
@@ -104,10 +111,10 @@ impl Screen {
         if self.is_terminal && is_ours() {
             let drawn = line.trim_end();
             *lamp = Some(drawn);
-            write_in_time(&mut stdout, format!("{WIPE}{drawn}").as_bytes(), PATIENCE)
+            write_in_time(stdout, format!("{WIPE}{drawn}").as_bytes(), PATIENCE)
         } else {
             *lamp = None;
-            write_in_time(&mut stdout, line.as_bytes(), PATIENCE)
+            write_in_time(stdout, line.as_bytes(), PATIENCE)
         }
     }
 }
@@ -117,7 +124,7 @@ impl Drop for Screen {
     fn drop(&mut self) {
         if lamp().take().is_some() && is_ours() {
             // The terminal is gone with what was on it, or stands still.
-            let _ = write_in_time(&mut io::stdout(), b"\n", Duration::ZERO);
+            let _ = write_in_time(&mut self.stdout, b"\n", Duration::ZERO);
         }
     }
 }

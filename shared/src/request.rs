@@ -57,7 +57,12 @@ impl Command {
 
     /// `text` up to its first NUL, the blanks and newlines at its end ignored.
     fn from_text(text: &[u8]) -> Result<Command, Refusal> {
-        let text = str::from_utf8(text).map_err(|_| Refusal::NotText)?.trim_ascii_end();
+        let text = text.trim_ascii_end();
+        let same_verb = |(verb, _): &&(&str, Command)| verb.as_bytes().eq_ignore_ascii_case(text);
+        if let Some((_, command)) = Self::VERBS.iter().find(same_verb) {
+            return Ok(*command);
+        }
+        let text = str::from_utf8(text).map_err(|_| Refusal::NotText)?;
         if text.is_empty() {
             return Err(Refusal::Empty);
         }
@@ -65,8 +70,7 @@ impl Command {
         if verb.eq_ignore_ascii_case(Self::BLINK) {
             return Blink::from_text(arguments).map(Command::Blink).ok_or(Refusal::Blink);
         }
-        let same_verb = |(verb, _): &&(&str, Command)| verb.eq_ignore_ascii_case(text);
-        Self::VERBS.iter().find(same_verb).map(|(_, command)| *command).ok_or(Refusal::UnknownVerb)
+        Err(Refusal::UnknownVerb)
     }
 }
 
