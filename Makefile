@@ -15,39 +15,46 @@ VERSION_cargo-machete := 0.9.2
 VERSION_typos-cli := 1.42.3
 
 .PHONY: help demo pi test format lint unit docs manual emulate accept endure miri fuzz check deny machete shellcheck typos coverage bench compare pictures \
-        arm64 completions deb install unit-file service package cross rust nightly test-packages bench-packages $(TOOLS)
+        arm64 completions deb install unit-file service package cross rust toolchain nightly test-packages bench-packages $(TOOLS)
 
 # Where it installs them, and cross.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-# Debian's packages that the tests use: the arm64 toolchain, the emulated Pi, and clients in other languages.
-TEST_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross rustc-web libstd-rust-web-dev:arm64 \
+# Debian's packages that the tests use: a C compiler for arm64, the emulated Pi, and clients in other languages.
+TEST_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
                  qemu-system-arm cpio strace util-linux python3 python3-sysv-ipc \
                  mmdebstrap arch-test qemu-user-static binfmt-support zstd device-tree-compiler \
                  systemd lintian mandoc man-db perl zsh fish jq bsdutils
 # Those that the benchmarks use.
 BENCH_PACKAGES := valgrind strace
-# A command that prints those of these packages that are not there.
-missing = for package in $(1); do dpkg-query --show --showformat '$${db:Status-Abbrev}' $$package 2>/dev/null | grep -q ^ii || echo $$package; done
+# Commands that install those of these packages that are not there, for arm64 too.
+define install
+missing=$$(for package in $(1); do
+    dpkg-query --show --showformat '$${db:Status-Abbrev}' $$package 2>/dev/null | grep -q ^ii || echo $$package
+done)
+if test -n "$$missing"; then
+    echo "== installing" $$missing
+    $(SUDO) dpkg --add-architecture arm64
+    $(SUDO) apt-get update --quiet=2
+    DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install --quiet=2 --yes --no-install-recommends $$missing >/dev/null
+fi
+endef
 
-# The package and the Pi get static programs: one file for every Debian and Raspberry Pi OS. docs/install.md has the figures.
-# Only with --target do these flags stay away from what cargo builds for itself.
+# The package and the Pi get static programs, one file for every Debian and Raspberry Pi OS: docs/install.md has the figures. They
+# are linked to musl, for which rustup has the standard library. Debian has none, and its toolchain links them to glibc.
 ARCH ?= arm64
-TRIPLE_arm64 := aarch64-unknown-linux-gnu
-TRIPLE_amd64 := x86_64-unknown-linux-gnu
-TRIPLE := $(TRIPLE_$(ARCH))
-RUSTC_arm64 := /usr/bin/rustc
-CC_arm64 := aarch64-linux-gnu-gcc
-# Debian's compiler has the standard library for arm64; its output stays apart from that of any other compiler.
-BUILD := target/debian-$(ARCH)
-PROGRAMS := $(BUILD)/$(TRIPLE)/release
+MACHINE_arm64 := aarch64
+MACHINE_amd64 := x86_64
+MUSL := $(MACHINE_$(ARCH))-unknown-linux-musl
+GLIBC := $(MACHINE_$(ARCH))-unknown-linux-gnu
+GLIBC_PACKAGES_arm64 := rustc-web libstd-rust-web-dev:arm64 gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+# A command that prints which of the two can be linked to, once `toolchain` has been made.
+triple = if compgen -G "$$(rustc --print target-libdir --target $(MUSL))/libstd-*.rlib" >/dev/null; then echo $(MUSL); else echo $(GLIBC); fi
+PROGRAMS := target/$(ARCH)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 DEB_VERSION := $(VERSION)-1
 DEB := target/led-controller_$(DEB_VERSION)_$(ARCH).deb
-TRIPLE_ENV := CARGO_TARGET_$(shell echo $(TRIPLE) | tr a-z- A-Z_)
-STATIC := $(if $(RUSTC_$(ARCH)),RUSTC=$(RUSTC_$(ARCH))) $(if $(CC_$(ARCH)),$(TRIPLE_ENV)_LINKER=$(CC_$(ARCH))) \
-          $(TRIPLE_ENV)_RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo"
 
 # Where `make install` puts things.
 DESTDIR ?=
@@ -57,7 +64,7 @@ help:
 	@echo "make demo     build, and show a controller with a simulated LED at work"
 	echo "make pi       an emulated Raspberry Pi to type at, with both programs, and a lamp that shows its pin"
 	echo "make test     all tests, on this machine and on an emulated Raspberry Pi"
-	echo "make arm64    build both programs for a Raspberry Pi with Debian's toolchain, into $(PROGRAMS)"
+	echo "make arm64    build both programs for a Raspberry Pi, into $(PROGRAMS)"
 	echo "make deb      build $(DEB); ARCH=amd64 for this kind of machine"
 	echo "make install  build for this machine and install below DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
 	echo "make check    licences, unused dependencies, scripts, spelling, coverage"
@@ -180,8 +187,19 @@ coverage: cargo-llvm-cov
 	export RUSTUP_DIST_SERVER=http://127.0.0.1:9 LLVM_COV=llvm-cov-$$llvm LLVM_PROFDATA=llvm-profdata-$$llvm
 	cargo llvm-cov --quiet --workspace --summary-only --ignore-filename-regex /acceptance/
 
-arm64: $(if $(CC_$(ARCH)),test-packages,rust)
-	@$(STATIC) cargo build --release --quiet --package controller --package command --target $(TRIPLE) --target-dir $(BUILD)
+# Only with --target do the flags stay away from what cargo builds for itself.
+arm64: toolchain
+	@triple=$$($(triple))
+	case $$triple in
+	    *-musl) linker=rust-lld ;;
+	    aarch64-*) linker=aarch64-linux-gnu-gcc; export RUSTC=/usr/bin/rustc ;;
+	    *) linker=cc ;;
+	esac
+	variable=CARGO_TARGET_$$(tr a-z- A-Z_ <<<$$triple)
+	export $${variable}_LINKER=$$linker
+	export $${variable}_RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo"
+	cargo build --release --quiet --package controller --package command --target $$triple --target-dir target/static
+	install -D -t $(PROGRAMS) target/static/$$triple/release/controller target/static/$$triple/release/command
 
 completions: rust
 	@cargo run --release --quiet --package command --example completions --target-dir target target/completions
@@ -193,7 +211,7 @@ unit-file:
 	    >target/led-controller@.service
 
 deb: arm64 unit-file completions cargo-deb
-	@CARGO_TARGET_DIR=$(BUILD) cargo deb --quiet --package controller --target $(TRIPLE) --no-build --no-strip \
+	@CARGO_TARGET_DIR=target/static cargo deb --quiet --package controller --target $$($(triple)) --no-build --no-strip \
 	    --deb-version $(DEB_VERSION) --output $(DEB)
 
 # For who packages it otherwise. The user, the group and the chips' group are there after the next boot, or after
@@ -306,6 +324,15 @@ rust:
 	$(SUDO) apt-get update --quiet=2
 	$(SUDO) apt-get install --quiet=2 --yes --no-install-recommends rustc-web cargo-web rustfmt-web rust-web-clippy gcc libc6-dev
 
+toolchain: rust
+	@test $$($(triple)) = $(GLIBC) || exit 0
+	if command -v rustup >/dev/null; then
+		echo "== fetching Rust's standard library for $(MUSL)"
+		! rustup --quiet target add $(MUSL) || exit 0
+	fi
+	echo "== linking to glibc instead, with Debian's toolchain"
+	$(call install,$(GLIBC_PACKAGES_$(ARCH)))
+
 # Said rather than installed: it would be another toolchain beside this machine's.
 nightly: rust
 	@needs() { echo "make fuzz needs $$1"; exit 1; }
@@ -315,17 +342,10 @@ nightly: rust
 
 # The parts of the emulated Pi come from apt too, once: its lists must be there, and know arm64.
 test-packages: rust
-	@missing=$$($(call missing,$(TEST_PACKAGES)))
-	test -n "$$missing" -o ! -e .cache/pi/complete || exit 0
+	@$(call install,$(TEST_PACKAGES))
+	test ! -e .cache/pi/complete || exit 0
 	$(SUDO) dpkg --add-architecture arm64
 	$(SUDO) apt-get update --quiet=2
-	test -n "$$missing" || exit 0
-	echo "== installing" $$missing
-	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install --quiet=2 --yes --no-install-recommends $$missing >/dev/null
 
 bench-packages: rust
-	@missing=$$($(call missing,$(BENCH_PACKAGES)))
-	test -n "$$missing" || exit 0
-	echo "== installing" $$missing
-	$(SUDO) apt-get update --quiet=2
-	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install --quiet=2 --yes --no-install-recommends $$missing >/dev/null
+	@$(call install,$(BENCH_PACKAGES))

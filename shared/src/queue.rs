@@ -244,9 +244,10 @@ pub struct Status {
 }
 
 impl From<libc::msqid_ds> for Status {
+    #[allow(clippy::useless_conversion, reason = "the type of a field differs between architectures")]
     fn from(raw: libc::msqid_ds) -> Self {
         let pid = |pid: libc::pid_t| u32::try_from(pid).ok().filter(|&pid| pid != 0);
-        let time = |seconds: libc::time_t| match u64::try_from(seconds) {
+        let time = |seconds: i64| match u64::try_from(seconds) {
             Ok(seconds @ 1..) => SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)),
             _ => None,
         };
@@ -254,7 +255,7 @@ impl From<libc::msqid_ds> for Status {
             permissions: Permissions {
                 owner: raw.msg_perm.uid,
                 group: raw.msg_perm.gid,
-                // The type of the kernel's field differs between architectures; the bits above 0777 are its own.
+                // The bits above 0777 are the kernel's own.
                 mode: Mode(u16::try_from(u32::from(raw.msg_perm.mode) & 0o777).unwrap_or_default()),
             },
             creator: raw.msg_perm.cuid,
@@ -527,7 +528,7 @@ impl Queue {
         let mut raw = self.raw_status()?;
         raw.msg_perm.uid = permissions.owner;
         raw.msg_perm.gid = permissions.group;
-        #[expect(clippy::useless_conversion, reason = "the field is wider than the bits on some architectures")]
+        #[allow(clippy::useless_conversion, reason = "the type of the field differs between architectures")]
         {
             raw.msg_perm.mode = permissions.mode.0.into();
         }

@@ -1,4 +1,4 @@
-//! The programs for arm64, built with Debian's cross toolchain.
+//! The programs for arm64.
 
 use std::{
     env,
@@ -9,7 +9,6 @@ use std::{
 use super::run;
 use crate::Error;
 
-const TARGET: &str = "aarch64-unknown-linux-gnu";
 const CC: &str = "aarch64-linux-gnu-gcc";
 
 pub(crate) struct Programs {
@@ -17,10 +16,9 @@ pub(crate) struct Programs {
     pub(crate) command: PathBuf,
 }
 
-/// Builds both programs with Debian's rustc, whose standard library for arm64 is a package like any other: the Makefile
-/// knows how.
+/// Builds both programs as the package has them: the Makefile knows how.
 pub(crate) fn programs(workspace: &Path) -> Result<Programs, Error> {
-    println!("building controller and command for {TARGET}");
+    println!("building controller and command for arm64");
     let mut make = Command::new("make");
     make.current_dir(workspace).args(["--no-print-directory", "arm64"]);
     // What rustup, cargo and an outer make leave behind would lead to other compilers and options.
@@ -30,7 +28,7 @@ pub(crate) fn programs(workspace: &Path) -> Result<Programs, Error> {
         make.env_remove(name);
     }
     run(&mut make)?;
-    let folder = workspace.join("target/debian-arm64").join(TARGET).join("release");
+    let folder = workspace.join("target/arm64");
     Ok(Programs { controller: folder.join("controller"), command: folder.join("command") })
 }
 
