@@ -1,6 +1,11 @@
 //! The loop: one message, one effect, at most one answer.
 
-use std::{io, ops::ControlFlow, process, time::Instant};
+use std::{
+    io,
+    ops::ControlFlow,
+    process, thread,
+    time::{Duration, Instant},
+};
 
 use sd_notify::NotifyState;
 use shared::{
@@ -8,6 +13,9 @@ use shared::{
 };
 
 use crate::{Error, Lamp, Light, Place, Queues, Settings, Stop, queues, quota::Quota};
+
+/// How long the last answer is kept for whoever has not come to receive it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Serves the queues with the LED. It owns both.
 pub struct Server {
@@ -52,19 +60,25 @@ impl Server {
         let Queues { commands, replies } = self.queues;
         let lost = queues::drain(&commands);
         drop(commands);
-        let turned_off = self.lamp.set(Light::Off);
+        // A second time if need be: nobody comes after us who would do it.
+        let turned_off = self.lamp.set(Light::Off).or_else(|_| self.lamp.set(Light::Off));
         drop(self.lamp);
         if let Ok(Some(reply_to)) = served {
             let reply = match &turned_off {
                 Ok(()) => Reply::Ok(State::Off),
                 Err(error) => Reply::Err(format!("the LED could not be turned off, and may be lit: {error}")),
             };
-            // Whoever sleeps on it gets it; whoever does not sees the queue go, which says the same.
             let answer = reply.encode(reply_to);
             while let Err(shared::Error::Full(_)) = replies.try_send(&answer) {
                 if replies.try_receive::<TEXT_MAX>(Select::Any, Oversize::Truncate).is_err() {
                     break;
                 }
+            }
+            // Whoever sleeps on it gets it; whoever does not sees the queue go, which says that all went well.
+            let start = Instant::now();
+            let is_collected = || replies.status().is_ok_and(|status| status.messages == 0);
+            while turned_off.is_err() && !is_collected() && start.elapsed() < PATIENCE {
+                thread::sleep(PATIENCE / 100);
             }
         }
         drop(replies);

@@ -1,55 +1,81 @@
 //! Who asks for the end is told how it went.
 
 use std::{
-    fs, io,
-    path::Path,
-    process,
-    sync::mpsc::channel,
+    io, process,
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use controller::{Lamp, Led, Light, Queues, Server, Settings, Stop};
+use controller::{Error, Lamp, Led, Light, Queues, Server, Settings, Stop};
 use shared::{Access, Key, Message, MessageType, Mode, Oversize, Queue, Select};
 
-#[derive(Debug)]
-struct Broken;
+/// Fails so many times, and then works.
+struct Failing(u32);
 
-impl Led for Broken {
+impl Led for Failing {
     fn set(&mut self, _: Light) -> io::Result<()> {
-        Err(io::Error::other("broken"))
+        match self.0.checked_sub(1) {
+            Some(left) => {
+                self.0 = left;
+                Err(io::Error::other("broken"))
+            }
+            None => Ok(()),
+        }
     }
 }
 
-#[test]
-fn answers_that_nobody_collects_do_not_keep_back_that_the_led_may_be_lit() {
-    let key = Key::new(0x5000_0000 | process::id() << 1).unwrap();
+/// Under a key that no other test has.
+fn server(led: Failing) -> (Key, Server) {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(2, Ordering::Relaxed);
+    let key = Key::new(0x5000_0000 | process::id() << 4 | number).unwrap();
     let settings = Settings { key, mode: Mode::new(0o600).unwrap(), group: None };
-    let server = Server::new(
-        Lamp::new(Box::new(Broken), Light::On),
-        None,
-        Queues::create(&settings).unwrap(),
-        settings,
-        Stop::default(),
-    );
-    let replies = Queue::open(key.reply(), Access::SendAndReceive).unwrap();
+    let queues = Queues::create(&settings).unwrap();
+    (key, Server::new(Lamp::new(Box::new(led), Light::On), None, queues, settings, Stop::default()))
+}
+
+/// Asks for the end, and collects the answer some time after the command queue has gone.
+fn exit(key: Key, server: Server) -> (Result<(), Error>, Message) {
+    let replies = Queue::open(key.reply(), Access::Receive).unwrap();
+    let commands = Queue::open(key, Access::Send).unwrap();
+    let exit: Message = Message::new(MessageType::EXIT, b"\x0077\0").unwrap();
+    commands.try_send(&exit).unwrap();
+    let client = thread::spawn(move || {
+        let start = Instant::now();
+        while commands.status().is_ok() {
+            assert!(start.elapsed() < Duration::from_secs(60), "it never ends");
+            thread::yield_now();
+        }
+        thread::sleep(Duration::from_millis(50));
+        let own = Select::Type(MessageType::new(77).unwrap());
+        replies.receive(own, Oversize::Truncate).expect("the answer is there before the queue goes")
+    });
+    (server.run(), client.join().unwrap())
+}
+
+#[test]
+fn whoever_comes_late_is_told_that_the_led_may_be_lit() {
+    let (key, server) = server(Failing(u32::MAX));
+    let (ended, answer) = exit(key, server);
+    assert!(matches!(ended, Err(Error::TurnOff(_))), "{ended:?}");
+    assert_eq!(answer.text(), b"ERR the LED could not be turned off, and may be lit: broken");
+}
+
+#[test]
+fn answers_that_nobody_collects_do_not_keep_that_back() {
+    let (key, server) = server(Failing(u32::MAX));
+    let replies = Queue::open(key.reply(), Access::Send).unwrap();
     let uncollected: Message = Message::new(MessageType::new(76).unwrap(), b"OK ON").unwrap();
     while replies.try_send(&uncollected).is_ok() {}
-    let own = MessageType::new(77).unwrap();
-    let (sender, task) = channel();
-    let client = thread::spawn(move || {
-        sender.send(fs::read_link("/proc/thread-self").unwrap()).unwrap();
-        replies.receive::<256>(Select::Type(own), Oversize::Truncate)
-    });
-    let stat = Path::new("/proc").join(task.recv().unwrap()).join("stat");
-    let start = Instant::now();
-    while !fs::read_to_string(&stat).unwrap().contains(") S ") {
-        assert!(start.elapsed() < Duration::from_secs(60), "the client never sleeps");
-        thread::yield_now();
-    }
-    let exit: Message = Message::new(MessageType::EXIT, b"\x0077\0").unwrap();
-    Queue::open(key, Access::Send).unwrap().try_send(&exit).unwrap();
-    assert!(server.run().is_err());
-    let answer = client.join().unwrap().expect("it is answered before the queue goes");
-    assert_eq!(answer.text(), b"ERR the LED could not be turned off, and may be lit: broken");
+    let (ended, answer) = exit(key, server);
+    assert!(ended.is_err() && answer.text().starts_with(b"ERR "), "{ended:?} {answer}");
+}
+
+#[test]
+fn a_led_that_fails_once_is_turned_off_all_the_same() {
+    let (key, server) = server(Failing(1));
+    Queue::open(key, Access::Send).unwrap().try_send(&Message::<0>::empty(MessageType::EXIT)).unwrap();
+    let ended = server.run();
+    assert!(ended.is_ok(), "{ended:?}");
 }
