@@ -10,7 +10,7 @@ use super::{run, text};
 use crate::Error;
 
 /// What the initramfs is made of, beside our own programs.
-const PACKAGES: [&str; 5] = ["busybox-static", "gpiod", "libgpiod2", "libc6", "libgcc-s1"];
+const PACKAGES: [&str; 6] = ["busybox-static", "gpiod", "libgpiod2", "libc6", "libgcc-s1", "strace"];
 
 /// The series of Debian's kernels that keeps the level of a released output, as a Pi 5 does.
 const KERNELS: &str = r"^linux-image-6\.12\.[0-9]+\+deb[0-9]+-arm64$";
@@ -29,7 +29,8 @@ pub(crate) fn fetch(cache: &Path) -> Result<Parts, Error> {
         root: cache.join("root"),
     };
     let complete = cache.join("complete");
-    if complete.exists() {
+    let wanted = PACKAGES.join(", ");
+    if fs::read_to_string(&complete).is_ok_and(|fetched| fetched == wanted) {
         return Ok(parts);
     }
     let unpacked = cache.join("unpacked");
@@ -38,7 +39,7 @@ pub(crate) fn fetch(cache: &Path) -> Result<Parts, Error> {
     fs::create_dir_all(&unpacked)?;
     fs::create_dir_all(&parts.root)?;
     let kernel = newest_kernel()?;
-    println!("fetching {kernel} and {} for arm64", PACKAGES.join(", "));
+    println!("fetching {kernel}, {wanted} for arm64");
     unpack(&download(&unpacked, &kernel)?, &unpacked)?;
     let version = kernel.trim_start_matches("linux-image-");
     fs::copy(unpacked.join(format!("boot/vmlinuz-{version}")), &parts.kernel)?;
@@ -47,7 +48,7 @@ pub(crate) fn fetch(cache: &Path) -> Result<Parts, Error> {
         unpack(&download(&unpacked, package)?, &parts.root)?;
     }
     fs::remove_dir_all(&unpacked)?;
-    fs::write(complete, kernel)?;
+    fs::write(complete, wanted)?;
     Ok(parts)
 }
 

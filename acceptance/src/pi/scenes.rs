@@ -1,6 +1,6 @@
 //! The scenes, each with the pin read from outside.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     machine::Machine,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::Error;
 
-const SCENES: [(&str, Scene); 16] = [
+const SCENES: [(&str, Scene); 17] = [
     ("the line is taken and the LED is off at start", start),
     ("on, off, toggle, status", commands),
     ("blink, counted", blink),
@@ -20,6 +20,7 @@ const SCENES: [(&str, Scene); 16] = [
     ("--active-low", active_low),
     ("the line is busy", busy),
     ("a line that is not there", missing),
+    ("each request to the chip and the line fails once", faults),
     ("no GPIO chip", no_chip),
     ("a second controller", second),
     ("a textbook client in C", textbook),
@@ -196,6 +197,42 @@ fn missing(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types("./command on", 0, &["on\n"])?;
     stage.pin_is(ON)?;
     stage.types("rm /dev/gpiochip4", 0, &[])
+}
+
+/// Each kind of request, the first of it and the last, fails once; in between is a whole life.
+fn faults(stage: &mut Stage<'_>) -> Result<(), Error> {
+    let life = |options: &str| {
+        format!(
+            "strace --quiet=all --trace=ioctl --output=/tmp/trace {options} ./controller >/tmp/log 2>&1 & pid=$!
+            until grep -q ready /tmp/log || ! kill -0 $pid 2>/dev/null; do usleep 10000; done
+            for verb in on off toggle exit; do
+                kill -0 $pid 2>/dev/null || break
+                ./command $verb || test $? = 1 || echo $verb: neither done nor refused
+            done >/tmp/said 2>&1
+            wait $pid"
+        )
+    };
+    stage.machine.run(&life(""))?;
+    let requests = stage.machine.run("grep -o '[A-Z0-9_]*_IOCTL' /tmp/trace")?;
+    let mut faults = BTreeMap::new();
+    for (request, number) in requests.lines().zip(1..) {
+        faults.entry(request).or_insert([number, number])[1] = number;
+    }
+    for (request, numbers) in faults {
+        for (number, errno) in numbers.into_iter().zip(["EIO", "ENODEV"]) {
+            let (status, _) = stage.machine.try_run(&life(&format!("--inject=ioctl:error={errno}:when={number}")))?;
+            let said = stage.machine.run("cat /tmp/log /tmp/said")?;
+            let why = said.lines().find(|line| line.contains(" ERROR] ") || line.starts_with("controller: "));
+            println!("    {request}, {errno} at request {number}: exit status {status}, {}", why.unwrap_or("no error"));
+            let is_told = matches!((status, why), (0, _) | (1, Some(_))) && !said.contains("neither");
+            if !is_told {
+                return Err(format!("exit status {status}: {said}").into());
+            }
+            stage.pin_is(OFF)?;
+            released(stage)?;
+        }
+    }
+    Ok(())
 }
 
 fn no_chip(stage: &mut Stage<'_>) -> Result<(), Error> {
