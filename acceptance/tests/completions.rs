@@ -37,7 +37,8 @@ fn bash_completes_verbs_and_their_options() {
     let complete = r#"
         . "$1/led.bash"
         complete -p led
-        for words in "led st" "led blink --c" "led status --"; do
+        compopt() { :; }
+        for words in "led st" "led blink --c" "led status --" "led --key Car"; do
             COMP_WORDS=($words) COMP_CWORD=$(($(wc -w <<<"$words") - 1)) COMPREPLY=()
             _led led "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
             echo "${COMPREPLY[@]}"
@@ -47,6 +48,8 @@ fn bash_completes_verbs_and_their_options() {
     assert!(lines[0].ends_with(" led") && lines[0].contains("-F _led"), "{said}");
     assert_eq!(lines[1..3], ["status", "--count"]);
     assert!(lines[3].contains("--json --watch") && lines[3].contains("--timeout"), "{said}");
+    // A key is no file, such as Cargo.toml here.
+    assert_eq!(lines[4], "Car");
 }
 
 #[test]
