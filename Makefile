@@ -15,7 +15,7 @@ VERSION_cargo-machete := 0.9.2
 VERSION_typos-cli := 1.42.3
 
 .PHONY: help demo pi test format lint unit docs manual emulate accept endure miri fuzz check deny machete shellcheck typos coverage bench compare pictures \
-        arm64 completions deb install unit-file service package cross rust toolchain nightly test-packages bench-packages $(TOOLS)
+        arm64 completions deb build install uninstall unit-file service package cross rust toolchain nightly test-packages bench-packages $(TOOLS)
 
 # Where it installs them, and cross.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -66,7 +66,7 @@ help:
 	echo "make test     all tests, on this machine and on an emulated Raspberry Pi"
 	echo "make arm64    build both programs for a Raspberry Pi, into $(PROGRAMS)"
 	echo "make deb      build $(DEB); ARCH=amd64 for this kind of machine"
-	echo "make install  build for this machine and install below DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
+	echo "make build    build for this machine; then, as root, make install (or uninstall) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
 	echo "make check    licences, unused dependencies, scripts, spelling, coverage"
 	echo "make fuzz     the decoders and parsers against a fuzzer, FUZZ_SECONDS=$(FUZZ_SECONDS) each; needs a nightly compiler"
 	echo "make emulate  the tests on the emulated Raspberry Pi alone"
@@ -214,26 +214,39 @@ deb: arm64 unit-file completions cargo-deb
 	@CARGO_TARGET_DIR=target/static cargo deb --quiet --package controller --target $$($(triple)) --no-build --no-strip \
 	    --deb-version $(DEB_VERSION) --output $(DEB)
 
-# For who packages it otherwise. The user, the group and the chips' group are there after the next boot, or after
-# systemd-sysusers and udevadm trigger.
-install: rust unit-file completions
+build: rust unit-file completions
 	@cargo build --release --quiet --package controller --package command --target-dir target
+
+# Copies what is built, so that root need not build. The user, the group and the chips' group are there after the next boot, or
+# after systemd-sysusers and udevadm trigger.
+install:
+	@test -e target/release/command -a -e target/completions/led.fish || { echo "first, as yourself: make build" >&2; exit 1; }
 	lib=$(DESTDIR)$(PREFIX)/lib
+	share=$(DESTDIR)$(PREFIX)/share
 	install -D -t $$lib/led-controller target/release/controller target/release/command
 	install -d $(DESTDIR)$(PREFIX)/bin
 	ln -sf ../lib/led-controller/command $(DESTDIR)$(PREFIX)/bin/led
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/controller.8
-	install -D -m 644 man/command.1 $(DESTDIR)$(PREFIX)/share/man/man1/led.1
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man7 man/led-controller.7
-	install -D -m 644 target/completions/led.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/led
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions target/completions/_led
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d target/completions/led.fish
+	install -D -m 644 -t $$share/man/man8 man/controller.8
+	install -D -m 644 man/command.1 $$share/man/man1/led.1
+	install -D -m 644 -t $$share/man/man7 man/led-controller.7
+	install -D -m 644 target/completions/led.bash $$share/bash-completion/completions/led
+	install -D -m 644 -t $$share/zsh/site-functions target/completions/_led
+	install -D -m 644 -t $$share/fish/vendor_completions.d target/completions/led.fish
 	install -D -m 644 -t $$lib/systemd/system systemd/led-controller.service target/led-controller@.service
 	sed -i 's|/usr/lib/led-controller/|$(PREFIX)/lib/led-controller/|' $$lib/systemd/system/led-controller*.service
 	install -D -m 644 systemd/led-controller.sysusers $$lib/sysusers.d/led-controller.conf
 	install -D -m 644 systemd/led-controller.tmpfiles $$lib/tmpfiles.d/led-controller.conf
 	install -D -m 644 -t $$lib/udev/rules.d systemd/60-led-controller.rules
 	test -e $(DESTDIR)/etc/default/led-controller || install -D -m 644 systemd/led-controller.default $(DESTDIR)/etc/default/led-controller
+
+# All but the options.
+uninstall:
+	@cd $(DESTDIR)$(PREFIX)
+	rm -rf lib/led-controller
+	rm -f bin/led share/man/man8/controller.8 share/man/man1/led.1 share/man/man7/led-controller.7 \
+	    share/bash-completion/completions/led share/zsh/site-functions/_led share/fish/vendor_completions.d/led.fish \
+	    lib/systemd/system/led-controller{,@}.service lib/sysusers.d/led-controller.conf lib/tmpfiles.d/led-controller.conf \
+	    lib/udev/rules.d/60-led-controller.rules
 
 emulate: test-packages
 	@echo "== the emulated Raspberry Pi"
@@ -278,6 +291,15 @@ package: test-packages
 		cmp $$deb $$deb.first
 		lintian --fail-on error,warning $$deb
 	done
+	echo "== make install, uninstall"
+	$(MAKE) --no-print-directory build
+	folder=$$(mktemp -d)
+	trap 'rm -r $$folder' EXIT
+	$(MAKE) --no-print-directory install DESTDIR=$$folder
+	env --ignore-environment $$folder$(PREFIX)/bin/led --version
+	$(MAKE) --no-print-directory uninstall DESTDIR=$$folder
+	left=$$(find $$folder ! -type d)
+	test "$$left" = $$folder/etc/default/led-controller || { echo "uninstall leaves $$left"; exit 1; }
 
 # Its configuration, without an engine: cross reads it, warns about what it does not know, names its version, and would then
 # install a toolchain. A RUSTUP_HOME of its own, and a server that is not there, keep it from changing this machine's.
