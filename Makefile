@@ -126,12 +126,15 @@ manual: test-packages
 		test -z "$$said" || { echo "$$page: $$said"; exit 1; }
 	done
 
-# Minutes long; make test has the short form of each.
+# The programs as the package has them, for many minutes; make test has the short form of each.
 endure: test-packages
 	@echo "== endurance"
+	arch=$$(dpkg --print-architecture)
+	$(MAKE) --no-print-directory arm64 ARCH=$$arch
 	ulimit -n 8192
-	LED_ENDURE=1 cargo test --release --package acceptance --target-dir target --test endure -- --include-ignored --nocapture --test-threads 1
-	LED_ENDURE=1 cargo test --release --package acceptance --target-dir target --test life -- --nocapture at_any_instant
+	export LED_ENDURE=1 LED_PROGRAMS=$(CURDIR)/target/$$arch
+	cargo test --release --package acceptance --target-dir target --test endure -- --include-ignored --nocapture --test-threads 1
+	cargo test --release --package acceptance --target-dir target --test life -- --nocapture at_any_instant
 
 # Messages, requests and answers under the interpreter that sees undefined behaviour. Debian has no such compiler: this is for
 # who has a nightly one with miri.

@@ -61,7 +61,7 @@ impl Random {
     }
 }
 
-/// The folder with both programs, built in the profile of this test.
+/// The folder with both programs: the one that `LED_PROGRAMS` names, or else they are built in the profile of this test.
 ///
 /// # Panics
 ///
@@ -69,6 +69,9 @@ impl Random {
 pub fn programs() -> &'static Path {
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
+        if let Some(folder) = env::var_os("LED_PROGRAMS") {
+            return folder.into();
+        }
         // target/PROFILE/deps/TEST
         let test = env::current_exe().expect("a test knows its own path");
         let folder = test.ancestors().nth(2).expect("a test is in target/PROFILE/deps").to_owned();

@@ -14,7 +14,7 @@ use acceptance::{Place, Random, Running, Signal, rounds, wait_until};
 use shared::{Message, MessageType};
 
 /// System calls that the controller makes, each with what it may fail with.
-const FAULTS: [(&str, &[&str]); 9] = [
+const FAULTS: [(&str, &[&str]); 10] = [
     ("msgget", &["EACCES", "EEXIST", "ENOENT", "ENOMEM", "ENOSPC"]),
     ("msgctl", &["EACCES", "EIDRM", "EINVAL", "EPERM"]),
     ("msgrcv", &["E2BIG", "EACCES", "EIDRM", "EINTR", "EINVAL", "ENOMSG", "ENOSYS"]),
@@ -22,6 +22,7 @@ const FAULTS: [(&str, &[&str]); 9] = [
     ("write", &["EAGAIN", "EINTR", "EIO", "ENOSPC", "EPIPE"]),
     ("flock", &["EINTR", "ENOLCK", "EAGAIN"]),
     ("clone3", &["EAGAIN", "ENOSYS"]),
+    ("clone", &["EAGAIN"]),
     ("socketpair", &["EMFILE"]),
     ("poll", &["EINTR", "ENOMEM"]),
 ];
