@@ -1,5 +1,7 @@
 //! What a person types, and what happens.
 
+use std::fs::File;
+
 use acceptance::{Place, Signal, wait_until};
 
 #[test]
@@ -31,6 +33,19 @@ fn options_may_stand_before_and_after_the_verb() {
     let _controller = place.controller(&[]);
     place.command(&["--timeout", "5s", "on"]).printed("on");
     place.command(&["off", "--timeout=5000ms"]).printed("off");
+}
+
+#[test]
+fn the_exit_status_tells_where_the_error_cannot_be_written() {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let place = Place::new();
+    let client = place.program("command", None).arg("on").stderr(full()).status().unwrap();
+    assert_eq!(client.code(), Some(3));
+    let mut controller = place.program("controller", None);
+    let controller = controller.args(["--simulate", "--group", "no-such-group"]).stderr(full());
+    for level in ["info", "off"] {
+        assert_eq!(controller.env("RUST_LOG", level).status().unwrap().code(), Some(78));
+    }
 }
 
 #[test]

@@ -139,9 +139,13 @@ fn a_queue_for_its_owner_alone_is_said_to_be_so() {
 #[test]
 fn its_exit_status_is_the_same_for_who_reads_only_the_beginning() {
     let place = Place::new();
+    // The first lines are well.
+    let controller = place.controller(&[]);
+    controller.stop();
     let mut shell = std::process::Command::new("bash");
-    shell.args(["-c", "exec 3>&1; { \"$0\" \"$@\" doctor; echo $? >&3; } | true"]);
+    shell.args(["-c", "exec 3>&1; { \"$0\" \"$@\" doctor --timeout 100ms; echo $? >&3; } | true"]);
     let client = place.program("command", None);
+    shell.env("LED_LOCK_DIRECTORY", place.path());
     let shell = shell.arg(client.get_program()).args(client.get_args()).output().unwrap();
     assert_eq!(String::from_utf8(shell.stdout).unwrap(), "1\n");
 }

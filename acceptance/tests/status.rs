@@ -160,7 +160,7 @@ fn a_reader_who_has_seen_enough_ends_watch() {
     shell.arg(watch.get_program()).args(watch.get_args()).args(["status", "--watch"]);
     let shell = Running::start(shell.env("LED_LOCK_DIRECTORY", place.path()));
     assert_eq!(shell.line(), "off");
-    place.command(&["on"]).printed("on");
+    // Though nothing changes that would be written.
     assert!(shell.end().0.success());
     drop(controller);
 }

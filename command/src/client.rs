@@ -155,13 +155,22 @@ fn understand(command: Command, message: &Message) -> Result<Answer, Error> {
     match Reply::decode(message) {
         Some(Reply::Ok(_)) if command == Command::Exit => Ok(Answer::Ended),
         Some(Reply::Ok(state)) => Ok(Answer::Ok(state, Box::new(*message))),
+        Some(Reply::Err(reason)) if command == Command::Exit => Err(Error::Ended(reason.to_owned())),
         Some(Reply::Err(reason)) => Err(Error::Refused(reason.to_owned())),
         None => Err(Error::Malformed(message.to_string())),
     }
 }
 
 pub(crate) fn open(key: Key, access: Access) -> Result<Queue, Failure> {
-    Queue::open(key, access).map_err(|error| failure(key, access, error))
+    let opened = Queue::open(key, access).or_else(|error| match error {
+        // A queue that is being made is its owner's alone for an instant.
+        shared::Error::NotPermitted(_) => {
+            thread::sleep(LOOK_AGAIN);
+            Queue::open(key, access)
+        }
+        error => Err(error),
+    });
+    opened.map_err(|error| failure(key, access, error))
 }
 
 /// How the queue is, without a word to who serves it; none if there is none.

@@ -41,7 +41,7 @@ use Finding::{Absent, Unwell, Well};
 /// Prints a line for each check.
 pub(crate) fn run(key: Key, timeout: Duration) -> Result<(), Error> {
     let sight = Sight::of(key);
-    let mut unwell = 0;
+    let (mut unwell, mut printed) = (0, Ok(()));
     let mut tell = |name: &str, finding: Finding| {
         let (style, mark, text) = match finding {
             Well(text) => (AnsiColor::Green.on_default(), "ok", text),
@@ -51,22 +51,22 @@ pub(crate) fn run(key: Key, timeout: Duration) -> Result<(), Error> {
                 (AnsiColor::Red.on_default().bold(), "FAIL", text)
             }
         };
-        writeln!(anstream::stdout(), "{style}{mark:<5}{style:#}{name:<12}{text}")
+        let line = writeln!(anstream::stdout(), "{style}{mark:<5}{style:#}{name:<12}{text}");
+        // All is looked at for the exit status, also where nobody reads to the end.
+        if printed.is_ok() {
+            printed = line;
+        }
     };
-    let mut checks = || {
-        tell("queue", queue(&sight))?;
-        tell("send", permission(&sight, Access::Send))?;
-        tell("hear", permission(&sight, Access::Receive))?;
-        let (answer, finding) = controller(&sight, timeout);
-        tell("controller", finding)?;
-        let info = answer.as_deref().and_then(Info::decode);
-        tell("unit", unit(key, info.is_some()))?;
-        tell("line", line(info.as_ref()))?;
-        tell("group", group(&sight))?;
-        tell("limits", limits(&sight))
-    };
-    let printed = checks();
-    // Also to who has not read to the end.
+    tell("queue", queue(&sight));
+    tell("send", permission(&sight, Access::Send));
+    tell("hear", permission(&sight, Access::Receive));
+    let (answer, finding) = controller(&sight, timeout);
+    tell("controller", finding);
+    let info = answer.as_deref().and_then(Info::decode);
+    tell("unit", unit(key, info.is_some()));
+    tell("line", line(info.as_ref()));
+    tell("group", group(&sight));
+    tell("limits", limits(&sight));
     if unwell == 0 { printed.map_err(Error::Output) } else { Err(Error::Unwell(unwell)) }
 }
 

@@ -3,7 +3,8 @@
 use std::{
     env, error,
     ffi::{OsStr, OsString},
-    fmt, io,
+    fmt,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, SystemTime},
@@ -20,6 +21,8 @@ use shared::{
 pub enum Error {
     /// The controller refused it, with this reason.
     Refused(String),
+    /// The controller has ended as it was told to, but for this.
+    Ended(String),
     /// The controller's answer is none that this client knows.
     Malformed(String),
     /// No queue has the key.
@@ -97,7 +100,8 @@ impl Error {
 
     /// Prints the message on standard error, after the name this program was started by: it may be `led`.
     pub fn report(&self) {
-        eprintln!("{}: {self}", program_name().display());
+        // Where that cannot be written the exit status still tells.
+        let _ = writeln!(io::stderr(), "{}: {self}", program_name().display());
     }
 
     /// Whether it is over as soon as a controller runs and reads its queue.
@@ -108,6 +112,7 @@ impl Error {
     pub(crate) fn status(&self) -> u8 {
         match self {
             Error::Refused(_)
+            | Error::Ended(_)
             | Error::Malformed(_)
             | Error::Unwell(_)
             | Error::Queue { .. }
@@ -157,6 +162,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Refused(reason) => write!(f, "the controller refused: {reason}"),
+            Error::Ended(reason) => write!(f, "the controller has ended, but {reason}"),
             Error::Malformed(answer) => {
                 write!(f, "the controller's answer is none this client knows ({answer}); are both of one version?")
             }
@@ -247,8 +253,12 @@ pub(crate) fn waiting(status: &Status) -> String {
 }
 
 pub(crate) fn last_received(status: &Status) -> String {
-    match status.last_received.and_then(|time| SystemTime::now().duration_since(time).ok()) {
-        Some(ago) => format!("the last was received {} s ago", ago.as_secs()),
+    match status.last_received {
+        Some(time) => {
+            // A Pi has no clock of its own, and what it takes for the time may go back.
+            let ago = SystemTime::now().duration_since(time).unwrap_or_default();
+            format!("the last was received {} s ago", ago.as_secs())
+        }
         None => "none was ever received".into(),
     }
 }

@@ -1,7 +1,8 @@
 //! `status --watch`: a line at each change.
 
-use std::{sync::mpsc::sync_channel, thread, time::Duration};
+use std::{io, os::fd::AsRawFd, sync::mpsc::sync_channel, thread, time::Duration};
 
+use nix::poll::{PollFd, PollFlags, poll};
 use shared::{Command, Info, Key, State};
 
 use crate::{
@@ -21,7 +22,7 @@ enum Told {
 }
 
 /// Prints the state at each change, and on standard error why there is none while there is none: controllers may come and
-/// go. Ends only for what will not pass.
+/// go. Ends only for what will not pass, and when nobody reads it any more.
 pub(crate) fn run(key: Key, timeout: Duration, format: Format) -> Result<(), Error> {
     // The next question waits until the last answer has been taken.
     let (answered, answers) = sync_channel(0);
@@ -37,7 +38,7 @@ pub(crate) fn run(key: Key, timeout: Duration, format: Format) -> Result<(), Err
     });
     asker.map_err(|source| Error::Os { what: "cannot start a thread", source })?;
     let mut told = Told::Nothing;
-    loop {
+    while has_reader() {
         let (sight, error) = match answers.recv_timeout(INTERVAL + timeout) {
             Ok((sight, Ok(message))) => {
                 if let Some(info) = Info::decode(&message).filter(|info| told != Told::State(info.state)) {
@@ -70,4 +71,11 @@ pub(crate) fn run(key: Key, timeout: Duration, format: Format) -> Result<(), Err
             }
         }
     }
+    Ok(())
+}
+
+/// Whether standard output is no pipe whose reader has gone: while nothing changes, no write would tell.
+fn has_reader() -> bool {
+    let mut stdout = [PollFd::new(io::stdout().as_raw_fd(), PollFlags::empty())];
+    poll(&mut stdout, 0).is_err() || !stdout[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
 }
