@@ -1,10 +1,16 @@
 //! Who may do what, as users that are not ours. Only root can become them, so these run where that is asked for:
 //! `cargo test -- --include-ignored` as root, as `make test` does.
 
+use std::{
+    fs::Permissions,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    process::Command,
+};
+
 use acceptance::{OTHER_STRANGER, Outcome, Place, Running, STRANGER};
 use shared::{Access, Mode, Queue};
 
-fn outcome(command: &mut std::process::Command) -> Outcome {
+fn outcome(command: &mut Command) -> Outcome {
     command.output().unwrap().into()
 }
 
@@ -110,19 +116,28 @@ fn a_lock_that_root_makes_in_the_directory_of_another_user_is_theirs() {
 fn a_user_without_a_runtime_directory_has_a_lock_in_one_of_his_own() {
     let place = Place::new();
     let directory = format!("/tmp/led-controller-{STRANGER}");
+    let program = place.program("controller", Some(STRANGER));
+    // What it makes is to be seen by others all the same.
     let start = || {
-        let mut controller = place.program("controller", Some(STRANGER));
-        controller.arg("--simulate").env_remove("LED_LOCK_DIRECTORY");
-        controller
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", "umask 077; exec \"$0\" \"$@\" --simulate --mode 0666"])
+            .arg(program.get_program())
+            .args(program.get_args());
+        shell.uid(STRANGER).gid(STRANGER).current_dir("/").env_remove("LED_LOCK_DIRECTORY").env_remove("RUST_LOG");
+        shell
     };
     let controller = Running::start(&mut start());
     controller.wait_for_log("ready");
     outcome(&mut start()).failed(1, &[&format!("PID {} uses", controller.pid())]);
     // A client without that variable finds the lock by the owner of the queue.
     controller.stop();
-    let mut client = place.program("command", None);
-    let asked = outcome(client.env_remove("LED_LOCK_DIRECTORY").args(["off", "--timeout", "50ms"]));
-    asked.failed(5, &[&format!("PID {}", controller.pid())]);
+    let mut client = place.program("command", Some(OTHER_STRANGER));
+    let client = client.env_remove("LED_LOCK_DIRECTORY").args(["off", "--timeout", "50ms"]);
+    outcome(client).failed(5, &[&format!("PID {}", controller.pid())]);
+    // What it cannot see into it does not take for nobody.
+    std::fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
+    outcome(client).failed(5, &["whether it is running cannot be seen"]);
     drop(controller);
     // Somebody else's directory in its place is not trusted.
     std::fs::remove_dir_all(&directory).unwrap();
@@ -141,7 +156,7 @@ fn a_lock_directory_that_somebody_else_made_is_not_looked_into() {
     std::os::unix::fs::chown(&directory, Some(OTHER_STRANGER), None).unwrap();
     // Who opens that to read it waits for who writes.
     let pipe = format!("{directory}/{}.lock", place.key);
-    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let mut client = place.program("command", Some(user));
     let client = Running::start(client.arg("status").env_remove("LED_LOCK_DIRECTORY"));
     client.wait_for_log("no controller is running");

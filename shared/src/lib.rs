@@ -57,7 +57,7 @@
 //! [`Queue`] is all of msgget(2), msgop(2) and msgctl(2) that is safe to say, for any program: see the examples `mailbox`,
 //! `server` and `client`, `reply_server` and `reply_client`, `priority_server` and `priority_client`, `monitor`. Each
 //! function names the errno behind each [`Error`]. Calls that sleep go on after a signal; what ends them is the removal of the
-//! queue. `unsafe` is in one file of four calls, and no panic or undefined behaviour can be reached from what is public.
+//! queue. `unsafe` is in one file, around four calls, and no panic or undefined behaviour can be reached from what is public.
 
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 

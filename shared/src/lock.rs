@@ -94,7 +94,7 @@ pub enum Holder {
     Process(u32),
     /// Nobody.
     Nobody,
-    /// It cannot be seen from here: /proc is not mounted or hides it.
+    /// It cannot be seen from here: /proc is not mounted or hides it, or the lock is in a directory of another user's.
     Unknown,
 }
 
@@ -102,6 +102,7 @@ pub enum Holder {
 #[must_use]
 pub fn holder(key: Key, owner: u32) -> Holder {
     let Ok(locks) = fs::read_to_string("/proc/locks") else { return Holder::Unknown };
+    let mut is_hidden = false;
     let mut directories = env_directory().into_iter().chain([SYSTEM_DIRECTORY.into(), user_directory(owner)]);
     let held = directories.find_map(|directory| {
         // In /tmp anybody could have made it, with anything in it.
@@ -109,12 +110,18 @@ pub fn holder(key: Key, owner: u32) -> Holder {
         fs::symlink_metadata(&directory).ok().filter(|found| found.is_dir() && is_trusted(found))?;
         let mut options = File::options();
         options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-        let file = options.open(lock_file(&directory, key)).ok()?;
+        let file = options.open(lock_file(&directory, key));
+        is_hidden |= file.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+        let file = file.ok()?;
         let found = file.metadata().ok().filter(|found| found.is_file() && is_trusted(found))?;
         let pid = io::read_to_string(file.take(32)).ok()?.trim().parse().ok()?;
         is_locked(&locks, found.ino(), pid).then_some(pid)
     });
-    held.map_or(Holder::Nobody, Holder::Process)
+    match held {
+        Some(pid) => Holder::Process(pid),
+        None if is_hidden => Holder::Unknown,
+        None => Holder::Nobody,
+    }
 }
 
 /// Whether there is a line like `3: FLOCK  ADVISORY  WRITE 615 00:19:1024 0 EOF`, with this PID and, before the range, this
@@ -156,6 +163,10 @@ fn own_directory() -> Result<PathBuf, LockError> {
     if !found.is_dir() || !is_ours || found.mode() & 0o022 != 0 {
         return Err(LockError::Untrusted { path, owner: found.uid() });
     }
+    // Everybody may see who serves a key, whatever the umask.
+    if found.uid() == user && found.mode() & 0o777 != 0o755 {
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).map_err(at)?;
+    }
     Ok(path)
 }
 
@@ -166,7 +177,7 @@ pub enum LockError {
     Held {
         /// The one it uses.
         key: Key,
-        /// Its PID, as it wrote it; none in the instant before it does.
+        /// Its PID, as it wrote it; for an instant when it has begun none, or that of the one before.
         pid: Option<u32>,
     },
     /// The directory for the lock is somebody else's, or others may write to it; or the file is a link.

@@ -1,4 +1,4 @@
-//! The four System V message queue calls, and nothing else that is unsafe.
+//! The four System V message queue calls, and a blank structure for one of them: nothing else is unsafe.
 //!
 //! One function for one libc call. What the kernel writes is `&mut`; what it answers stays an integer or an
 //! [`io::Error`] that keeps the errno. Meaning is given to both in [`crate::queue`].
