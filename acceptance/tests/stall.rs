@@ -1,8 +1,9 @@
 //! Whoever stops reading what the controller writes stops nothing else.
 
 use std::{
+    fs::File,
     io::{BufRead, BufReader},
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use acceptance::{Place, Signal, wait_until};
@@ -19,6 +20,25 @@ fn terminate(child: &mut Child) -> Option<i32> {
     kill_process(pid, Signal::TERM).unwrap();
     wait_until("it ends", || child.try_wait().unwrap().is_some());
     child.wait().unwrap().code()
+}
+
+#[test]
+fn beyond_a_limit_on_files_it_serves_on() {
+    let place = Place::new();
+    let file = File::create(place.path().join("lamp")).unwrap();
+    let controller = place.program("controller", None);
+    let mut shell = Command::new("bash");
+    shell.args(["-c", "ulimit -f 1; exec \"$0\" \"$@\""]).arg(controller.get_program()).args(controller.get_args());
+    shell.arg("--simulate").stdout(file).env("LED_LOCK_DIRECTORY", place.path());
+    let mut child = shell.spawn().unwrap();
+    wait_until("it serves", || place.command(&["status"]).code == Some(0));
+    let refused = (0..1000).map(|_| place.command(&["toggle"])).find(|outcome| outcome.code != Some(0));
+    let status = place.command(&["status"]);
+    // 1 if it is lit, as that cannot be changed any more.
+    assert!(matches!(terminate(&mut child), Some(0 | 1)));
+    assert!(place.is_clean());
+    refused.expect("a kilobyte is full by then").failed(1, &["File too large"]);
+    assert_eq!(status.code, Some(0), "{status:?}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::{
 
 use shared::Blink;
 
-use crate::{Led, Light};
+use crate::{Led, Light, quota};
 
 /// A thread that blinks, and how far it has come.
 pub(crate) struct Blinker {
@@ -65,7 +65,10 @@ impl Blinker {
 /// Blinks until it is told to stop, or is done, or the LED fails; gives the LED back, and says whether it is lit.
 fn run(mut led: Box<dyn Led>, stop: &Receiver<Box<dyn Led>>, blink: Blink, left: &AtomicU32) -> (Box<dyn Led>, Light) {
     let mut light = Light::On;
-    if let Err(error) = alternate(&mut *led, &mut light, stop, blink, left) {
+    let result = alternate(&mut *led, &mut light, stop, blink, left);
+    if let Err(error) = result
+        && quota::allows()
+    {
         log::error!("the LED cannot be changed, and blinks no more: {error}");
     }
     left.store(0, Ordering::Relaxed);

@@ -53,6 +53,19 @@ impl Lamp {
         Ok(())
     }
 
+    /// Puts it out for good: maybe nobody comes after this process who would, so that it is tried twice.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Lamp::set`].
+    pub fn turn_off(&mut self) -> io::Result<()> {
+        match self.set(Light::Off) {
+            // Who did not read the first time, as long as that may take, will not read now.
+            Err(error) if error.kind() != io::ErrorKind::TimedOut => self.set(Light::Off),
+            result => result,
+        }
+    }
+
     /// Lights it if it is dark, else puts it out: one that blinks counts as lit, whatever its phase.
     ///
     /// # Errors

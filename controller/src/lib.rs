@@ -42,7 +42,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
     let stop = Stop::on_signals().map_err(|source| Error::Os { what: "cannot handle signals", source })?;
     let settings = options.settings()?;
     let _lock = Lock::acquire(settings.key).map_err(Error::Lock)?;
-    let (mut led, place): (Box<dyn Led>, _) = if options.simulate {
+    let (led, place): (Box<dyn Led>, _) = if options.simulate {
         let led = Simulated::new(options.initial);
         (Box::new(led.map_err(|source| Error::Os { what: "cannot write to standard output", source })?), None)
     } else {
@@ -50,14 +50,16 @@ pub fn run(options: &Options) -> Result<(), Error> {
         let place = gpio.place().clone();
         (Box::new(gpio), Some(place))
     };
-    let queues = match Queues::create(&settings) {
-        Ok(queues) => queues,
+    let mut lamp = Lamp::new(led, options.initial);
+    match Queues::create(&settings) {
+        Ok(queues) => Server::new(lamp, place, queues, settings, stop).run(),
         Err(error) => {
-            led.set(Light::Off).map_err(Error::TurnOff)?;
-            return Err(error);
+            if let Err(lit) = lamp.turn_off() {
+                log::error!("{}", Error::TurnOff(lit));
+            }
+            Err(error)
         }
-    };
-    Server::new(Lamp::new(led, options.initial), place, queues, settings, stop).run()
+    }
 }
 
 /// Cleans up after a controller that was killed: its LED, and its queues with the commands in them; one even if the other

@@ -2,14 +2,17 @@
 
 use std::{env, fs, io::Write, os::unix::fs::MetadataExt};
 
-use env_logger::{Builder, Env, Target};
+use env_logger::{Builder, Target};
 use log::Level;
 
 use crate::screen::Log;
 
 /// Starts the log. Under systemd its lines carry the priorities of sd-daemon(3) and no time, which the journal adds.
 pub fn start() {
-    let mut builder = Builder::from_env(Env::default().default_filter_or("info"));
+    let mut builder = Builder::new();
+    // Set and empty is as good as not set.
+    let filter = env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
+    builder.parse_filters(filter.as_deref().unwrap_or("info"));
     if is_journal() {
         builder.format(|line, record| writeln!(line, "<{}>{}", priority(record.level()), record.args()));
     } else {

@@ -1,7 +1,10 @@
 //! The `controller` program.
 #![forbid(unsafe_code)]
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use controller::{Options, logging};
@@ -17,7 +20,7 @@ fn main() -> ExitCode {
                 log::error!("{error}");
             } else {
                 // Why it ends is for who started it, whatever RUST_LOG says.
-                eprintln!("controller: {error}");
+                let _ = writeln!(io::stderr(), "controller: {error}");
             }
             // What `systemctl status` shows above the log.
             let _ = sd_notify::notify(&[NotifyState::Status(&error.to_string())]);

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use clap::Parser;
+use clap::{Parser, builder::NonEmptyStringValueParser};
 use shared::{Key, Mode, account};
 
 use crate::{Error, Light, Settings, gpio::Target};
@@ -18,11 +18,11 @@ const DEFAULT_GROUP: &str = "gpio";
 #[command(name = "controller", version, args_override_self = true)]
 pub struct Options {
     /// Name of the GPIO line that the LED is on
-    #[arg(long, default_value = "GPIO17")]
+    #[arg(long, default_value = "GPIO17", value_parser = NonEmptyStringValueParser::new())]
     pub line: String,
 
     /// The chip that the line is on, where its name alone does not tell
-    #[arg(long, value_name = "NAME|LABEL|PATH")]
+    #[arg(long, value_name = "NAME|LABEL|PATH", value_parser = NonEmptyStringValueParser::new())]
     pub chip: Option<String>,
 
     /// The LED is lit when the line is low
@@ -42,7 +42,7 @@ pub struct Options {
     pub mode: Mode,
 
     /// Group that may command the LED, by name or number [default: gpio, where there is one]
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub group: Option<String>,
 
     /// Print what the LED does instead of driving a line

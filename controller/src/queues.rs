@@ -91,15 +91,18 @@ pub(crate) fn remove_left_overs(key: Key) -> Result<(), Error> {
     for key in [key, key.reply()] {
         match find(key)? {
             Some((queue, creator)) if creator == us()? => remove_left_over(key, &queue)?,
-            _ => {}
+            Some((_, creator)) => log::warn!("the queue with key {key} is user {}'s, and stays", User(creator)),
+            None => {}
         }
     }
     Ok(())
 }
 
 fn remove_left_over(key: Key, queue: &Queue) -> Result<(), Error> {
-    log::warn!("a controller that ended without cleaning up left the queue with key {key}; removing it");
-    log_lost(&drain(queue), "its controller is gone, and it may be old");
+    log::warn!(
+        "a controller that was killed, or another program of this user, left the queue with key {key}; removing it"
+    );
+    log_lost(&drain(queue), "nobody served it, and it may be old");
     queue.remove().or_else(|error| gone(key, error))
 }
 

@@ -1,51 +1,70 @@
-//! How much of the log clients can fill.
+//! How much of the log clients can fill: what they send is logged by two threads.
 
-use std::time::{Duration, Instant};
+use std::{
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 /// How many lines they may cause within [`PERIOD`].
 const LINES: u32 = 100;
 const PERIOD: Duration = Duration::from_secs(60);
 
-/// Lines that clients have caused lately. What is beyond the limit is counted, and told of in one line.
+static QUOTA: Mutex<Quota> = Mutex::new(Quota { begun: None, lines: 0, withheld: 0 });
+
+/// Lines that clients have caused since the first of them. What is beyond the limit is counted, and told of in one line.
 #[derive(Debug)]
-pub(crate) struct Quota {
-    begun: Instant,
+struct Quota {
+    begun: Option<Instant>,
     lines: u32,
     withheld: u64,
 }
 
 impl Quota {
-    pub(crate) fn new() -> Quota {
-        Quota { begun: Instant::now(), lines: 0, withheld: 0 }
-    }
-
-    /// Whether there may be another line.
-    pub(crate) fn allows(&mut self) -> bool {
-        self.tell_when_over();
-        if self.lines < LINES {
+    fn allows(&mut self) -> bool {
+        self.begun.get_or_insert_with(Instant::now);
+        let is_allowed = self.lines < LINES;
+        if is_allowed {
             self.lines += 1;
-            true
         } else {
             self.withheld += 1;
-            false
         }
+        is_allowed
     }
 
-    /// Tells of what was withheld, if its time is over. There is no timer: the next message is soon enough.
-    pub(crate) fn tell_when_over(&mut self) {
-        if self.lines > 0 && self.begun.elapsed() >= PERIOD {
-            self.tell();
-            *self = Quota::new();
-        }
+    fn is_over(&self) -> bool {
+        self.begun.is_some_and(|begun| begun.elapsed() >= PERIOD)
     }
 
-    /// Tells of what was withheld.
-    pub(crate) fn tell(&mut self) {
-        if self.withheld > 0 {
-            log::warn!("refused {} more messages within {:.0?}", self.withheld, self.begun.elapsed());
-            self.withheld = 0;
-        }
+    /// Begins anew.
+    fn end(&mut self) -> Quota {
+        mem::replace(self, Quota { begun: None, lines: 0, withheld: 0 })
     }
+}
+
+/// Whether there may be another line.
+pub(crate) fn allows() -> bool {
+    tell_when_over();
+    quota().allows()
+}
+
+/// Tells of what was withheld, if its time is over. There is no timer: the next message is soon enough.
+pub(crate) fn tell_when_over() {
+    let is_over = quota().is_over();
+    if is_over {
+        tell();
+    }
+}
+
+/// Tells of what was withheld.
+pub(crate) fn tell() {
+    if let Quota { begun: Some(begun), withheld: withheld @ 1.., .. } = quota().end() {
+        log::warn!("withheld {withheld} more lines like these within {:.0?}", begun.elapsed());
+    }
+}
+
+fn quota() -> MutexGuard<'static, Quota> {
+    QUOTA.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -54,14 +73,13 @@ mod tests {
 
     #[test]
     fn so_many_lines_are_allowed_in_each_period() {
-        let mut quota = Quota::new();
+        let mut quota = Quota { begun: None, lines: 0, withheld: 0 };
         for _ in 0..2 {
             assert!((0..LINES).all(|_| quota.allows()));
-            assert!(!quota.allows() && !quota.allows());
-            assert_eq!(quota.withheld, 2);
-            quota.begun -= PERIOD;
+            assert!(!quota.allows() && !quota.allows() && !quota.is_over());
+            quota.begun = quota.begun.map(|begun| begun - PERIOD);
+            assert!(quota.is_over());
+            assert_eq!(quota.end().withheld, 2);
         }
-        quota.tell_when_over();
-        assert_eq!((quota.lines, quota.withheld), (0, 0));
     }
 }

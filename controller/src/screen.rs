@@ -140,13 +140,15 @@ pub(crate) struct Log {
 
 impl Write for Log {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        let lamp = lamp().filter(|_| is_beside_lamp() && is_ours());
+        // Held to the end: nobody draws another lamp meanwhile.
+        let lamp = lamp();
+        let drawn = lamp.filter(|_| is_beside_lamp() && is_ours());
         let mut stderr = io::stderr().lock();
         let lost = match self.dropped {
             0 => String::new(),
             dropped => format!("{dropped} lines of the log were dropped, as nobody read them\n"),
         };
-        let (before, after) = lamp.map_or(("", ""), |lamp| (WIPE, lamp));
+        let (before, after) = drawn.map_or(("", ""), |drawn| (WIPE, drawn));
         let text = [before.as_bytes(), lost.as_bytes(), lines, after.as_bytes()].concat();
         let patience = if self.dropped == 0 { PATIENCE } else { Duration::ZERO };
         self.dropped = match write_in_time(&mut stderr, &text, patience) {

@@ -12,7 +12,7 @@ use shared::{
     Command, Incoming, Info, Message, MessageType, Oversize, Refused, Reply, Request, Select, State, TEXT_MAX,
 };
 
-use crate::{Error, Lamp, Light, Place, Queues, Settings, Stop, queues, quota::Quota};
+use crate::{Error, Lamp, Light, Place, Queues, Settings, Stop, queues, quota};
 
 /// How long the last answer is kept for whoever has not come to receive it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -28,7 +28,6 @@ pub struct Server {
     applied: u64,
     refused: u64,
     answers_dropped: u64,
-    log: Quota,
 }
 
 impl Server {
@@ -36,18 +35,7 @@ impl Server {
     #[must_use]
     pub fn new(lamp: Lamp, place: Option<Place>, queues: Queues, settings: Settings, stop: Stop) -> Self {
         let started = Instant::now();
-        Server {
-            lamp,
-            place,
-            queues,
-            settings,
-            stop,
-            started,
-            applied: 0,
-            refused: 0,
-            answers_dropped: 0,
-            log: Quota::new(),
-        }
+        Server { lamp, place, queues, settings, stop, started, applied: 0, refused: 0, answers_dropped: 0 }
     }
 
     /// Serves until `exit` or a signal; then turns the LED off, gives it back, and removes both queues.
@@ -60,8 +48,7 @@ impl Server {
         let Queues { commands, replies } = self.queues;
         let lost = queues::drain(&commands);
         drop(commands);
-        // A second time if need be: nobody comes after us who would do it.
-        let turned_off = self.lamp.set(Light::Off).or_else(|_| self.lamp.set(Light::Off));
+        let turned_off = self.lamp.turn_off();
         drop(self.lamp);
         if let Ok(Some(reply_to)) = served {
             let reply = match &turned_off {
@@ -84,7 +71,7 @@ impl Server {
         drop(replies);
         // Only now that all is clean: whoever stalls our standard error holds us up here.
         notify(NotifyState::Stopping);
-        self.log.tell();
+        quota::tell();
         for lost in [self.stop.take_lost(), lost] {
             queues::log_lost(&lost, "the controller ended");
         }
@@ -128,7 +115,7 @@ impl Server {
     ///
     /// The reply queue is gone, and cannot be made anew.
     pub fn handle(&mut self, message: &Incoming) -> Result<ControlFlow<Option<MessageType>>, Error> {
-        self.log.tell_when_over();
+        quota::tell_when_over();
         let answer = match Request::decode(message) {
             Ok(Request { command: Command::Exit, reply_to }) => return Ok(ControlFlow::Break(reply_to)),
             Ok(Request { command, reply_to }) => match self.apply(command) {
@@ -142,7 +129,7 @@ impl Server {
                 }
                 Err(error) => {
                     self.refused += 1;
-                    if self.log.allows() {
+                    if quota::allows() {
                         log::error!("{command}: the LED cannot be changed: {error}");
                     }
                     let reason =
@@ -152,7 +139,7 @@ impl Server {
             },
             Err(Refused { refusal, reply_to }) => {
                 self.refused += 1;
-                if self.log.allows() {
+                if quota::allows() {
                     log::warn!("refused, {refusal}: {message}");
                 }
                 reply_to.map(|reply_to| Reply::Err(refusal).encode(reply_to))
@@ -210,7 +197,7 @@ impl Server {
                 log::warn!("somebody removed the reply queue with key {key}; making a new one");
                 // Its client has seen the old one go, and asks again.
                 self.queues.replies = self.settings.make_replies()?;
-            } else {
+            } else if quota::allows() {
                 let reply_to = answer.message_type();
                 log::warn!("no answer to {reply_to} on the queue with key {key}: {failed}");
             }

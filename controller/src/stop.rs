@@ -11,7 +11,7 @@ use std::{
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use shared::{Incoming, Queue};
-use signal_hook::iterator::Signals;
+use signal_hook::{flag, iterator::Signals};
 
 use crate::queues;
 
@@ -43,9 +43,12 @@ impl Stop {
         // comes between: let it wait outside until all is ready. A parent may have blocked some, too.
         let mut mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
         let handled = Signals::new(signals.iter().map(|&signal| signal as i32));
+        // Beyond `ulimit -f` a write shall fail, and not end this process as lit as the LED is.
+        let unlimited = flag::register(Signal::SIGXFSZ as i32, Arc::default());
         signals.into_iter().for_each(|signal| mask.remove(signal));
         mask.thread_set_mask()?;
         let mut handled = handled?;
+        unlimited?;
         let requested = stop.clone();
         thread::Builder::new().name("signals".into()).spawn(move || {
             for signal in handled.forever().filter_map(|signal| Signal::try_from(signal).ok()) {
