@@ -161,6 +161,11 @@ check: deny machete shellcheck typos coverage
 deny: cargo-deny
 	@echo "== licences, versions and sources of what is linked"
 	cargo deny --locked check bans licenses sources
+	# What has no other licence than this must be named with its authors where it is linked.
+	for crate in $$(cargo tree --package controller --package command --edges normal,no-proc-macro --prefix none --format '{p}|{l}' \
+	    | sed -n 's/ .*|MIT$$//p' | sort -u); do
+		grep -qw $$crate debian/copyright || { echo "debian/copyright does not name $$crate"; exit 1; }
+	done
 	echo "== advisories"
 	if cargo deny --locked fetch db >/dev/null 2>&1; then
 		cargo deny --locked check advisories
@@ -244,12 +249,14 @@ install:
 
 # All but the options.
 uninstall:
-	@cd $(DESTDIR)$(PREFIX)
-	rm -rf lib/led-controller
-	rm -f bin/led share/man/man8/controller.8 share/man/man1/led.1 share/man/man7/led-controller.7 \
-	    share/bash-completion/completions/led share/zsh/site-functions/_led share/fish/vendor_completions.d/led.fish \
-	    lib/systemd/system/led-controller{,@}.service lib/sysusers.d/led-controller.conf lib/tmpfiles.d/led-controller.conf \
-	    lib/udev/rules.d/60-led-controller.rules
+	@lib=$(DESTDIR)$(PREFIX)/lib
+	share=$(DESTDIR)$(PREFIX)/share
+	rm -rf $$lib/led-controller
+	rm -f $(DESTDIR)$(PREFIX)/bin/led
+	rm -f $$share/man/man8/controller.8 $$share/man/man1/led.1 $$share/man/man7/led-controller.7
+	rm -f $$share/bash-completion/completions/led $$share/zsh/site-functions/_led $$share/fish/vendor_completions.d/led.fish
+	rm -f $$lib/systemd/system/led-controller.service $$lib/systemd/system/led-controller@.service
+	rm -f $$lib/sysusers.d/led-controller.conf $$lib/tmpfiles.d/led-controller.conf $$lib/udev/rules.d/60-led-controller.rules
 
 emulate: test-packages
 	@echo "== the emulated Raspberry Pi"
