@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{
-    CommandFactory, Parser, Subcommand, ValueHint,
+    CommandFactory, Parser, Subcommand,
     error::{ContextKind, ErrorKind},
 };
 use shared::{Blink, Key};
@@ -20,7 +20,7 @@ pub struct Options {
     pub verb: Verb,
 
     /// Key of the controller's command queue
-    #[arg(long, global = true, default_value_t, value_hint = ValueHint::Other)]
+    #[arg(long, global = true, default_value_t)]
     pub key: Key,
 
     /// Do not wait for the answer: the command may yet be refused; not with status and doctor
@@ -29,7 +29,6 @@ pub struct Options {
 
     /// How long to wait for the answer: 1ms to 1h
     #[arg(long, global = true, default_value = "2s", value_parser = duration::parse, conflicts_with = "no_wait")]
-    #[arg(value_hint = ValueHint::Other)]
     pub timeout: Duration,
 }
 
@@ -52,7 +51,7 @@ pub enum Verb {
         #[arg(default_value = "500ms", value_parser = duration::parse)]
         off: Duration,
         /// How often it is lit, and then off: 1 to 1000000
-        #[arg(long, value_name = "N", value_parser = count, value_hint = ValueHint::Other)]
+        #[arg(long, value_name = "N", value_parser = count)]
         count: Option<u32>,
     },
     /// Change nothing: print what the LED does, and how the queue is
