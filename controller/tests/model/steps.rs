@@ -45,7 +45,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let no_wish = r"(\x00((?i-u:gle)\x00|(?-u:\xff)\x00|\x00\x00| 7\x00|7 7\x00|\+7\x00|-\x00|7)?)?";
     let bad_wish = r"\x00(0|-1|-0|-7|9223372036854775808|99999999999999999999)\x00";
     let odd = [
-        r" on|on off|onn|o|exit|status 1|\tblink 1 1|blinker 1 1|blink|blink 7|blink 1 1 1 1|blink 0 1|blink 1 0",
+        r" on|on off|onx|o|exit|status 1|\tblink 1 1|blinker 1 1|blink|blink 7|blink 1 1 1 1|blink 0 1|blink 1 0",
         r"blink 3600001 1|blink 1 3600001|blink 4294967297 1|blink 1 1 0|blink 1 1 1000001|blink \+7 7|blink 7 -7",
         r"blink 7,7|blink 7ms 7|[ \t\r\n]{0,3}|\x0b|(?-u:\xff)on|on(?-u:\xc3)|on(?-u:\xc3\xa9)",
     ];
