@@ -2,7 +2,8 @@
 
 use std::fs::File;
 
-use acceptance::{Place, Signal, wait_until};
+use acceptance::{Place, Running, Signal, wait_until};
+use shared::{Access, Queue};
 
 #[test]
 fn each_verb_has_its_effect_and_prints_the_state() {
@@ -45,6 +46,31 @@ fn the_exit_status_tells_where_the_error_cannot_be_written() {
     let controller = controller.args(["--simulate", "--group", "no-such-group"]).stderr(full());
     for level in ["info", "off"] {
         assert_eq!(controller.env("RUST_LOG", level).status().unwrap().code(), Some(78));
+    }
+}
+
+#[test]
+fn commands_are_not_put_among_the_answers() {
+    let place = Place::new();
+    let _controller = place.controller(&[]);
+    let (key, reply) = (place.key.to_string(), place.key.reply().to_string());
+    for arguments in [&["on", "--key", &reply][..], &["on", "--no-wait", "--key", &reply]] {
+        place.command(arguments).failed(2, &[&format!("{reply} is that of the answers"), &format!("--key {key}")]);
+    }
+    let replies = Queue::open(place.key.reply(), Access::Find).unwrap();
+    assert_eq!(replies.status().unwrap().messages, 0);
+}
+
+#[test]
+fn a_level_that_is_none_is_named() {
+    let place = Place::new();
+    for (level, is_named) in [("inof", true), ("off", false), ("warn", false)] {
+        let mut controller = place.program("controller", None);
+        let mut controller = Running::start(controller.arg("--simulate").env("RUST_LOG", level));
+        wait_until("it serves", || !controller.is_running() || place.command(&["status"]).code == Some(0));
+        place.command(&["exit"]).printed("ended");
+        let log = controller.end().2;
+        assert_eq!(log.first().is_some_and(|line| line.contains("RUST_LOG=inof logs nothing")), is_named, "{log:?}");
     }
 }
 

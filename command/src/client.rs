@@ -42,7 +42,12 @@ impl From<Error> for Failure {
 
 /// Sends a command, and leaves the rest to the controller.
 pub(crate) fn send(key: Key, command: Command) -> Result<(), Error> {
-    let sent = open(key, Access::Send).and_then(|queue| put(key, queue, &Request { command, reply_to: None }.encode()));
+    let sent = open(key, Access::Send).and_then(|queue| {
+        if Queue::open(key.reply(), Access::Find).is_err() {
+            is_for_commands(key)?;
+        }
+        put(key, queue, &Request { command, reply_to: None }.encode())
+    });
     sent.map_err(|failure| match failure {
         Failure::Gone => Error::NotRunning { key },
         Failure::Final(error) => error,
@@ -123,6 +128,7 @@ impl Question {
         let reply_key = self.key.reply();
         let replies = match open(reply_key, Access::Receive) {
             Err(Failure::Gone) if self.roused != Some(commands) => {
+                is_for_commands(self.key)?;
                 put(self.key, commands, &self.status)?;
                 self.roused = Some(commands);
                 return Err(Failure::Gone);
@@ -173,6 +179,20 @@ pub(crate) fn open(key: Key, access: Access) -> Result<Queue, Failure> {
     opened.map_err(|error| failure(key, access, error))
 }
 
+/// Refuses the key of a controller's reply queue.
+fn is_for_commands(key: Key) -> Result<(), Failure> {
+    let server = |key| {
+        let creator = look(key)?.creator;
+        Some((creator, lock::holder(key, creator))).filter(|(_, holder)| matches!(holder, Holder::Process(_)))
+    };
+    match Key::new(key.get() - 1) {
+        Some(commands) if server(key).is_some_and(|here| server(commands) == Some(here)) => {
+            Err(Error::ReplyQueue { key, commands }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// How the queue is, without a word to who serves it; none if there is none.
 pub(crate) fn look(key: Key) -> Option<Status> {
     Queue::open(key, Access::Find).and_then(|queue| queue.status()).ok()
@@ -181,7 +201,13 @@ pub(crate) fn look(key: Key) -> Option<Status> {
 fn put(key: Key, queue: Queue, message: &Message) -> Result<(), Failure> {
     queue.try_send(message).map_err(|error| match error {
         shared::Error::Full(_) => match queue.status() {
-            Ok(status) => Error::Full { key, status: status.into() }.into(),
+            Ok(status) => {
+                let pid = match lock::holder(key, status.creator) {
+                    Holder::Process(pid) => Some(pid),
+                    Holder::Nobody | Holder::Unknown => None,
+                };
+                Error::Full { key, status: status.into(), pid }.into()
+            }
             Err(error) => failure(key, Access::Send, error),
         },
         error => failure(key, Access::Send, error),
@@ -192,6 +218,11 @@ fn failure(key: Key, access: Access, error: shared::Error) -> Failure {
     match error {
         shared::Error::NotFound(_) | shared::Error::Removed(_) => Failure::Gone,
         shared::Error::NotPermitted(source) => {
+            if access == Access::Send
+                && let Err(failure) = is_for_commands(key)
+            {
+                return failure;
+            }
             let status = look(key).map(Box::new);
             Failure::Final(Error::NotPermitted { key, access, status, source })
         }

@@ -70,6 +70,15 @@ pub enum Error {
         key: Key,
         /// Its state.
         status: Box<Status>,
+        /// The controller, if it can be seen.
+        pid: Option<u32>,
+    },
+    /// The key is that of a controller's answers.
+    ReplyQueue {
+        /// The key.
+        key: Key,
+        /// The key of that controller's commands.
+        commands: Key,
     },
     /// Anything else of a queue.
     Queue {
@@ -118,6 +127,7 @@ impl Error {
             | Error::Queue { .. }
             | Error::Output(_)
             | Error::Os { .. } => 1,
+            Error::ReplyQueue { .. } => 2,
             Error::NotRunning { .. } | Error::LeftOver { .. } => 3,
             Error::NotPermitted { .. } => 4,
             Error::NoAnswer { .. } | Error::NoReplies { .. } => 5,
@@ -193,15 +203,26 @@ impl fmt::Display for Error {
             }
             Error::NoReplies { key } => write!(
                 f,
-                "no answer: the queue with key {key} is there, but no reply queue with key {}; whoever serves it does \
-                 not answer, and --no-wait sends without waiting",
+                "no answer: the queue with key {key} is there, but no reply queue with key {}, and no controller is seen to \
+                 serve it: it is another program's, and the command was not sent; if that program reads commands, --no-wait \
+                 sends them, and if there is none, `ipcrm -Q {key}` removes the queue",
                 key.reply()
             ),
-            Error::Full { key, status } => write!(
+            Error::Full { key, status, pid } => {
+                write!(
+                    f,
+                    "the queue with key {key} is full, and nothing was sent: the controller does not read it; {}, {}",
+                    waiting(status),
+                    last_received(status)
+                )?;
+                match pid {
+                    Some(pid) => write!(f, "; it is PID {pid}: if it was stopped, `kill -CONT {pid}` lets it go on"),
+                    None => Ok(()),
+                }
+            }
+            Error::ReplyQueue { key, commands } => write!(
                 f,
-                "the queue with key {key} is full, and nothing was sent: the controller does not read it; {}, {}",
-                waiting(status),
-                last_received(status)
+                "key {key} is that of the answers: commands go to its controller with --key {commands}; nothing was sent"
             ),
             Error::Queue { key, source } => write!(f, "queue with key {key}: {source}"),
             Error::Unwell(1) => f.write_str("one thing is not well"),

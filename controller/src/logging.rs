@@ -19,6 +19,11 @@ pub fn start() {
         builder.format_target(false);
     }
     builder.target(Target::Pipe(Box::<Log>::default())).init();
+    if let Some(filter) = filter.filter(|filter| !filter.contains("off") && !log::log_enabled!(Level::Error)) {
+        let mut stderr = Log::default();
+        // As good as the log itself: there is nowhere else to say it.
+        let _ = writeln!(stderr, "RUST_LOG={filter} logs nothing: it is none of error, warn, info, debug, trace, off");
+    }
 }
 
 /// Whether standard error is the stream that systemd connected to the journal, as systemd.exec(5) has it told: its

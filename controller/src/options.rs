@@ -12,8 +12,8 @@ const DEFAULT_GROUP: &str = "gpio";
 
 /// Owns one LED on a GPIO line, and serves commands from a System V message queue.
 ///
-/// Logs go to standard error, at `info` unless RUST_LOG says otherwise. SIGTERM, SIGINT, SIGHUP, SIGQUIT and `command
-/// exit` end it: LED off, line released, queues removed, exit status 0.
+/// Logs go to standard error, at `info` unless RUST_LOG says otherwise. SIGTERM, SIGINT, SIGHUP, SIGQUIT and `led exit`
+/// end it: LED off, line released, queues removed, exit status 0.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "controller", version, args_override_self = true)]
 pub struct Options {
