@@ -59,6 +59,8 @@ DEB := target/led-controller_$(DEB_VERSION)_$(ARCH).deb
 # Where `make install` puts things.
 DESTDIR ?=
 PREFIX ?= /usr/local
+# Debian's zsh does not look where others do, but below /usr/local.
+ZSH_COMPLETIONS := $(if $(and $(filter /usr,$(PREFIX)),$(wildcard /etc/debian_version)),vendor-completions,site-functions)
 
 help:
 	@echo "make demo     build, and show a controller with a simulated LED at work"
@@ -89,6 +91,7 @@ demo: rust
 	trap 'kill $$controller 2>/dev/null || true; wait; rm -r "$$LED_LOCK_DIRECTORY"' EXIT
 	until target/release/command --key $$key status >/dev/null 2>&1; do kill -0 $$controller; sleep 0.1; done
 	for verb in on status toggle "blink 200ms 200ms --count 3" doctor exit; do command_ $$verb; sleep 1; done
+	echo "== both programs are in target/release: ./controller --simulate & and ./command on, there, are yours to try"
 
 pi: test-packages
 	@cargo run --quiet --package acceptance -- shell
@@ -238,10 +241,11 @@ install:
 	install -D -m 644 man/command.1 $$share/man/man1/led.1
 	install -D -m 644 -t $$share/man/man7 man/led-controller.7
 	install -D -m 644 target/completions/led.bash $$share/bash-completion/completions/led
-	install -D -m 644 -t $$share/zsh/site-functions target/completions/_led
+	install -D -m 644 -t $$share/zsh/$(ZSH_COMPLETIONS) target/completions/_led
 	install -D -m 644 -t $$share/fish/vendor_completions.d target/completions/led.fish
 	install -D -m 644 -t $$lib/systemd/system systemd/led-controller.service target/led-controller@.service
-	sed -i 's|/usr/lib/led-controller/|$(PREFIX)/lib/led-controller/|' $$lib/systemd/system/led-controller*.service
+	sed -i 's|/usr/lib/led\(\\*\)-controller/|$(PREFIX)/lib/led\1-controller/|' $$lib/systemd/system/led-controller*.service \
+	    $$share/man/man8/controller.8 $$share/man/man1/led.1
 	install -D -m 644 systemd/led-controller.sysusers $$lib/sysusers.d/led-controller.conf
 	install -D -m 644 systemd/led-controller.tmpfiles $$lib/tmpfiles.d/led-controller.conf
 	install -D -m 644 -t $$lib/udev/rules.d systemd/60-led-controller.rules
@@ -254,7 +258,7 @@ uninstall:
 	rm -rf $$lib/led-controller
 	rm -f $(DESTDIR)$(PREFIX)/bin/led
 	rm -f $$share/man/man8/controller.8 $$share/man/man1/led.1 $$share/man/man7/led-controller.7
-	rm -f $$share/bash-completion/completions/led $$share/zsh/site-functions/_led $$share/fish/vendor_completions.d/led.fish
+	rm -f $$share/bash-completion/completions/led $$share/zsh/$(ZSH_COMPLETIONS)/_led $$share/fish/vendor_completions.d/led.fish
 	rm -f $$lib/systemd/system/led-controller.service $$lib/systemd/system/led-controller@.service
 	rm -f $$lib/sysusers.d/led-controller.conf $$lib/tmpfiles.d/led-controller.conf $$lib/udev/rules.d/60-led-controller.rules
 
