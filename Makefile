@@ -379,7 +379,7 @@ nightly: rust
 # The parts of the emulated Pi come from apt too, once: its lists must be there, and know arm64.
 test-packages: rust
 	@$(call install,$(TEST_PACKAGES))
-	test ! -e .cache/pi/complete || exit 0
+	test -z "$$missing" -a ! -e .cache/pi/complete || exit 0
 	$(SUDO) dpkg --add-architecture arm64
 	$(SUDO) apt-get update --quiet=2
 
