@@ -141,12 +141,17 @@ impl Place {
             program = copy;
         }
         let mut command = Command::new(program);
-        command.arg("--key").arg(self.key.to_string()).stdin(Stdio::null());
-        command.env_remove("RUST_LOG").env("LED_LOCK_DIRECTORY", self.path());
+        self.bring(&mut command);
         if let Some(user) = user {
             command.uid(user).gid(user).current_dir("/");
         }
         command
+    }
+
+    /// Gives a program this key and runtime directory, and nothing of those who run the tests.
+    pub fn bring(&self, program: &mut Command) {
+        program.arg("--key").arg(self.key.to_string()).stdin(Stdio::null());
+        program.env_remove("RUST_LOG").env("LED_LOCK_DIRECTORY", self.path());
     }
 
     /// A simulated controller with these options, ready to serve.

@@ -89,7 +89,6 @@ fn below(above: Option<Command>, program: &Path, place: &Place) -> Command {
             above
         }
     };
-    command.arg("--key").arg(place.key.to_string()).stdin(Stdio::null());
-    command.env_remove("RUST_LOG").env("LED_LOCK_DIRECTORY", place.path());
+    place.bring(&mut command);
     command
 }

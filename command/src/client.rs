@@ -44,7 +44,7 @@ impl From<Error> for Failure {
 pub(crate) fn send(key: Key, command: Command) -> Result<(), Error> {
     let sent = open(key, Access::Send).and_then(|queue| {
         if Queue::open(key.reply(), Access::Find).is_err() {
-            is_for_commands(key)?;
+            refuse_reply_key(key)?;
         }
         put(key, queue, &Request { command, reply_to: None }.encode())
     });
@@ -128,7 +128,7 @@ impl Question {
         let reply_key = self.key.reply();
         let replies = match open(reply_key, Access::Receive) {
             Err(Failure::Gone) if self.roused != Some(commands) => {
-                is_for_commands(self.key)?;
+                refuse_reply_key(self.key)?;
                 put(self.key, commands, &self.status)?;
                 self.roused = Some(commands);
                 return Err(Failure::Gone);
@@ -153,7 +153,7 @@ impl Question {
 /// Whether nobody serves the key: a queue that went may have been removed by somebody else, and be made anew.
 fn has_ended(key: Key, creator: Option<u32>) -> bool {
     let is_gone = |key| matches!(open(key, Access::Find), Err(Failure::Gone));
-    let is_served = || creator.is_some_and(|creator| matches!(lock::holder(key, creator), Holder::Process(_)));
+    let is_served = || creator.is_some_and(|creator| lock::holder(key, creator).pid().is_some());
     is_gone(key) && is_gone(key.reply()) && !is_served()
 }
 
@@ -180,10 +180,10 @@ pub(crate) fn open(key: Key, access: Access) -> Result<Queue, Failure> {
 }
 
 /// Refuses the key of a controller's reply queue.
-fn is_for_commands(key: Key) -> Result<(), Failure> {
+fn refuse_reply_key(key: Key) -> Result<(), Failure> {
     let server = |key| {
         let creator = look(key)?.creator;
-        Some((creator, lock::holder(key, creator))).filter(|(_, holder)| matches!(holder, Holder::Process(_)))
+        lock::holder(key, creator).pid().map(|pid| (creator, pid))
     };
     match Key::new(key.get() - 1) {
         Some(commands) if server(key).is_some_and(|here| server(commands) == Some(here)) => {
@@ -202,10 +202,7 @@ fn put(key: Key, queue: Queue, message: &Message) -> Result<(), Failure> {
     queue.try_send(message).map_err(|error| match error {
         shared::Error::Full(_) => match queue.status() {
             Ok(status) => {
-                let pid = match lock::holder(key, status.creator) {
-                    Holder::Process(pid) => Some(pid),
-                    Holder::Nobody | Holder::Unknown => None,
-                };
+                let pid = lock::holder(key, status.creator).pid();
                 Error::Full { key, status: status.into(), pid }.into()
             }
             Err(error) => failure(key, Access::Send, error),
@@ -219,7 +216,7 @@ fn failure(key: Key, access: Access, error: shared::Error) -> Failure {
         shared::Error::NotFound(_) | shared::Error::Removed(_) => Failure::Gone,
         shared::Error::NotPermitted(source) => {
             if access == Access::Send
-                && let Err(failure) = is_for_commands(key)
+                && let Err(failure) = refuse_reply_key(key)
             {
                 return failure;
             }

@@ -59,8 +59,7 @@ impl Sight {
     /// Asks the controller for what it tells of itself. Nothing is sent to a queue that no controller of ours made: it might
     /// not be for such messages.
     pub(crate) fn ask(&self, ask: Ask, timeout: Duration) -> Result<Box<Message>, Error> {
-        if self.queue.is_some_and(|queue| !matches!(self.server, Holder::Process(_)) && !has_replies(self.key, &queue))
-        {
+        if self.queue.is_some_and(|queue| self.server.pid().is_none() && !has_replies(self.key, &queue)) {
             return Err(client::diagnose(self.key, timeout));
         }
         match ask(self.key, Command::Info, timeout)? {
@@ -124,10 +123,7 @@ impl Sight {
                 mode: queue.permissions.mode.to_string(),
                 owner: User(queue.permissions.owner).name(),
                 group: Group(queue.permissions.group).name(),
-                served_by: match self.server {
-                    Holder::Process(pid) => Some(pid),
-                    Holder::Nobody | Holder::Unknown => None,
-                },
+                served_by: self.server.pid(),
                 last_sender: queue.last_sender,
                 last_receiver: queue.last_receiver,
                 last_sent: queue.last_sent.map(rfc3339),

@@ -10,7 +10,7 @@ use std::{
 const LINES: u32 = 100;
 const PERIOD: Duration = Duration::from_secs(60);
 
-static QUOTA: Mutex<Quota> = Mutex::new(Quota { begun: None, lines: 0, withheld: 0 });
+static QUOTA: Mutex<Quota> = Mutex::new(Quota::new());
 
 /// Lines that clients have caused since the first of them. What is beyond the limit is counted, and told of in one line.
 #[derive(Debug)]
@@ -21,6 +21,10 @@ struct Quota {
 }
 
 impl Quota {
+    const fn new() -> Quota {
+        Quota { begun: None, lines: 0, withheld: 0 }
+    }
+
     fn allows(&mut self) -> bool {
         self.begun.get_or_insert_with(Instant::now);
         let is_allowed = self.lines < LINES;
@@ -38,7 +42,7 @@ impl Quota {
 
     /// Begins anew.
     fn end(&mut self) -> Quota {
-        mem::replace(self, Quota { begun: None, lines: 0, withheld: 0 })
+        mem::replace(self, Quota::new())
     }
 }
 
@@ -73,7 +77,7 @@ mod tests {
 
     #[test]
     fn so_many_lines_are_allowed_in_each_period() {
-        let mut quota = Quota { begun: None, lines: 0, withheld: 0 };
+        let mut quota = Quota::new();
         for _ in 0..2 {
             assert!((0..LINES).all(|_| quota.allows()));
             assert!(!quota.allows() && !quota.allows() && !quota.is_over());

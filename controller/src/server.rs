@@ -9,7 +9,7 @@ use std::{
 
 use sd_notify::NotifyState;
 use shared::{
-    Command, Incoming, Info, Message, MessageType, Oversize, Refused, Reply, Request, Select, State, TEXT_MAX,
+    Command, Incoming, Info, Message, MessageType, Oversize, Queue, Refused, Reply, Request, Select, State, TEXT_MAX,
 };
 
 use crate::{Error, Lamp, Light, Place, Queues, Settings, Stop, queues, quota};
@@ -56,11 +56,8 @@ impl Server {
                 Err(error) => Reply::Err(format!("the LED could not be turned off, and may be lit: {error}")),
             };
             let answer = reply.encode(reply_to);
-            while let Err(shared::Error::Full(_)) = replies.try_send(&answer) {
-                if replies.try_receive::<TEXT_MAX>(Select::Any, Oversize::Truncate).is_err() {
-                    break;
-                }
-            }
+            // Where the queue is gone, nobody waits at it.
+            let _ = put(&replies, &answer, |_| {});
             // Whoever sleeps on it gets it; whoever does not sees the queue go, which says that all went well.
             let start = Instant::now();
             let is_collected = || replies.status().is_ok_and(|status| status.messages == 0);
@@ -174,46 +171,42 @@ impl Server {
         }
     }
 
-    /// Never sleeps: where the queue is full of answers that nobody collects, the oldest make room.
     fn answer(&mut self, answer: &Message) -> Result<(), Error> {
-        loop {
-            let failed = match self.queues.replies.try_send(answer) {
-                Ok(()) => return Ok(()),
-                Err(shared::Error::Full(full)) => {
-                    match self.queues.replies.try_receive::<TEXT_MAX>(Select::Any, Oversize::Truncate) {
-                        Ok(oldest) => {
-                            self.dropped(oldest.message_type());
-                            continue;
-                        }
-                        // Not one byte fits: somebody has lowered the queue's limit.
-                        Err(shared::Error::Empty(_)) => shared::Error::Full(full),
-                        Err(error) => error,
-                    }
-                }
-                Err(error) => error,
-            };
-            let key = self.settings.key.reply();
-            if let shared::Error::Removed(_) = failed {
-                log::warn!("somebody removed the reply queue with key {key}; making a new one");
-                // Its client has seen the old one go, and asks again.
-                self.queues.replies = self.settings.make_replies()?;
-            } else if quota::allows() {
-                let reply_to = answer.message_type();
-                log::warn!("no answer to {reply_to} on the queue with key {key}: {failed}");
-            }
-            return Ok(());
+        let dropped = |reply_to| log_dropped(&mut self.answers_dropped, reply_to);
+        let Err(failed) = put(&self.queues.replies, answer, dropped) else { return Ok(()) };
+        let key = self.settings.key.reply();
+        if let shared::Error::Removed(_) = failed {
+            log::warn!("somebody removed the reply queue with key {key}; making a new one");
+            // Its client has seen the old one go, and asks again.
+            self.queues.replies = self.settings.make_replies()?;
+        } else if quota::allows() {
+            let reply_to = answer.message_type();
+            log::warn!("no answer to {reply_to} on the queue with key {key}: {failed}");
+        }
+        Ok(())
+    }
+}
+
+/// Sends an answer, and never sleeps: where the queue is full of answers that nobody collects, the oldest make room.
+fn put(replies: &Queue, answer: &Message, mut dropped: impl FnMut(MessageType)) -> Result<(), shared::Error> {
+    loop {
+        match replies.try_send(answer) {
+            Err(shared::Error::Full(full)) => match replies.try_receive::<TEXT_MAX>(Select::Any, Oversize::Truncate) {
+                Ok(oldest) => dropped(oldest.message_type()),
+                // Not one byte fits: somebody has lowered the queue's limit.
+                Err(shared::Error::Empty(_)) => return Err(shared::Error::Full(full)),
+                Err(error) => return Err(error),
+            },
+            sent => return sent,
         }
     }
+}
 
-    /// Logged at 1, 2, 4, 8, ...: clients that never collect cannot fill the log.
-    fn dropped(&mut self, reply_to: MessageType) {
-        self.answers_dropped += 1;
-        if self.answers_dropped.is_power_of_two() {
-            log::warn!(
-                "the reply queue is full: {} answers dropped that nobody collected, one to {reply_to}",
-                self.answers_dropped
-            );
-        }
+/// Logged at 1, 2, 4, 8, ...: clients that never collect cannot fill the log.
+fn log_dropped(count: &mut u64, reply_to: MessageType) {
+    *count += 1;
+    if count.is_power_of_two() {
+        log::warn!("the reply queue is full: {count} answers dropped that nobody collected, one to {reply_to}");
     }
 }
 

@@ -98,6 +98,17 @@ pub enum Holder {
     Unknown,
 }
 
+impl Holder {
+    /// The PID, if there is a holder and it can be seen.
+    #[must_use]
+    pub fn pid(self) -> Option<u32> {
+        match self {
+            Holder::Process(pid) => Some(pid),
+            Holder::Nobody | Holder::Unknown => None,
+        }
+    }
+}
+
 /// Who holds the lock of the key that the user `owner` serves, without touching the lock: `/proc/locks` of proc(5).
 #[must_use]
 pub fn holder(key: Key, owner: u32) -> Holder {

@@ -1,8 +1,11 @@
 //! What holds for any command line: held here against random ones, and in fuzz/ against those that coverage leads to.
 
+#[path = "../../../shared/tests/command_line/refusal.rs"]
+mod refusal;
+
 use std::{ffi::OsString, time::Duration};
 
-use clap::{Parser, error::ErrorKind};
+use clap::Parser;
 use command::{Options, Verb};
 use shared::Blink;
 
@@ -15,11 +18,7 @@ pub(crate) fn options(words: impl IntoIterator<Item = OsString>) {
                 assert!(Blink::new(on, off, count).is_some());
             }
         }
-        Err(error) => {
-            assert_ne!(error.render().to_string(), "");
-            let is_asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            assert_eq!(error.exit_code(), if is_asked_for { 0 } else { 2 });
-        }
+        Err(error) => refusal::holds(&error),
     }
 }
 
