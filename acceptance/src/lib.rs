@@ -4,11 +4,14 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader, Read},
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio, id},
     sync::{
-        OnceLock,
+        Arc, Once, OnceLock,
         atomic::{AtomicU32, Ordering},
         mpsc::{Receiver, channel},
     },
@@ -18,6 +21,10 @@ use std::{
 
 use rustix::process::{Pid, kill_process};
 use shared::{Access, Key, Message, MessageType, Queue};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGQUIT},
+    flag,
+};
 use tempfile::TempDir;
 
 pub use rustix::process::Signal;
@@ -87,6 +94,22 @@ pub fn programs() -> &'static Path {
     })
 }
 
+/// Has the programs begin with the default action for each signal, also where the tests run under nohup(1) or in the background
+/// of a script, which leaves them ignored: a signal with a handler has its default action in a new program.
+fn unignore_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let status = fs::read("/proc/self/status").expect("/proc is mounted");
+        let status = String::from_utf8_lossy(&status);
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("it has a mask");
+        let mask = u64::from_str_radix(mask.trim(), 16).expect("it is hexadecimal");
+        for signal in [SIGHUP, SIGINT, SIGQUIT].into_iter().filter(|signal| mask >> (signal - 1) & 1 == 1) {
+            // The tests themselves go on ignoring it.
+            flag::register(signal, Arc::default()).expect("a handler");
+        }
+    });
+}
+
 /// A key and a runtime directory of its own, for one test. What is left under the key goes when this does.
 #[derive(Debug)]
 pub struct Place {
@@ -105,9 +128,11 @@ impl Place {
     #[expect(clippy::new_without_default, reason = "each one is another")]
     pub fn new() -> Place {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
+        unignore_signals();
         let free = |key: &Key| Queue::open(*key, Access::Find).is_err();
         let key = std::iter::repeat_with(|| {
-            let number = COUNTER.fetch_add(2, Ordering::Relaxed);
+            // Two keys for its queues, and two that none has: a client looks at the keys beside its own.
+            let number = COUNTER.fetch_add(4, Ordering::Relaxed);
             Key::new(0x2000_0000 | (id() & 0xffff) << 12 | (number & 0xfff)).expect("neither 0 nor the last one")
         });
         let key = key.into_iter().find(|key| free(key) && free(&key.reply())).expect("keys do not run out");
@@ -243,6 +268,17 @@ impl Place {
         let compiled = Outcome::from(compiler.output().expect("there is a compiler"));
         assert_eq!(compiled.code, Some(0), "{}", compiled.err);
         program
+    }
+
+    /// The lock of the command queue, or its record, by the name's ending.
+    ///
+    /// # Panics
+    ///
+    /// /proc is not mounted.
+    #[must_use]
+    pub fn lock_file(&self, extension: &str) -> PathBuf {
+        let namespace = fs::metadata("/proc/self/ns/ipc").expect("/proc is mounted").ino();
+        self.path().join(format!("{}-{namespace}.{extension}", self.key))
     }
 
     /// Whether neither queue is there.

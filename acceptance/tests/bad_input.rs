@@ -31,9 +31,9 @@ fn what_is_no_command_is_refused() {
         (3, b"ON", &["unknown message type", "type 3, 2 bytes"]),
         (5_136_161_122_235_187_201, b"ON", &["unknown message type", "type 5136161122235187201"]),
         (i64::MAX, b"ON", &["unknown message type"]),
-        (1, b"ON\x000\0", &["message type for the answer"]),
-        (1, b"ON\0-5\0", &["message type for the answer"]),
-        (1, b"ON\x0099999999999999999999\0", &["message type for the answer"]),
+        (1, b"ON\0reply=0\0", &["message type after reply="]),
+        (1, b"ON\0reply=-5\0", &["message type after reply="]),
+        (1, b"ON\0reply=99999999999999999999\0", &["message type after reply="]),
         (9, b"EXIT", &["unknown message type"]),
     ] {
         refused(&place, &controller, message_type, text, logged);
@@ -78,14 +78,14 @@ fn whoever_asks_for_an_answer_is_told_why_it_was_refused() {
     let place = Place::new();
     let _controller = place.controller(&[]);
     let replies = Queue::open(place.key.reply(), Access::Receive).unwrap();
-    let mut long = b"ON\x0077\0".to_vec();
+    let mut long = b"ON\0reply=77\0".to_vec();
     long.resize(300, 0);
     for (message_type, text, answer) in [
-        (1, &b"FLASH\x0077\0"[..], "ERR unknown command; known are ON, OFF, TOGGLE, STATUS, INFO, BLINK"),
-        (1, b"\x0077\0", "ERR there is no text"),
-        (9, b"ON\x0077\0", "ERR unknown message type; known are 1 (LED) and 2 (exit)"),
+        (1, &b"FLASH\0reply=77\0"[..], "ERR unknown command; known are ON, OFF, TOGGLE, STATUS, INFO, BLINK"),
+        (1, b"\0reply=77\0", "ERR there is no text"),
+        (9, b"ON\0reply=77\0", "ERR unknown message type; known are 1 (LED) and 2 (exit)"),
         (1, &long, "ERR the text is longer than 256 bytes"),
-        (1, b"STATUS\x0077\0", "OK OFF"),
+        (1, b"STATUS\0reply=77\0", "OK OFF"),
     ] {
         place.send(message_type, text);
         let reply: Message = replies.receive(Select::Type(MessageType::new(77).unwrap()), Oversize::Truncate).unwrap();
@@ -102,7 +102,7 @@ fn answers_that_nobody_collects_neither_slow_nor_stop_it() {
     // More than fit, each of 6 bytes.
     let answers = limit / 6 + 1000;
     for number in 0..answers {
-        place.send(1, format!("STATUS\0{}\0", 1_000_000 + number).as_bytes());
+        place.send(1, format!("STATUS\0reply={}\0", 1_000_000 + number).as_bytes());
     }
     place.command(&["on"]).printed("on");
     assert_eq!(controller.line(), "LED on");
@@ -130,7 +130,7 @@ fn answers_to_an_earlier_process_with_the_same_pid_are_not_taken_for_ones_own() 
 
 #[test]
 fn any_text_of_type_2_ends_it() {
-    for text in [&b""[..], b"EXIT", b"\xff", b"EXIT\x000\0"] {
+    for text in [&b""[..], b"EXIT", b"\xff", b"EXIT\0reply=0\0"] {
         let place = Place::new();
         let controller = place.controller(&[]);
         place.send(2, text);

@@ -124,6 +124,30 @@ fn wrong_usage_is_exit_status_2() {
 }
 
 #[test]
+fn a_number_that_is_no_group_is_named() {
+    let place = Place::new();
+    let mut controller = place.program("controller", None);
+    let outcome = controller.args(["--simulate", "--group", "4294967295"]).output().unwrap();
+    acceptance::Outcome::from(outcome).failed(78, &["4294967295 is no group"]);
+}
+
+#[test]
+fn an_empty_lock_directory_is_as_good_as_none() {
+    let place = Place::new();
+    let start = || {
+        let mut controller = place.program("controller", None);
+        Running::start(controller.arg("--simulate").env("LED_LOCK_DIRECTORY", "").current_dir(place.path()))
+    };
+    let controller = start();
+    assert!(controller.wait_for_log("").contains("ready"));
+    assert!(!place.lock_file("lock").exists());
+    // The lock is in the usual directory, and works.
+    assert!(start().end().2.concat().contains(&format!("PID {} uses key", controller.pid())));
+    place.command(&["exit"]).printed("ended");
+    assert!(controller.end().0.success());
+}
+
+#[test]
 fn without_a_controller_is_exit_status_3() {
     let place = Place::new();
     let key = place.key.to_string();
@@ -168,8 +192,6 @@ fn a_queue_without_a_reply_queue_is_a_controller_that_cannot_answer() {
     let queue = shared::Queue::create(place.key, mode).unwrap();
     place.command(&["on", "--timeout", "50ms"]).failed(5, &[&place.key.reply().to_string(), "--no-wait"]);
     place.command(&["on", "--no-wait"]).printed("queued");
-    let asked = queue.try_receive::<256>(shared::Select::Any, shared::Oversize::Keep).unwrap();
-    assert!(asked.text().starts_with(b"STATUS\0"), "{asked}");
     let sent = queue.try_receive::<256>(shared::Select::Any, shared::Oversize::Keep).unwrap();
     assert_eq!(sent.text(), b"ON\0");
 }

@@ -12,7 +12,7 @@ fn says(outcome: &Outcome, lines: &[(&str, &str, &str)]) {
         assert!(line.is_some_and(|line| line.contains(part)), "{begin}{part}\n{}{}", outcome.out, outcome.err);
     }
     let checks: Vec<&str> = outcome.out.lines().map(|line| line[5..17].trim()).collect();
-    assert_eq!(checks, ["queue", "send", "hear", "controller", "unit", "line", "group", "limits"]);
+    assert_eq!(checks, ["queue", "send", "receive", "controller", "unit", "line", "group", "limits"]);
     let ill = outcome.out.lines().filter(|line| line.starts_with("FAIL")).count();
     let (code, last) = match ill {
         0 => (0, String::new()),
@@ -37,7 +37,7 @@ fn all_is_well_beside_a_controller_that_answers() {
         &[
             ("ok", "queue", "mode 0660; 0 messages wait"),
             ("ok", "send", "permitted"),
-            ("ok", "hear", "permitted"),
+            ("ok", "receive", "permitted"),
             ("ok", "controller", &answers),
             ("ok", "controller", " ms: off"),
             ("-", "unit", ""),
@@ -58,7 +58,7 @@ fn without_a_controller_it_says_how_to_start_one() {
         &[
             ("FAIL", "queue", &start),
             ("-", "send", "no queue"),
-            ("-", "hear", "no queue"),
+            ("-", "receive", "no queue"),
             ("-", "controller", "nobody holds its lock"),
         ],
     );
@@ -104,7 +104,11 @@ fn a_queue_of_another_program_is_left_alone() {
     let queue = Queue::create(place.key, Mode::new(0o600).unwrap()).unwrap();
     says(
         &place.command(&["doctor"]),
-        &[("ok", "send", "permitted"), ("FAIL", "hear", "no reply queue"), ("FAIL", "controller", "no reply queue")],
+        &[
+            ("ok", "send", "permitted"),
+            ("FAIL", "receive", "no controller's reply queue"),
+            ("FAIL", "controller", "no controller's"),
+        ],
     );
     assert_eq!(queue.status().unwrap().messages, 0);
 }
@@ -120,7 +124,7 @@ fn who_is_not_in_the_group_is_told_how_to_join_it() {
         &[
             ("ok", "queue", "group daemon (1)"),
             ("FAIL", "send", "Permission denied"),
-            ("FAIL", "hear", "Permission denied"),
+            ("FAIL", "receive", "Permission denied"),
             ("FAIL", "controller", "not permitted to send"),
             ("FAIL", "group", "54321 is not in group daemon (1): `sudo usermod -aG daemon $USER`, then log in again"),
         ],

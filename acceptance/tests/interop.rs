@@ -56,7 +56,11 @@ fn the_real_client_drives_a_textbook_controller_in_c() {
         place.command(&["--no-wait", verb]).printed("queued");
         assert_eq!(controller.line(), line);
     }
-    place.command(&["status"]).failed_after(5, "no controller answers (queue", &["no reply queue", "--no-wait"]);
+    place.command(&["status"]).failed_after(
+        5,
+        "no controller answers (queue",
+        &["no controller's reply queue", "--no-wait"],
+    );
     place.command(&["--no-wait", "exit"]).printed("queued");
     assert!(controller.end().0.success());
     assert!(place.is_clean());
@@ -74,7 +78,7 @@ fn python_with_sysv_ipc() {
 import os, sysv_ipc
 commands, answers = sysv_ipc.MessageQueue(1234, mode=0o200), sysv_ipc.MessageQueue(1235, mode=0o400)
 for text in 'OFF', 'BLINK 60000 1 2', 'STATUS', 'BLINK 0 0', 'DIM':
-    commands.send(text.encode() + b'\\0%d\\0' % os.getpid(), type=1)
+    commands.send(text.encode() + b'\\0reply=%d\\0' % os.getpid(), type=1)
     answer, type = answers.receive(type=os.getpid())
     print(answer.decode(), type == os.getpid())
 commands.send(b'', type=2)";
@@ -100,7 +104,7 @@ libc.msgsnd.argtypes = ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_
 class Message(ctypes.Structure):
     _fields_ = [('type', ctypes.c_long), ('text', ctypes.c_ubyte * 256)]
 commands, answers = libc.msgget(1234, 0o200), libc.msgget(1235, 0o400)
-text = b'toggle\\0%d\\0' % os.getpid()
+text = b'toggle\\0reply=%d\\0' % os.getpid()
 message = Message(1, (ctypes.c_ubyte * 256)(*text))
 assert libc.msgsnd(commands, ctypes.byref(message), len(text), 0) == 0, ctypes.get_errno()
 message = Message()
@@ -118,7 +122,7 @@ fn perl_with_ipc_msg_and_with_its_own_msgsnd() {
     let asks = r#"
         use IPC::Msg;
         my ($commands, $answers) = (IPC::Msg->new(1234, 0200), IPC::Msg->new(1235, 0400));
-        $commands->snd(1, "ON\0$$\0") or die $!;
+        $commands->snd(1, "ON\0reply=$$\0") or die $!;
         my $type = $answers->rcv(my $answer, 256, $$);
         print $type == $$, " $answer\n";"#;
     assert_eq!(perl(&place, asks), "1 OK ON\n");
@@ -142,14 +146,14 @@ fn the_tools_of_util_linux() {
         line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(of_key(place.key)[3..], ["640", "0", "0"]);
-    assert_eq!(of_key(place.key.reply())[3..], ["600", "0", "0"]);
+    assert_eq!(of_key(place.key.reply())[3..], ["700", "0", "0"]);
     // By key and by identifier; it serves on.
     said(Command::new("ipcrm").args(["-Q", &place.key.to_string()]));
-    controller.wait_for_log("somebody removed the command queue");
+    controller.wait_for_log("another process removed the command queue");
     wait_until("it serves again", || place.command(&["on"]).code == Some(0));
     let id = shared::Queue::open(place.key, shared::Access::Find).unwrap().id();
     said(Command::new("ipcrm").args(["-q", &id.to_string()]));
-    controller.wait_for_log("somebody removed the command queue");
+    controller.wait_for_log("another process removed the command queue");
     wait_until("it serves again", || place.command(&["on"]).code == Some(0));
     place.led_is("on");
     // A queue that ipcmk makes, under a key that it chooses.
@@ -161,7 +165,9 @@ fn the_tools_of_util_linux() {
     let outcome = place.command(&["status", "--key", key]);
     said(Command::new("ipcrm").args(["-q", id]));
     assert!(
-        outcome.out.contains("0 messages, 0 bytes; last sender none, last receiver none; served by nobody"),
+        outcome.out.contains(
+            "0 messages, 0 bytes; last sender none, last receiver none; served by no process that can be seen"
+        ),
         "{outcome:?}"
     );
 }

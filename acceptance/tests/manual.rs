@@ -190,7 +190,7 @@ fn the_protocol_has_the_verbs_of_its_page() {
 
 #[test]
 fn the_answer_to_info_has_the_names_of_the_page() {
-    let line = Line { name: "GPIO17", offset: 17, chip: "gpiochip0", label: "pinctrl-rp1", consumer: "led-controller" };
+    let line = Line { name: "GPIO17", offset: 17, chip: "gpiochip0", label: "pinctrl-rp1" };
     let info = Info {
         state: State::Off,
         pid: 1,
@@ -216,7 +216,8 @@ fn every_refusal_is_on_the_page() {
         Refusal::Empty => Some(Refusal::UnknownVerb),
         Refusal::UnknownVerb => Some(Refusal::Blink),
         Refusal::Blink => Some(Refusal::ReplyType),
-        Refusal::ReplyType => None,
+        Refusal::ReplyType => Some(Refusal::Ended),
+        Refusal::Ended => None,
     };
     let all: Words = iter::successors(Some(Refusal::TooLong), next).map(|refusal| refusal.to_string()).collect();
     assert_eq!(items(&page("led-controller.7"), ".Ss Refusals"), all);

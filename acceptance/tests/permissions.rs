@@ -52,41 +52,7 @@ fn in_a_mailbox_the_group_commands_and_hears_but_cannot_take_commands_or_forge_a
     assert!(status.out.starts_with("on (queue ") && status.out.contains("last receiver"), "{status:?}");
     assert!(status.out.ends_with(&format!("served by {})\n", controller.pid())), "{status:?}");
     let mode = |key| Queue::open(key, Access::Find).unwrap().status().unwrap().permissions.mode;
-    assert_eq!((mode(place.key), mode(place.key.reply())), (Mode::new(0o622).unwrap(), Mode::new(0o644).unwrap()));
-}
-
-#[test]
-#[ignore = "needs root"]
-fn the_queue_of_another_user_is_never_used() {
-    let theirs = Place::new();
-    Running::start(theirs.program("controller", Some(STRANGER)).arg("--simulate")).wait_for_log("ready");
-    let ours = Place::new();
-    let mut second = theirs.program("controller", Some(OTHER_STRANGER));
-    // A lock of its own, as another user has.
-    outcome(second.arg("--simulate").env("LED_LOCK_DIRECTORY", ours.path())).failed(
-        78,
-        &[&format!("belongs to user {STRANGER}"), &format!("sudo ipcrm -Q {}", theirs.key.reply()), "--key"],
-    );
-    assert!(!theirs.is_clean());
-}
-
-#[test]
-#[ignore = "needs root"]
-fn root_removes_the_queue_of_another_user_and_says_so() {
-    let theirs = Place::new();
-    let squatter = Running::start(theirs.program("controller", Some(STRANGER)).arg("--simulate"));
-    squatter.wait_for_log("ready");
-    squatter.stop();
-    theirs.send(1, b"ON");
-    squatter.kill();
-    let ours = Place::new();
-    let mut controller = theirs.program("controller", None);
-    let controller = Running::start(controller.arg("--simulate").env("LED_LOCK_DIRECTORY", ours.path()));
-    controller.wait_for_log(&format!("user {STRANGER} made a queue with key {}; removing it", theirs.key));
-    controller.wait_for_log("not applied");
-    controller.wait_for_log("ready");
-    assert_eq!(theirs.queue().status().unwrap().creator, 0);
-    theirs.led_is("off");
+    assert_eq!((mode(place.key), mode(place.key.reply())), (Mode::new(0o622).unwrap(), Mode::new(0o744).unwrap()));
 }
 
 #[test]
@@ -109,6 +75,7 @@ fn a_lock_that_root_makes_in_the_directory_of_another_user_is_theirs() {
     place.command(&["off", "--timeout", "50ms"]).failed(3, &["nobody serves it"]);
     let mut theirs = place.program("controller", Some(STRANGER));
     outcome(theirs.arg("--simulate")).failed(78, &["belongs to user root (0)"]);
+    place.controller(&[]).signal(acceptance::Signal::TERM);
 }
 
 #[test]
@@ -130,19 +97,27 @@ fn a_user_without_a_runtime_directory_has_a_lock_in_one_of_his_own() {
     let controller = Running::start(&mut start());
     controller.wait_for_log("ready");
     outcome(&mut start()).failed(1, &[&format!("PID {} uses", controller.pid())]);
-    // A client without that variable finds the lock by the owner of the queue.
+    // A client without that variable finds the lock by the creator of the queue.
     controller.stop();
     let mut client = place.program("command", Some(OTHER_STRANGER));
-    let client = client.env_remove("LED_LOCK_DIRECTORY").args(["off", "--timeout", "50ms"]);
+    let client = client.env_remove("LED_LOCK_DIRECTORY").args(["off", "--timeout", "50ms", "--owner"]);
+    let client = client.arg(STRANGER.to_string());
     outcome(client).failed(5, &[&format!("PID {}", controller.pid())]);
-    // What it cannot see into it does not take for nobody.
+    // A directory that it cannot look into does not prove that no controller runs.
     std::fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
     outcome(client).failed(5, &["whether it is running cannot be seen"]);
     drop(controller);
-    // Somebody else's directory in its place is not trusted.
+    place.program("controller", Some(STRANGER)).args(["--simulate", "--turn-off"]).output().unwrap();
+    // Another user's directory in its place is done without.
     std::fs::remove_dir_all(&directory).unwrap();
     std::fs::create_dir(&directory).unwrap();
-    outcome(&mut start()).failed(78, &[&directory, "it belongs to root (0)"]);
+    let place = Place::new();
+    let mut alone = start();
+    let controller = Running::start(alone.arg("--key").arg(place.key.to_string()));
+    assert!(controller.wait_for_log("no lock for key").contains(&format!("{directory} belongs to root (0)")));
+    controller.wait_for_log("ready");
+    controller.signal(acceptance::Signal::TERM);
+    assert!(controller.end().0.success() && place.is_clean());
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
@@ -155,7 +130,8 @@ fn a_lock_directory_that_somebody_else_made_is_not_looked_into() {
     std::fs::create_dir(&directory).unwrap();
     std::os::unix::fs::chown(&directory, Some(OTHER_STRANGER), None).unwrap();
     // Who opens that to read it waits for who writes.
-    let pipe = format!("{directory}/{}.lock", place.key);
+    let lock = place.lock_file("record");
+    let pipe = format!("{directory}/{}", lock.file_name().unwrap().to_str().unwrap());
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let mut client = place.program("command", Some(user));
     let client = Running::start(client.arg("status").env_remove("LED_LOCK_DIRECTORY"));

@@ -1,6 +1,10 @@
 //! `status`, for people, for programs, and over time.
 
-use std::process::Command;
+use std::{
+    io::{BufRead, BufReader},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    process::Command,
+};
 
 use acceptance::{Place, Running, Signal, wait_until};
 use serde_json::{Value, json};
@@ -17,10 +21,10 @@ fn the_queue_of_a_textbook_is_told_of_and_nothing_is_sent_to_it() {
     let key = place.key;
     let empty = place.command(&["status"]);
     let expected = format!(
-        "no controller answers (queue {key}: 0 messages, 0 bytes; last sender none, last receiver none; served by nobody)\n"
+        "no controller answers (queue {key}: 0 messages, 0 bytes; last sender none, last receiver none; served by no process that can be seen)\n"
     );
     assert_eq!((empty.code, empty.out), (Some(5), expected));
-    assert!(empty.err.contains("no reply queue"), "{}", empty.err);
+    assert!(empty.err.contains("no controller's reply queue"), "{}", empty.err);
     let message: Message = Message::new(MessageType::new(10).unwrap(), b"hello").unwrap();
     queue.send(&message).unwrap();
     let sent = place.command(&["status"]);
@@ -68,7 +72,7 @@ fn json_has_the_names_that_are_documented() {
     assert!(told["controller"]["uptime_seconds"].take().is_u64());
     let pid = controller.pid();
     let msgmnb = json(&std::fs::read_to_string("/proc/sys/kernel/msgmnb").unwrap());
-    let owner = account::User(account::own_user().unwrap()).name();
+    let owner = account::User(account::own_user()).name();
     let expected = json!({
         "state": "blink",
         "blink": { "on_ms": 3_600_000, "off_ms": 1, "left": 2 },
@@ -166,12 +170,26 @@ fn a_reader_who_has_seen_enough_ends_watch() {
 }
 
 #[test]
+fn watch_ends_with_the_reader_of_a_socket() {
+    let place = Place::new();
+    let _controller = place.controller(&[]);
+    let (reader, writer) = UnixStream::pair().unwrap();
+    let mut watch = place.program("command", None);
+    let watch = watch.args(["status", "--watch"]).stdout(OwnedFd::from(writer)).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(&reader).read_line(&mut line).unwrap();
+    assert_eq!(line, "off\n");
+    drop(reader);
+    assert!(watch.wait_with_output().unwrap().status.success());
+}
+
+#[test]
 fn a_pair_of_queues_of_another_program_is_left_alone_too() {
     let place = Place::new();
     let mode = Mode::new(0o666).unwrap();
     let queues = [place.key, place.key.reply()].map(|key| Queue::create(key, mode).unwrap());
     let outcome = place.command(&["status"]);
-    assert_eq!(outcome.code, Some(3), "{outcome:?}");
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
     assert!(outcome.out.contains("0 messages, 0 bytes; last sender none"), "{outcome:?}");
     assert_eq!(place.command(&["doctor"]).code, Some(1));
     assert!(queues.iter().all(|queue| queue.status().unwrap().last_sender.is_none()));

@@ -1,22 +1,20 @@
-//! One message, one answer.
+//! One command, applied at most once, and one answer.
 
-use std::{
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
 use shared::{
-    Access, Command, Key, Message, MessageType, Oversize, Queue, Reply, Request, Select, State, Status, TEXT_MAX,
+    Access, Command, Key, Message, MessageType, Oversize, Queue, Refusal, Reply, Request, Select, State,
     lock::{self, Holder},
 };
 
-use crate::Error;
+use crate::{
+    Error,
+    queues::{Failure, Queues, Target, failure, look},
+    wait::{LOOK_AGAIN, Wait},
+};
 
-/// How soon to look again for a queue that went away: a controller that starts anew is back within milliseconds.
-///
-/// This is the one thing that is polled. Nothing announces a queue, and only who has seen one go looks for the next.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// How often queues are looked for that are being made.
+const ATTEMPTS: usize = 10;
 
 /// What the controller says.
 #[derive(Clone, Debug)]
@@ -27,215 +25,259 @@ pub(crate) enum Answer {
     Ended,
 }
 
-/// Why there was no answer this time.
-pub(crate) enum Failure {
-    /// A queue is not there, or not any more: worth another look.
-    Gone,
-    Final(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
-        Failure::Final(error)
-    }
+/// What came of one attempt.
+enum Attempt {
+    Answered(Box<Message>),
+    /// The controller ends, and said that it does not apply it: it may be sent to the next one.
+    NotApplied,
+    /// The queue went before it was sent.
+    NotSent,
+    /// The queue was full, and it was not sent.
+    Full,
+    /// The controller's queues went before the answer came.
+    Lost,
+    /// The controller goes on, and only the answer was lost: this is what the LED does.
+    Unanswered(State),
 }
 
 /// Sends a command, and leaves the rest to the controller.
-pub(crate) fn send(key: Key, command: Command) -> Result<(), Error> {
-    let sent = open(key, Access::Send).and_then(|queue| {
-        if Queue::open(key.reply(), Access::Find).is_err() {
-            refuse_reply_key(key)?;
+pub(crate) fn send(target: &Target, command: Command) -> Result<(), Error> {
+    let message = Request { command, reply_to: None }.encode();
+    for _ in 0..ATTEMPTS {
+        // A textbook's controller has no reply queue. One that is there must be trusted.
+        let opened = target.open_commands().and_then(|commands| target.trust_replies().map(|()| commands));
+        match opened.and_then(|commands| put(target, &commands, &message)) {
+            Ok(true) => return Ok(()),
+            Ok(false) => return Err(full(target, Duration::ZERO)),
+            Err(Failure::Final(error)) => return Err(error),
+            Err(Failure::NotReady) => thread::sleep(LOOK_AGAIN),
+            Err(Failure::Gone | Failure::NoReplies(_)) => break,
         }
-        put(key, queue, &Request { command, reply_to: None }.encode())
-    });
-    sent.map_err(|failure| match failure {
-        Failure::Gone => Error::NotRunning { key },
-        Failure::Final(error) => error,
-    })
+    }
+    Err(Error::NotRunning { key: target.key })
 }
 
-/// Sends a command and waits for the answer: also for a controller that starts anew meanwhile.
-///
-/// There is no msgrcv(2) with a timeout. So a thread waits, and sleeps on in it when the time is over, until this process
-/// ends: ask but once. `IPC_NOWAIT` in a loop would poll, and an alarm signal is missed if it comes just before the call.
-pub(crate) fn ask(key: Key, command: Command, timeout: Duration) -> Result<Answer, Error> {
-    let (answered, answer) = mpsc::sync_channel(1);
-    let asker = thread::Builder::new().spawn(move || answered.send(wait_for(key, command, Duration::MAX)));
-    asker.map_err(|source| Error::Os { what: "cannot start a thread", source })?;
-    answer.recv_timeout(timeout).unwrap_or_else(|_| Err(diagnose(key, timeout)))
+/// Sends a command and waits for the answer: also for that of the next controller, if this one ends without applying it.
+pub(crate) fn ask(target: &Target, command: Command, timeout: Duration) -> Result<Answer, Error> {
+    ask_until(target, command, timeout, &Wait::start(timeout))
 }
 
-/// Sends a command and waits for the answer, however long the controller takes; if it goes, for another one as long as there
-/// is patience.
-pub(crate) fn wait_for(key: Key, command: Command, patience: Duration) -> Result<Answer, Error> {
-    let start = Instant::now();
-    let mut commands = match open(key, Access::Send) {
-        Err(Failure::Gone) => return Err(Error::NotRunning { key }),
-        Err(Failure::Final(error)) => return Err(error),
-        Ok(queue) => Ok(queue),
-    };
-    let creator = match (command, &commands) {
-        (Command::Exit, Ok(commands)) => commands.status().map(|status| status.creator).ok(),
-        _ => None,
-    };
-    // What changes nothing is asked again as it is.
-    let again = if command == Command::Info { command } else { Command::Status };
-    let mut question = Question { key, request: question(command), status: question(again), asked: None, roused: None };
-    let mut has_gone = false;
+fn ask_until(target: &Target, command: Command, timeout: Duration, wait: &Wait) -> Result<Answer, Error> {
+    let (mut has_seen, mut was_full, mut is_ending) = (false, false, None);
     loop {
-        match commands.and_then(|commands| question.put_to(commands)) {
-            Ok(message) => return understand(command, &message),
-            // A queue that is being made anew is its owner's alone for an instant.
-            Err(Failure::Final(Error::NotPermitted { .. })) if has_gone && start.elapsed() < patience => {
-                thread::sleep(LOOK_AGAIN);
+        match target.open() {
+            Ok(queues) => {
+                has_seen = true;
+                let server = server(target, command, queues.commands);
+                if is_ending.is_some() && server != is_ending {
+                    return Ok(Answer::Ended);
+                }
+                let attempt = attempt(target, command, queues, wait).map_err(|failure| match failure {
+                    Failure::Final(error) => error,
+                    _ => diagnose(target.key, timeout),
+                })?;
+                was_full = matches!(attempt, Attempt::Full);
+                match attempt {
+                    Attempt::Answered(message) => return understand(command, message),
+                    Attempt::Full => {}
+                    Attempt::NotApplied if command == Command::Exit => {
+                        while has_ended(target, server) == Some(false) && wait.pause() {}
+                        return Ok(Answer::Ended);
+                    }
+                    Attempt::NotApplied | Attempt::NotSent => {}
+                    Attempt::Lost if is_same_twice(command) => {}
+                    Attempt::Lost if command == Command::Exit => match has_ended(target, server) {
+                        Some(true) => return Ok(Answer::Ended),
+                        // It serves on with other queues: another process removed these, and the command with them.
+                        Some(false) => is_ending = server,
+                        None => return Err(unconfirmed(target, timeout, wait)),
+                    },
+                    Attempt::Lost => return Err(unconfirmed(target, timeout, wait)),
+                    Attempt::Unanswered(state) => return Err(Error::Unconfirmed { state: Some(state) }),
+                }
+            }
+            Err(Failure::Gone) if !has_seen => return Err(Error::NotRunning { key: target.key }),
+            Err(Failure::Gone) => {}
+            Err(Failure::NotReady) => has_seen = true,
+            Err(Failure::NoReplies(commands)) => {
+                has_seen = true;
+                // A controller makes a new reply queue when it has something to answer; another program does not.
+                let is_controller = look(target.key)
+                    .is_some_and(|(queue, status)| queue == commands && target.holder(queue, &status).pid().is_some());
+                if !is_controller {
+                    return Err(Error::NoReplies { key: target.key });
+                }
+                let _ = ask_again(target, Command::Status, commands, MessageType::random(), wait);
             }
             Err(Failure::Final(error)) => return Err(error),
-            Err(Failure::Gone) if command == Command::Exit && has_ended(key, creator) => return Ok(Answer::Ended),
-            Err(Failure::Gone) if start.elapsed() >= patience => return Err(Error::NotRunning { key }),
-            Err(Failure::Gone) => thread::sleep(LOOK_AGAIN),
         }
-        has_gone = true;
-        commands = open(key, Access::Send);
+        if !wait.pause() {
+            return Err(if was_full { full(target, timeout) } else { diagnose(target.key, timeout) });
+        }
     }
 }
 
-/// Asks again for an answer that [`wait_for`] waits for in another thread, and that was lost. It matters to nobody if this
-/// fails.
-pub(crate) fn remind(key: Key, command: Command) {
-    let _ = open(key, Access::Send).and_then(|queue| put(key, queue, &question(command)));
+/// Whether a command may be applied twice without harm.
+fn is_same_twice(command: Command) -> bool {
+    match command {
+        Command::On | Command::Off | Command::Status | Command::Info => true,
+        Command::Toggle | Command::Blink(_) | Command::Exit => false,
+    }
 }
 
-/// A command whose answer is for this process.
-fn question(command: Command) -> Message {
-    Request { command, reply_to: Some(MessageType::own_pid()) }.encode()
+/// Sends a command to these queues, and waits for its answer there.
+fn attempt(target: &Target, command: Command, queues: Queues, wait: &Wait) -> Result<Attempt, Failure> {
+    let question = MessageType::random();
+    match put(target, &queues.commands, &Request { command, reply_to: Some(question) }.encode()) {
+        Ok(true) => {}
+        Ok(false) => return Ok(Attempt::Full),
+        Err(Failure::Gone) => return Ok(Attempt::NotSent),
+        Err(failure) => return Err(failure),
+    }
+    match wait.receive(&queues.replies, question) {
+        Ok(Some(message)) => Ok(answered(message)),
+        Ok(None) => Err(Failure::NotReady),
+        Err(shared::Error::Removed(_)) => ask_again(target, command, queues.commands, question, wait),
+        Err(error) => Err(failure(target.key.reply(), Access::Receive, error)),
+    }
 }
 
-/// What is asked, and how far that has come.
-struct Question {
-    key: Key,
-    request: Message,
-    status: Message,
-    /// The command queue that has had the request: it is not sent there again.
-    asked: Option<Queue>,
-    /// The command queue whose controller has had something to answer, and so learns that its reply queue is gone.
-    roused: Option<Queue>,
-}
-
-impl Question {
-    /// Asks, and waits for the answer. Where the request has been sent already, and only the reply queue has gone since, the
-    /// state is asked for: it is the answer to a request that was applied before.
-    fn put_to(&mut self, commands: Queue) -> Result<Message, Failure> {
-        let reply_key = self.key.reply();
-        let replies = match open(reply_key, Access::Receive) {
-            Err(Failure::Gone) if self.roused != Some(commands) => {
-                refuse_reply_key(self.key)?;
-                put(self.key, commands, &self.status)?;
-                self.roused = Some(commands);
-                return Err(Failure::Gone);
+/// Finds out what became of a command whose reply queue was removed: asks the same controller once more, and looks for both
+/// answers on the new reply queue. The controller comes to the questions in their order.
+fn ask_again(
+    target: &Target,
+    command: Command,
+    commands: Queue,
+    question: MessageType,
+    wait: &Wait,
+) -> Result<Attempt, Failure> {
+    let again = if is_same_twice(command) { command } else { Command::Status };
+    loop {
+        let second = MessageType::random();
+        match put(target, &commands, &Request { command: again, reply_to: Some(second) }.encode()) {
+            Ok(true) => {}
+            Ok(false) if wait.pause() => continue,
+            Ok(false) => return Err(Failure::NotReady),
+            Err(Failure::Gone) => return Ok(Attempt::Lost),
+            Err(failure) => return Err(failure),
+        }
+        let Some(replies) = wait_for_replies(target, wait)? else {
+            if wait.is_over() {
+                return Err(Failure::NotReady);
             }
-            opened => opened?,
+            // It may have been removed again, with the answer.
+            continue;
         };
-        let own = Select::Type(MessageType::own_pid());
-        // Answers to an earlier process with our PID.
-        loop {
-            match replies.try_receive::<TEXT_MAX>(own, Oversize::Truncate) {
-                Ok(_) => {}
-                Err(shared::Error::Empty(_)) => break,
-                Err(error) => return Err(failure(reply_key, Access::Receive, error)),
-            }
+        // Else it is the next controller's, which was not asked.
+        if commands.status().is_err() {
+            return Ok(Attempt::Lost);
         }
-        put(self.key, commands, if self.asked == Some(commands) { &self.status } else { &self.request })?;
-        (self.asked, self.roused) = (Some(commands), Some(commands));
-        replies.receive(own, Oversize::Truncate).map_err(|error| failure(reply_key, Access::Receive, error))
+        let to_second = match wait.receive(&replies, second) {
+            Ok(Some(message)) => message,
+            Ok(None) => return Err(Failure::NotReady),
+            Err(shared::Error::Removed(_)) => continue,
+            Err(error) => return Err(failure(target.key.reply(), Access::Receive, error)),
+        };
+        return Ok(match replies.try_receive(Select::Type(question), Oversize::Truncate) {
+            Ok(to_first) => answered(to_first),
+            Err(_) if again == command => answered(to_second),
+            Err(_) => match Reply::decode(&to_second) {
+                Some(Reply::Ok(state)) => Attempt::Unanswered(state),
+                _ => Attempt::Lost,
+            },
+        });
     }
 }
 
-/// Whether nobody serves the key: a queue that went may have been removed by somebody else, and be made anew.
-fn has_ended(key: Key, creator: Option<u32>) -> bool {
-    let is_gone = |key| matches!(open(key, Access::Find), Err(Failure::Gone));
-    let is_served = || creator.is_some_and(|creator| lock::holder(key, creator).pid().is_some());
-    is_gone(key) && is_gone(key.reply()) && !is_served()
+/// The reply queue that a controller makes when it has something to answer; none if it does not appear soon.
+fn wait_for_replies(target: &Target, wait: &Wait) -> Result<Option<Queue>, Failure> {
+    for _ in 0..ATTEMPTS {
+        match target.open_replies() {
+            Ok(None) | Err(Failure::NotReady) if wait.pause() => {}
+            Err(Failure::NotReady) => break,
+            opened => return opened,
+        }
+    }
+    Ok(None)
 }
 
-fn understand(command: Command, message: &Message) -> Result<Answer, Error> {
-    match Reply::decode(message) {
+fn answered(message: Message) -> Attempt {
+    match Reply::decode(&message) {
+        Some(Reply::Err(reason)) if reason == Refusal::Ended.to_string() => Attempt::NotApplied,
+        _ => Attempt::Answered(Box::new(message)),
+    }
+}
+
+/// Sends a message if there is room: `false` if there is none.
+fn put(target: &Target, queue: &Queue, message: &Message) -> Result<bool, Failure> {
+    match queue.try_send(message) {
+        Ok(()) => Ok(true),
+        Err(shared::Error::Full(_)) => match queue.status() {
+            // It is closed as its controller ends.
+            Ok(status) if status.limit == 0 => Err(Failure::Gone),
+            Ok(status) if status.limit < message.text().len() as u64 => Err(full(target, Duration::ZERO).into()),
+            _ => Ok(false),
+        },
+        Err(shared::Error::Removed(_)) => Err(Failure::Gone),
+        Err(error) => Err(failure(target.key, Access::Send, error)),
+    }
+}
+
+/// The process that is told to end, and the user who made its queue; none if it cannot be seen.
+type Server = Option<(u32, u32)>;
+
+fn server(target: &Target, command: Command, commands: Queue) -> Server {
+    let status = commands.status().ok().filter(|_| command == Command::Exit)?;
+    Some((target.holder(commands, &status).pid()?, status.creator))
+}
+
+/// Whether the process that was told to end serves no more; none if that cannot be seen.
+fn has_ended(target: &Target, server: Server) -> Option<bool> {
+    match server {
+        Some((pid, owner)) => Some(lock::holder(target.key, None, owner) != Holder::Process(pid)),
+        // A queue that is there may be its own, made again.
+        None => look(target.key).is_none().then_some(true),
+    }
+}
+
+/// A command may have been applied, and is not sent again: what does the LED do now?
+fn unconfirmed(target: &Target, timeout: Duration, wait: &Wait) -> Error {
+    let state = match ask_until(target, Command::Status, timeout, wait) {
+        Ok(Answer::Ok(state, _)) => Some(state),
+        _ => None,
+    };
+    Error::Unconfirmed { state }
+}
+
+fn understand(command: Command, message: Box<Message>) -> Result<Answer, Error> {
+    match Reply::decode(&message) {
         Some(Reply::Ok(_)) if command == Command::Exit => Ok(Answer::Ended),
-        Some(Reply::Ok(state)) => Ok(Answer::Ok(state, Box::new(*message))),
+        Some(Reply::Ok(state)) => Ok(Answer::Ok(state, message)),
         Some(Reply::Err(reason)) if command == Command::Exit => Err(Error::Ended(reason.to_owned())),
         Some(Reply::Err(reason)) => Err(Error::Refused(reason.to_owned())),
         None => Err(Error::Malformed(message.to_string())),
     }
 }
 
-pub(crate) fn open(key: Key, access: Access) -> Result<Queue, Failure> {
-    let opened = Queue::open(key, access).or_else(|error| match error {
-        // A queue that is being made is its owner's alone for an instant.
-        shared::Error::NotPermitted(_) => {
-            thread::sleep(LOOK_AGAIN);
-            Queue::open(key, access)
-        }
-        error => Err(error),
-    });
-    opened.map_err(|error| failure(key, access, error))
-}
-
-/// Refuses the key of a controller's reply queue.
-fn refuse_reply_key(key: Key) -> Result<(), Failure> {
-    let server = |key| {
-        let creator = look(key)?.creator;
-        lock::holder(key, creator).pid().map(|pid| (creator, pid))
-    };
-    match Key::new(key.get() - 1) {
-        Some(commands) if server(key).is_some_and(|here| server(commands) == Some(here)) => {
-            Err(Error::ReplyQueue { key, commands }.into())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// How the queue is, without a word to who serves it; none if there is none.
-pub(crate) fn look(key: Key) -> Option<Status> {
-    Queue::open(key, Access::Find).and_then(|queue| queue.status()).ok()
-}
-
-fn put(key: Key, queue: Queue, message: &Message) -> Result<(), Failure> {
-    queue.try_send(message).map_err(|error| match error {
-        shared::Error::Full(_) => match queue.status() {
-            Ok(status) => {
-                let pid = lock::holder(key, status.creator).pid();
-                Error::Full { key, status: status.into(), pid }.into()
-            }
-            Err(error) => failure(key, Access::Send, error),
+/// Why nothing could be sent for so long.
+fn full(target: &Target, timeout: Duration) -> Error {
+    let key = target.key;
+    match look(key) {
+        None => Error::NotRunning { key },
+        Some((queue, status)) => match target.holder(queue, &status) {
+            Holder::Nobody => Error::LeftOver { key, status: status.into() },
+            holder => Error::Full { key, timeout, status: status.into(), pid: holder.pid() },
         },
-        error => failure(key, Access::Send, error),
-    })
-}
-
-fn failure(key: Key, access: Access, error: shared::Error) -> Failure {
-    match error {
-        shared::Error::NotFound(_) | shared::Error::Removed(_) => Failure::Gone,
-        shared::Error::NotPermitted(source) => {
-            if access == Access::Send
-                && let Err(failure) = refuse_reply_key(key)
-            {
-                return failure;
-            }
-            let status = look(key).map(Box::new);
-            Failure::Final(Error::NotPermitted { key, access, status, source })
-        }
-        source => Failure::Final(Error::Queue { key, source }),
     }
 }
 
 /// Why there was no answer, when the time for it is over.
 pub(crate) fn diagnose(key: Key, timeout: Duration) -> Error {
-    let Some(status) = look(key).map(Box::new) else {
-        return Error::NotRunning { key };
-    };
-    match lock::holder(key, status.creator) {
+    let Some((queue, status)) = look(key) else { return Error::NotRunning { key } };
+    let status = Box::new(status);
+    match lock::holder(key, Some(queue), status.creator) {
         Holder::Process(pid) => Error::NoAnswer { key, timeout, status, pid: Some(pid) },
         Holder::Unknown => Error::NoAnswer { key, timeout, status, pid: None },
-        Holder::Nobody if Queue::open(key.reply(), Access::Find).is_err() => Error::NoReplies { key },
         Holder::Nobody => Error::LeftOver { key, status },
     }
 }

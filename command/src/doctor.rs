@@ -2,9 +2,10 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{self, Write},
     path::Path,
-    process::Command as Process,
+    process::{Command as Process, Output, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -17,11 +18,14 @@ use shared::{
 };
 
 use crate::{
-    Error, client, error,
-    status::{Sight, Words},
+    Error, error,
+    queues::{Failure, Target},
+    status::{self, Sight, Words},
 };
 
 const UNIT: &str = "led-controller.service";
+/// How long systemctl is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the LED is if nobody says otherwise.
 const DEFAULT_LINE: &str = "GPIO17";
@@ -39,7 +43,8 @@ enum Finding {
 use Finding::{Absent, Unwell, Well};
 
 /// Prints a line for each check.
-pub(crate) fn run(key: Key, timeout: Duration) -> Result<(), Error> {
+pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), Error> {
+    let key = target.key;
     let sight = Sight::of(key);
     let (mut unwell, mut printed) = (0, Ok(()));
     let mut tell = |name: &str, finding: Finding| {
@@ -58,9 +63,9 @@ pub(crate) fn run(key: Key, timeout: Duration) -> Result<(), Error> {
         }
     };
     tell("queue", queue(&sight));
-    tell("send", permission(&sight, Access::Send));
-    tell("hear", permission(&sight, Access::Receive));
-    let (answer, finding) = controller(&sight, timeout);
+    tell("send", permission(target, &sight, Access::Send));
+    tell("receive", permission(target, &sight, Access::Receive));
+    let (answer, finding) = controller(target, &sight, timeout);
     tell("controller", finding);
     let info = answer.as_deref().and_then(Info::decode);
     tell("unit", unit(key, info.is_some()));
@@ -90,20 +95,25 @@ fn queue(sight: &Sight) -> Finding {
 }
 
 /// Whether commands may be sent, or answers received.
-fn permission(sight: &Sight, access: Access) -> Finding {
+fn permission(target: &Target, sight: &Sight, access: Access) -> Finding {
     let key = if access == Access::Send { sight.key } else { sight.key.reply() };
     if sight.queue.is_none() {
         return Absent("there is no queue".into());
     }
-    match client::open(key, access) {
-        Ok(_) => Well(format!("permitted (key {key})")),
-        Err(client::Failure::Final(error)) => Unwell(error.to_string()),
-        Err(client::Failure::Gone) => Unwell(Error::NoReplies { key: sight.key }.to_string()),
+    let opened = match access {
+        Access::Send => target.open_commands().map(Some),
+        _ => target.open_replies(),
+    };
+    match opened {
+        Ok(Some(_)) => Well(format!("permitted (key {key})")),
+        Err(Failure::Final(error)) => Unwell(error.to_string()),
+        Ok(None) | Err(Failure::NoReplies(_)) => Unwell(Error::NoReplies { key: sight.key }.to_string()),
+        Err(Failure::Gone | Failure::NotReady) => Absent("the controller starts or ends just now".into()),
     }
 }
 
 /// Who holds the lock, and how fast it answers.
-fn controller(sight: &Sight, timeout: Duration) -> (Option<Box<shared::Message>>, Finding) {
+fn controller(target: &Target, sight: &Sight, timeout: Duration) -> (Option<Box<shared::Message>>, Finding) {
     if sight.queue.is_none() {
         return match sight.server {
             Holder::Process(pid) => (
@@ -117,7 +127,7 @@ fn controller(sight: &Sight, timeout: Duration) -> (Option<Box<shared::Message>>
         };
     }
     let start = Instant::now();
-    let answer = sight.ask(client::ask, timeout);
+    let answer = status::ask(target, timeout);
     let took = start.elapsed();
     match (answer, sight.server) {
         (Ok(answer), server) => {
@@ -143,11 +153,12 @@ fn unit(key: Key, is_answered: bool) -> Finding {
         return Absent(format!("{UNIT} serves key {}", Key::DEFAULT));
     }
     let properties = "--property=LoadState,UnitFileState,ActiveState,SubState,Result";
-    let shown = match Process::new("systemctl").args(["show", UNIT, properties]).output() {
-        Ok(output) if output.stdout.is_empty() => {
+    let shown = match output_in_time(Process::new("systemctl").args(["show", UNIT, properties])) {
+        Ok(Some(output)) if output.stdout.is_empty() => {
             return Unwell(format!("systemctl: {}", String::from_utf8_lossy(&output.stderr).trim()));
         }
-        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Ok(Some(output)) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Ok(None) => return Unwell(format!("systemctl does not answer within {PATIENCE:?}")),
         Err(error) => return Unwell(format!("systemctl: {error}")),
     };
     let get = |name| shown.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default();
@@ -165,6 +176,21 @@ fn unit(key: Key, is_answered: bool) -> Finding {
         _ if is_answered => Absent(format!("{UNIT} is {state}; this controller runs without it")),
         _ => Unwell(format!("{UNIT} is {state}: `sudo systemctl start led-controller` starts it")),
     }
+}
+
+/// What a program prints, if it ends in time. It prints less than a pipe holds.
+fn output_in_time(program: &mut Process) -> io::Result<Option<Output>> {
+    let mut child = program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let start = Instant::now();
+    while child.try_wait()?.is_none() {
+        if start.elapsed() > PATIENCE {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    child.wait_with_output().map(Some)
 }
 
 /// Where a line is, and who holds it.
@@ -222,7 +248,7 @@ fn find(chip: &Chip, name: &str, told: Option<Line<'_>>) -> Option<Found> {
 fn holder(found: &Found, told: Option<Line<'_>>) -> Finding {
     let Found { place, info } = found;
     match told {
-        Some(line) if info.used && info.consumer == line.consumer => {
+        Some(_) if info.used && info.consumer == Line::CONSUMER => {
             Well(format!("{place} is held by \"{}\"", info.consumer))
         }
         Some(_) => Unwell(format!("{place} is not held by the controller that says so: restart it")),
@@ -235,9 +261,7 @@ fn holder(found: &Found, told: Option<Line<'_>>) -> Finding {
 
 /// Whether this session is in the group that the queue is for.
 fn group(sight: &Sight) -> Finding {
-    let (Ok(user), Ok(groups)) = (account::own_user(), account::own_groups()) else {
-        return Unwell("/proc is not mounted".into());
-    };
+    let (user, groups) = (account::own_user(), account::own_groups());
     let Some(permissions) = sight.queue.map(|queue| queue.permissions) else {
         return Absent("there is no queue".into());
     };

@@ -11,9 +11,11 @@ use std::{
 };
 
 use shared::{
-    Access, Key, Permissions, Status,
+    Access, Key, Permissions, State, Status, TEXT_MAX,
     account::{Group, User},
 };
+
+use crate::{queues::uptime, status::Words};
 
 /// Why a command is not known to have taken effect. Each says what to do next.
 #[derive(Debug)]
@@ -37,6 +39,13 @@ pub enum Error {
         /// Its state.
         status: Box<Status>,
     },
+    /// Somebody made the queue who is not to be trusted.
+    Untrusted {
+        /// Its key.
+        key: Key,
+        /// Who made it.
+        creator: u32,
+    },
     /// The queue is not for this user.
     NotPermitted {
         /// Its key.
@@ -59,6 +68,11 @@ pub enum Error {
         /// The controller, if it can be seen.
         pid: Option<u32>,
     },
+    /// The answer was lost, and the command may have been applied.
+    Unconfirmed {
+        /// What the LED does now, if a controller says.
+        state: Option<State>,
+    },
     /// The command queue is there, and no reply queue beside it.
     NoReplies {
         /// The key of the command queue.
@@ -68,6 +82,8 @@ pub enum Error {
     Full {
         /// Its key.
         key: Key,
+        /// For how long it was tried.
+        timeout: Duration,
         /// Its state.
         status: Box<Status>,
         /// The controller, if it can be seen.
@@ -77,8 +93,6 @@ pub enum Error {
     ReplyQueue {
         /// The key.
         key: Key,
-        /// The key of that controller's commands.
-        commands: Key,
     },
     /// Anything else of a queue.
     Queue {
@@ -91,13 +105,6 @@ pub enum Error {
     Output(io::Error),
     /// `doctor` has found this many things to do.
     Unwell(usize),
-    /// Anything else of the system.
-    Os {
-        /// What failed.
-        what: &'static str,
-        /// Why.
-        source: io::Error,
-    },
 }
 
 impl Error {
@@ -125,12 +132,11 @@ impl Error {
             | Error::Malformed(_)
             | Error::Unwell(_)
             | Error::Queue { .. }
-            | Error::Output(_)
-            | Error::Os { .. } => 1,
+            | Error::Output(_) => 1,
             Error::ReplyQueue { .. } => 2,
             Error::NotRunning { .. } | Error::LeftOver { .. } => 3,
-            Error::NotPermitted { .. } => 4,
-            Error::NoAnswer { .. } | Error::NoReplies { .. } => 5,
+            Error::NotPermitted { .. } | Error::Untrusted { .. } => 4,
+            Error::NoAnswer { .. } | Error::NoReplies { .. } | Error::Unconfirmed { .. } => 5,
             Error::Full { .. } => 6,
         }
     }
@@ -184,6 +190,22 @@ impl fmt::Display for Error {
                 waiting(status),
                 start(*key)
             ),
+            Error::Untrusted { key, creator } => {
+                let name = User(*creator).name();
+                write!(
+                    f,
+                    "the queue with key {key} was made by user {}, and nothing was sent: only root, you and the service are \
+                     trusted; --owner {name} trusts that user too, `sudo ipcrm -Q {key}` removes the queue",
+                    User(*creator)
+                )
+            }
+            Error::Unconfirmed { state } => {
+                f.write_str("the answer was lost, and the command may have been applied; ")?;
+                match state {
+                    Some(state) => write!(f, "the LED is now: {}", Words(*state)),
+                    None => f.write_str("`led status` says what the LED does when a controller runs"),
+                }
+            }
             Error::NotPermitted { key, access, status, source } => {
                 not_permitted(f, *key, *access, status.as_deref(), source)
             }
@@ -203,32 +225,40 @@ impl fmt::Display for Error {
             }
             Error::NoReplies { key } => write!(
                 f,
-                "no answer: the queue with key {key} is there, but no reply queue with key {}, and no controller is seen to \
-                 serve it: it is another program's, and the command was not sent; if that program reads commands, --no-wait \
-                 sends them, and if there is none, `ipcrm -Q {key}` removes the queue",
+                "no answer: the queue with key {key} is there, but no controller's reply queue with key {}, and no controller \
+                 is seen to serve it: it is another program's, and the command was not sent; if that program reads commands, \
+                 --no-wait sends them, and if there is none, `ipcrm -Q {key}` removes the queue",
                 key.reply()
             ),
-            Error::Full { key, status, pid } => {
-                write!(
-                    f,
-                    "the queue with key {key} is full, and nothing was sent: the controller does not read it; {}, {}",
-                    waiting(status),
-                    last_received(status)
-                )?;
+            Error::Full { key, status, .. } if status.limit < TEXT_MAX as u64 => write!(
+                f,
+                "the queue with key {key} holds {} bytes, too few for a command, and nothing was sent: \
+                 `sudo sysctl kernel.msgmnb=16384`, and restart the controller",
+                status.limit
+            ),
+            Error::Full { key, timeout, status, pid } => {
+                write!(f, "the queue with key {key} is full")?;
+                if !timeout.is_zero() {
+                    write!(f, ", and was for {timeout:?}")?;
+                }
+                write!(f, "; nothing was sent; {}, {}", waiting(status), last_received(status))?;
                 match pid {
-                    Some(pid) => write!(f, "; it is PID {pid}: if it was stopped, `kill -CONT {pid}` lets it go on"),
-                    None => Ok(()),
+                    Some(pid) if !was_read_lately(status) => write!(
+                        f,
+                        "; the controller, PID {pid}, does not read it: if it was stopped, `kill -CONT {pid}` lets it go on"
+                    ),
+                    _ => Ok(()),
                 }
             }
-            Error::ReplyQueue { key, commands } => write!(
+            Error::ReplyQueue { key } => write!(
                 f,
-                "key {key} is that of the answers: commands go to its controller with --key {commands}; nothing was sent"
+                "key {key} is that of the answers: commands go to its controller with --key {}; nothing was sent",
+                key.get() - 1
             ),
             Error::Queue { key, source } => write!(f, "queue with key {key}: {source}"),
             Error::Unwell(1) => f.write_str("one thing is not well"),
             Error::Unwell(count) => write!(f, "{count} things are not well"),
             Error::Output(source) => write!(f, "done, but standard output cannot be written: {source}"),
-            Error::Os { what, source } => write!(f, "{what}: {source}"),
         }
     }
 }
@@ -275,19 +305,29 @@ pub(crate) fn waiting(status: &Status) -> String {
 
 pub(crate) fn last_received(status: &Status) -> String {
     match status.last_received {
-        Some(time) => {
-            // A Pi has no clock of its own, and what it takes for the time may go back.
-            let ago = SystemTime::now().duration_since(time).unwrap_or_default();
-            format!("the last was received {} s ago", ago.as_secs())
-        }
+        Some(time) => match since(time) {
+            Some(ago) => format!("the last was received {} s ago", ago.as_secs()),
+            None => "the last was received before the clock was set".into(),
+        },
         None => "none was ever received".into(),
     }
+}
+
+/// How long ago that was; none if the clock has been set since. A Pi has no clock of its own, and sets it some time after boot.
+fn since(time: SystemTime) -> Option<Duration> {
+    let ago = SystemTime::now().duration_since(time).ok()?;
+    let uptime = Duration::from_secs(uptime().unwrap_or(u64::MAX));
+    Some(ago).filter(|ago| *ago <= uptime)
+}
+
+fn was_read_lately(status: &Status) -> bool {
+    status.last_received.and_then(since).is_some_and(|ago| ago < Duration::from_secs(2))
 }
 
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Error::NotPermitted { source, .. } | Error::Os { source, .. } | Error::Output(source) => Some(source),
+            Error::NotPermitted { source, .. } | Error::Output(source) => Some(source),
             Error::Queue { source, .. } => Some(source),
             _ => None,
         }

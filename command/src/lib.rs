@@ -7,7 +7,9 @@ mod doctor;
 mod duration;
 mod error;
 mod options;
+mod queues;
 mod status;
+mod wait;
 mod watch;
 
 pub use error::Error;
@@ -19,6 +21,7 @@ use std::{
 };
 
 use client::Answer;
+use queues::Target;
 use shared::{Blink, Command, Refusal};
 use status::{Format, Words};
 
@@ -36,7 +39,8 @@ pub fn run(options: &Options) -> Result<(), Error> {
 }
 
 fn run_verb(options: &Options) -> Result<(), Error> {
-    let &Options { key, timeout, .. } = options;
+    let &Options { key, owner, timeout, .. } = options;
+    let target = Target { key, owner };
     let command = match options.verb {
         Verb::On => Command::On,
         Verb::Off => Command::Off,
@@ -48,15 +52,15 @@ fn run_verb(options: &Options) -> Result<(), Error> {
         Verb::Exit => Command::Exit,
         Verb::Status { json, watch } => {
             let format = if json { Format::Json } else { Format::Words };
-            return if watch { watch::run(key, timeout, format) } else { status::run(key, timeout, format) };
+            return if watch { watch::run(&target, timeout, format) } else { status::run(&target, timeout, format) };
         }
-        Verb::Doctor => return doctor::run(key, timeout),
+        Verb::Doctor => return doctor::run(&target, timeout),
     };
     if options.no_wait {
-        client::send(key, command)?;
+        client::send(&target, command)?;
         return print("queued");
     }
-    match client::ask(key, command, timeout)? {
+    match client::ask(&target, command, timeout)? {
         Answer::Ok(state, _) => print(Words(state)),
         Answer::Ended => print("ended"),
     }

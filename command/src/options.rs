@@ -6,7 +6,7 @@ use clap::{
     CommandFactory, Parser, Subcommand,
     error::{ContextKind, ErrorKind},
 };
-use shared::{Blink, Key};
+use shared::{Blink, Key, account};
 
 use crate::{duration, error::program_name};
 
@@ -22,6 +22,10 @@ pub struct Options {
     /// Key of the controller's command queue
     #[arg(long, global = true, default_value_t)]
     pub key: Key,
+
+    /// Trust queues that this user made, by name or number, beside root's, your own and the service's
+    #[arg(long, global = true, value_name = "USER", value_parser = user)]
+    pub owner: Option<u32>,
 
     /// Do not wait for the answer: the command may yet be refused; not with status and doctor
     #[arg(long, global = true)]
@@ -95,6 +99,10 @@ fn wrong(kind: ErrorKind, message: &str) -> ! {
     Options::command().bin_name(program_name().display().to_string()).error(kind, message).exit()
 }
 
+fn user(name: &str) -> Result<u32, String> {
+    account::user_id(name).ok_or_else(|| format!("there is no user {name}"))
+}
+
 fn count(text: &str) -> Result<u32, String> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     let count = text.parse().ok().filter(|count| is_number && Blink::COUNT.contains(count));
@@ -107,6 +115,6 @@ Exit status:
   1  the controller refused it, or something else is wrong: the message says what
   2  wrong usage
   3  no controller is running
-  4  not permitted
-  5  no answer in time; the command may yet be applied
+  4  not permitted, or the queue is not to be trusted
+  5  no answer; the command may have been applied, or may yet be
   6  the queue is full";

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 use shared::{
-    Command, Info, Key, Message, Permissions, State, Status,
+    Command, Info, Key, Line, Message, State, Status,
     account::{Group, User, own_user},
     lock::{self, Holder},
 };
@@ -16,6 +16,7 @@ use crate::{
     Error,
     client::{self, Answer},
     print,
+    queues::{Target, look},
 };
 
 /// How it is printed.
@@ -26,10 +27,10 @@ pub(crate) enum Format {
 }
 
 /// Prints one line: also of a queue that nobody serves, and before the error that says so.
-pub(crate) fn run(key: Key, timeout: Duration, format: Format) -> Result<(), Error> {
+pub(crate) fn run(target: &Target, timeout: Duration, format: Format) -> Result<(), Error> {
     // Before anything is sent to it: what is sent is counted there.
-    let sight = Sight::of(key);
-    let answer = sight.ask(client::ask, timeout);
+    let sight = Sight::of(target.key);
+    let answer = ask(target, timeout);
     let info = answer.as_ref().ok().and_then(|answer| Info::decode(answer));
     let printed = match format {
         Format::Words if sight.queue.is_none() => Ok(()),
@@ -39,10 +40,16 @@ pub(crate) fn run(key: Key, timeout: Duration, format: Format) -> Result<(), Err
     answer.map(drop).and(printed)
 }
 
-/// [`client::ask`] or [`client::wait_for`].
-type Ask = fn(Key, Command, Duration) -> Result<Answer, Error>;
+/// Asks the controller for what it tells of itself.
+pub(crate) fn ask(target: &Target, timeout: Duration) -> Result<Box<Message>, Error> {
+    match client::ask(target, Command::Info, timeout)? {
+        Answer::Ok(_, message) if Info::decode(&message).is_some() => Ok(message),
+        Answer::Ok(_, message) => Err(Error::Malformed(message.to_string())),
+        Answer::Ended => Err(Error::NotRunning { key: target.key }),
+    }
+}
 
-/// What can be seen of a queue without a word to whoever serves it.
+/// What can be seen of a queue without sending anything to it.
 pub(crate) struct Sight {
     pub(crate) key: Key,
     pub(crate) queue: Option<Status>,
@@ -51,22 +58,10 @@ pub(crate) struct Sight {
 
 impl Sight {
     pub(crate) fn of(key: Key) -> Sight {
-        let queue = client::look(key);
-        let owner = queue.map(|queue| queue.creator).or_else(|| own_user().ok());
-        Sight { key, queue, server: owner.map_or(Holder::Unknown, |owner| lock::holder(key, owner)) }
-    }
-
-    /// Asks the controller for what it tells of itself. Nothing is sent to a queue that no controller of ours made: it might
-    /// not be for such messages.
-    pub(crate) fn ask(&self, ask: Ask, timeout: Duration) -> Result<Box<Message>, Error> {
-        if self.queue.is_some_and(|queue| self.server.pid().is_none() && !has_replies(self.key, &queue)) {
-            return Err(client::diagnose(self.key, timeout));
-        }
-        match ask(self.key, Command::Info, timeout)? {
-            Answer::Ok(_, message) if Info::decode(&message).is_some() => Ok(message),
-            Answer::Ok(_, message) => Err(Error::Malformed(message.to_string())),
-            Answer::Ended => Err(Error::NotRunning { key: self.key }),
-        }
+        let found = look(key);
+        let (queue, status) = found.unzip();
+        let owner = status.map_or_else(own_user, |status| status.creator);
+        Sight { key, queue: status, server: lock::holder(key, queue, owner) }
     }
 
     /// `on (queue 1234: 0 messages, 0 bytes; last sender 4711, last receiver 640; served by 640)`
@@ -78,8 +73,8 @@ impl Sight {
             (Holder::Process(pid), _) => pid.to_string(),
             // Its lock is out of sight, and so may its PID be.
             (_, Some(info)) => format!("{} by its own count", info.pid),
-            (Holder::Nobody, None) => "nobody".into(),
-            (Holder::Unknown, None) => "somebody who cannot be seen".into(),
+            (Holder::Nobody, None) => "no process".into(),
+            (Holder::Unknown, None) => "no process that can be seen".into(),
         };
         let plural = |count: u64| if count == 1 { "" } else { "s" };
         format!(
@@ -114,7 +109,7 @@ impl Sight {
             offset: line.map(|line| line.offset),
             chip: line.map(|line| line.chip),
             label: line.map(|line| line.label),
-            consumer: line.map(|line| line.consumer),
+            consumer: line.map(|_| Line::CONSUMER),
             key: self.key.get(),
             queue: self.queue.map(|queue| JsonQueue {
                 messages: queue.messages,
@@ -141,14 +136,6 @@ impl Sight {
         };
         serde_json::to_string(&json).unwrap_or_default()
     }
-}
-
-/// Whether the reply queue is as a controller makes it beside this command queue. Many a textbook has a pair of queues.
-fn has_replies(key: Key, commands: &Status) -> bool {
-    client::look(key.reply()).is_some_and(|replies| {
-        let mode = commands.permissions.mode.of_replies();
-        replies.creator == commands.creator && replies.permissions == Permissions { mode, ..commands.permissions }
-    })
 }
 
 /// A state as people read it: `blink 500ms 500ms, 3 left`.

@@ -1,13 +1,21 @@
 //! `status --watch`: a line at each change.
 
-use std::{io, os::fd::AsRawFd, sync::mpsc::sync_channel, thread, time::Duration};
+use std::{
+    io,
+    os::fd::AsRawFd,
+    process,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use nix::poll::{PollFd, PollFlags, poll};
-use shared::{Command, Info, Key, State};
+use shared::{Info, State};
+use signal_hook::{consts::TERM_SIGNALS, flag};
 
 use crate::{
-    Error, client, print,
-    status::{Format, Sight, Words},
+    Error, print,
+    queues::Target,
+    status::{self, Format, Sight, Words},
 };
 
 /// How often the controller is asked.
@@ -21,26 +29,20 @@ enum Told {
     Trouble(u8),
 }
 
-/// Prints the state at each change, and on standard error why there is none while there is none: controllers may come and
-/// go. Ends only for what will not pass, and when nobody reads it any more.
-pub(crate) fn run(key: Key, timeout: Duration, format: Format) -> Result<(), Error> {
-    // The next question waits until the last answer has been taken.
-    let (answered, answers) = sync_channel(0);
-    let asker = thread::Builder::new().spawn(move || {
-        loop {
-            let sight = Sight::of(key);
-            let answer = sight.ask(client::wait_for, timeout);
-            if answered.send((sight, answer)).is_err() {
-                return;
-            }
-            thread::sleep(INTERVAL);
+/// Prints the state at each change, and on standard error why there is no state while there is none: controllers may come and
+/// go. Ends only for what will not pass, and when its reader has gone.
+pub(crate) fn run(target: &Target, timeout: Duration, format: Format) -> Result<(), Error> {
+    // The kernel gives the first process of a container no default action for signals.
+    if process::id() == 1 {
+        for &signal in TERM_SIGNALS {
+            let _ = flag::register_conditional_shutdown(signal, 128 + signal, Arc::new(AtomicBool::new(true)));
         }
-    });
-    asker.map_err(|source| Error::Os { what: "cannot start a thread", source })?;
+    }
     let mut told = Told::Nothing;
-    while has_reader() {
-        let (sight, error) = match answers.recv_timeout(INTERVAL + timeout) {
-            Ok((sight, Ok(message))) => {
+    loop {
+        let sight = Sight::of(target.key);
+        match status::ask(target, timeout) {
+            Ok(message) => {
                 if let Some(info) = Info::decode(&message).filter(|info| told != Told::State(info.state)) {
                     told = Told::State(info.state);
                     match format {
@@ -48,34 +50,30 @@ pub(crate) fn run(key: Key, timeout: Duration, format: Format) -> Result<(), Err
                         Format::Json => print(sight.json(Some(&info)))?,
                     }
                 }
-                continue;
             }
-            Ok((sight, Err(error))) => (sight, error),
-            Err(_) => {
-                let sight = Sight::of(key);
-                // It has read all there was: somebody else took the question, or the answer.
-                if sight.queue.is_some_and(|queue| queue.messages == 0) {
-                    client::remind(key, Command::Info);
+            Err(error) if !error.may_pass() => return Err(error),
+            Err(error) => {
+                if told != Told::Trouble(error.status()) {
+                    told = Told::Trouble(error.status());
+                    error.report();
+                    if format == Format::Json {
+                        print(sight.json(None))?;
+                    }
                 }
-                (sight, client::diagnose(key, timeout))
             }
-        };
-        if !error.may_pass() {
-            return Err(error);
         }
-        if told != Told::Trouble(error.status()) {
-            told = Told::Trouble(error.status());
-            error.report();
-            if format == Format::Json {
-                print(sight.json(None))?;
-            }
+        if !has_reader(INTERVAL) {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
-/// Whether standard output is no pipe whose reader has gone: while nothing changes, no write would tell.
-fn has_reader() -> bool {
+/// Waits this long, or until standard output is a pipe, socket or terminal whose other end has gone: while nothing changes, no
+/// write would tell.
+fn has_reader(patience: Duration) -> bool {
     let mut stdout = [PollFd::new(io::stdout().as_raw_fd(), PollFlags::empty())];
-    poll(&mut stdout, 0).is_err() || !stdout[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
+    let milliseconds = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+    let polled = poll(&mut stdout, milliseconds);
+    let gone = PollFlags::POLLERR | PollFlags::POLLHUP;
+    polled.is_err() || !stdout[0].revents().is_some_and(|events| events.intersects(gone))
 }

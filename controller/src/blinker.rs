@@ -13,7 +13,10 @@ use std::{
 
 use shared::Blink;
 
-use crate::{Led, Light, quota};
+use crate::{
+    Led, Light,
+    quota::{self, Quota},
+};
 
 /// A thread that blinks, and how far it has come.
 pub(crate) struct Blinker {
@@ -67,7 +70,7 @@ fn run(mut led: Box<dyn Led>, stop: &Receiver<Box<dyn Led>>, blink: Blink, left:
     let mut light = Light::On;
     let result = alternate(&mut *led, &mut light, stop, blink, left);
     if let Err(error) = result
-        && quota::allows()
+        && quota::allows(Quota::Led)
     {
         log::error!("the LED cannot be changed, and blinks no more: {error}");
     }

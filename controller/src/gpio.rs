@@ -14,9 +14,6 @@ use shared::account::Group;
 use crate::{Led, Light};
 use choose::{Choice, ChooseError, Listing};
 
-/// The name under which the line is held: what gpioinfo(1) shows.
-const CONSUMER: &str = "led-controller";
-
 /// Which line, and how the LED hangs on it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target<'a> {
@@ -38,7 +35,7 @@ impl Place {
     /// As clients are told of it.
     pub(crate) fn line(&self) -> shared::Line<'_> {
         let Place { line, offset, chip, label } = self;
-        shared::Line { name: line, offset: *offset, chip, label, consumer: CONSUMER }
+        shared::Line { name: line, offset: *offset, chip, label }
     }
 }
 
@@ -69,7 +66,10 @@ impl Gpio {
         let (line, label) = (target.line.to_owned(), chip.label.clone());
         let place = Place { line, offset, chip: chip.name.clone(), label };
         let active = if target.active_low { Active::Low } else { Active::High };
-        let options = gpiod::Options::output([offset]).active(active).values([initial == Light::On]).consumer(CONSUMER);
+        let options = gpiod::Options::output([offset])
+            .active(active)
+            .values([initial == Light::On])
+            .consumer(shared::Line::CONSUMER);
         let device = Chip::new(&chip.path).map_err(|source| GpioError::chip(&chip.path, source))?;
         match device.request_lines(options) {
             Ok(held) => {

@@ -52,6 +52,10 @@ pub struct Options {
     /// Turn the LED off, remove the queues that a killed controller left, and end
     #[arg(long)]
     pub turn_off: bool,
+
+    /// As root, before the service starts: replace queues of other users under its keys, and end
+    #[arg(long, conflicts_with = "turn_off")]
+    pub reclaim: bool,
 }
 
 impl Options {
@@ -61,10 +65,7 @@ impl Options {
 
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
         let group = match &self.group {
-            Some(group) => {
-                let id = account::group_id(group).or_else(|| group.parse().ok());
-                Some(id.ok_or_else(|| Error::NoGroup(group.clone()))?)
-            }
+            Some(group) => Some(account::group_id(group).ok_or_else(|| Error::NoGroup(group.clone()))?),
             None => account::group_id(DEFAULT_GROUP),
         };
         Ok(Settings { key: self.key, mode: self.mode, group })

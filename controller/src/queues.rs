@@ -1,14 +1,26 @@
-//! The two queues, made and removed by the controller alone.
+//! The pair of queues: made, made again and removed by the controller alone.
+
+use std::{mem, time::Duration};
 
 use shared::{
-    Access, Incoming, Key, Mode, Oversize, OwnedQueue, Permissions, Queue, Select,
-    account::{User, own_user},
+    Key, Mode, OwnedQueue, Permissions, Queue, TEXT_MAX,
+    account::own_user,
+    lock::{self, Lock},
 };
 
-use crate::Error;
+use crate::{
+    Error,
+    error::TakenBy,
+    locks::{Found, Locks, gone, open, remove},
+    lost,
+};
 
-/// How often a key that is taken is cleared before this gives up: whoever takes it again each time means it.
-const ATTEMPTS: usize = 10;
+/// How often the queues are made again where somebody removes them while they are made.
+const ATTEMPTS: usize = 100;
+/// How often a key is taken back from a user who takes it again each time.
+const RECLAIMS: usize = 1_000_000;
+/// How long the last answers are kept for clients that have not come to receive them.
+pub(crate) const COLLECT: Duration = Duration::from_millis(100);
 
 /// Key, mode and group of the queues.
 #[derive(Clone, Copy, Debug)]
@@ -21,121 +33,134 @@ pub struct Settings {
     pub group: Option<u32>,
 }
 
-impl Settings {
-    pub(crate) fn make_replies(&self) -> Result<OwnedQueue, Error> {
-        make(self.key.reply(), self.mode.of_replies(), self.group)
-    }
-}
-
 /// Both queues; dropped, they are removed, the command queue first.
 #[derive(Debug)]
 pub struct Queues {
     pub(crate) commands: OwnedQueue,
     pub(crate) replies: OwnedQueue,
+    pub(crate) settings: Settings,
+    locks: Locks,
 }
 
 impl Queues {
-    /// Makes both queues, in place of any that an earlier controller of this user has left behind.
+    /// Makes both queues, in place of any that an earlier controller has left behind.
     ///
-    /// The command queue comes last: whoever finds it finds the other, and is served.
+    /// They are opened to clients only when both are made and recorded, the command queue last: a client that may send finds
+    /// the other queue, and is served.
     ///
     /// # Errors
     ///
-    /// [`Error::Squatter`] if a key is taken by another user and this one is not root; [`Error::Queue`].
-    pub fn create(settings: &Settings) -> Result<Queues, Error> {
-        let replies = settings.make_replies()?;
-        let commands = make(settings.key, settings.mode, settings.group)?;
-        Ok(Queues { commands, replies })
-    }
-}
-
-/// Makes a queue, however often somebody is in the way.
-fn make(key: Key, mode: Mode, group: Option<u32>) -> Result<OwnedQueue, Error> {
-    let mut attempt = 1;
-    loop {
-        match try_make(key, mode, group) {
-            Err(shared::Error::Exists(_)) if attempt < ATTEMPTS => clear(key)?,
-            Err(shared::Error::Removed(_)) if attempt < ATTEMPTS => {}
-            result => return result.map_err(|source| Error::Queue { key, source }),
+    /// [`Error::Taken`] if a key has a queue that no earlier holder of these locks made; [`Error::Limit`] if the kernel's limit
+    /// on a queue is too small for a message; [`Error::Queue`].
+    pub fn create(settings: Settings, mut locks: Locks) -> Result<Queues, Error> {
+        let [commands, replies] = locks.find(settings.key)?;
+        remove(settings.key, [commands.left_over(), replies.left_over()])?;
+        let mut attempt = 1;
+        loop {
+            let commands = make(settings.key, &locks.0[0], TAKE_NOTHING)?;
+            let replies = make(settings.key.reply(), &locks.0[1], TAKE_NOTHING)?;
+            match locks.open(&settings, &commands, &replies) {
+                Err(shared::Error::Removed(_)) if attempt < ATTEMPTS => attempt += 1,
+                Err(source) => return Err(Error::Queue { key: settings.key, source }),
+                Ok(()) => return Ok(Queues { commands, replies, settings, locks }),
+            }
         }
-        attempt += 1;
     }
-}
 
-fn try_make(key: Key, mode: Mode, group: Option<u32>) -> Result<OwnedQueue, shared::Error> {
-    let Some(group) = group else { return Queue::create(key, mode) };
-    // The group's permissions come together with the group.
-    let queue = Queue::create(key, Mode::new(mode.bits() & 0o707).unwrap_or(mode))?;
-    let owner = queue.status()?.permissions.owner;
-    queue.set_permissions(Permissions { owner, group, mode })?;
-    Ok(queue)
-}
-
-/// Makes way for a queue of ours, where the one that has our key may be removed.
-fn clear(key: Key) -> Result<(), Error> {
-    let Some((queue, creator)) = find(key)? else { return Ok(()) };
-    let us = us()?;
-    if creator == us {
-        return remove_left_over(key, &queue);
-    }
-    if us != 0 {
-        return Err(Error::Squatter { key, creator });
-    }
-    log::warn!("user {} made a queue with key {key}; removing it", User(creator));
-    log_lost(&drain(&queue), "it was in a stranger's queue");
-    queue.remove().or_else(|error| gone(key, error))
-}
-
-/// Removes what a controller of this user that was killed has left behind. Only for who holds the lock.
-pub(crate) fn remove_left_overs(key: Key) -> Result<(), Error> {
-    for key in [key, key.reply()] {
-        match find(key)? {
-            Some((queue, creator)) if creator == us()? => remove_left_over(key, &queue)?,
-            Some((_, creator)) => log::warn!("the queue with key {key} is user {}'s, and stays", User(creator)),
-            None => {}
+    /// Makes both again, after another process has removed the command queue.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Replaced`] if another queue has one of the keys; [`Error::Queue`].
+    pub(crate) fn recreate(&mut self) -> Result<(), Error> {
+        let Settings { key, .. } = self.settings;
+        for _ in 0..ATTEMPTS {
+            // Clients that find it wait until it is open.
+            self.commands = make(key, &self.locks.0[0], TAKE_NOTHING).map_err(Error::while_serving)?;
+            // Clients that wait for the answer to a command that is gone see the reply queue go, and look again.
+            lost::wait_until_collected(&self.replies, COLLECT);
+            let _ = self.replies.remove();
+            self.replies = make(key.reply(), &self.locks.0[1], TAKE_NOTHING).map_err(Error::while_serving)?;
+            match self.locks.open(&self.settings, &self.commands, &self.replies) {
+                Err(shared::Error::Removed(_)) => {}
+                opened => return opened.map_err(|source| Error::Queue { key, source }),
+            }
         }
+        Err(Error::Unstable { key })
+    }
+
+    /// Makes the reply queue again, after another process has removed it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Queues::recreate`].
+    pub(crate) fn recreate_replies(&mut self) -> Result<(), Error> {
+        let key = self.settings.key.reply();
+        for _ in 0..ATTEMPTS {
+            self.replies = make(key, &self.locks.0[1], TAKE_NOTHING).map_err(Error::while_serving)?;
+            self.locks.record(1, &self.replies);
+            match open(&self.replies, self.settings.mode.of_replies(), self.settings.group) {
+                Err(shared::Error::Removed(_)) => {}
+                opened => return opened.map_err(|source| Error::Queue { key, source }),
+            }
+        }
+        Err(Error::Unstable { key })
+    }
+}
+
+/// Whether a queue that this user made is to be removed.
+type Takes = fn(u32) -> bool;
+const TAKE_NOTHING: Takes = |_| false;
+
+/// Makes a queue to which nobody can send yet.
+fn make(key: Key, lock: &Option<Lock>, takes: Takes) -> Result<OwnedQueue, Error> {
+    for attempt in 0..RECLAIMS {
+        let queue = match Queue::create(key, Mode::MAKING) {
+            Ok(queue) => queue,
+            Err(shared::Error::Exists(_)) => match Found::under(key, lock.as_ref())? {
+                Found::Nothing => continue,
+                Found::Prepared(queue) => queue.into_owned(),
+                Found::Other(queue, status) if takes(status.creator) => {
+                    if attempt == 0 {
+                        log::warn!("{}; removing it", TakenBy::of(key, &status));
+                    }
+                    queue.remove().or_else(|error| gone(key, error))?;
+                    continue;
+                }
+                Found::LeftOver(_, status) | Found::Other(_, status) => {
+                    return Err(Error::Taken(TakenBy::of(key, &status)));
+                }
+            },
+            Err(source) => return Err(Error::Queue { key, source }),
+        };
+        let limit = queue.status().map_or(u64::MAX, |status| status.limit);
+        if limit < TEXT_MAX as u64 {
+            return Err(Error::Limit { key, limit });
+        }
+        return Ok(queue);
+    }
+    Err(Error::Unstable { key })
+}
+
+/// Makes both queues for the service, which then opens them, in place of any that another user has made: as root, before the
+/// service starts. Between a process that removes queues and one that makes them, a stranger could take the key each time.
+pub(crate) fn reclaim(key: Key) -> Result<(), Error> {
+    if own_user() != 0 {
+        return Err(Error::NeedsRoot);
+    }
+    let mut locks = Locks::acquire(key, None)?;
+    let [commands, replies] = locks.find(key)?;
+    remove(key, [commands.left_over(), replies.left_over()])?;
+    let takes: Takes = |creator| creator != 0 && lock::system_owner() != Some(creator);
+    let owner = lock::system_owner().unwrap_or(0);
+    let made = [make(key, &locks.0[0], takes)?, make(key.reply(), &locks.0[1], takes)?];
+    for (index, queue) in made.into_iter().enumerate() {
+        locks.record(index, &queue);
+        let given =
+            queue.status().and_then(|status| queue.set_permissions(Permissions { owner, ..status.permissions }));
+        given.map_err(|source| Error::Queue { key, source })?;
+        // The service removes it.
+        mem::forget(queue);
     }
     Ok(())
-}
-
-fn remove_left_over(key: Key, queue: &Queue) -> Result<(), Error> {
-    log::warn!(
-        "a controller that was killed, or another program of this user, left the queue with key {key}; removing it"
-    );
-    log_lost(&drain(queue), "nobody served it, and it may be old");
-    queue.remove().or_else(|error| gone(key, error))
-}
-
-/// The queue with this key, and who made it.
-fn find(key: Key) -> Result<Option<(Queue, u32)>, Error> {
-    match Queue::open(key, Access::Find).and_then(|queue| Ok((queue, queue.status()?.creator))) {
-        Ok(found) => Ok(Some(found)),
-        Err(error) => gone(key, error).map(|()| None),
-    }
-}
-
-/// That somebody else has removed it already is as good.
-fn gone(key: Key, error: shared::Error) -> Result<(), Error> {
-    match error {
-        shared::Error::NotFound(_) | shared::Error::Removed(_) => Ok(()),
-        source => Err(Error::Queue { key, source }),
-    }
-}
-
-fn us() -> Result<u32, Error> {
-    own_user().map_err(|source| Error::Os { what: "cannot tell which user this is", source })
-}
-
-/// Takes what waits in a queue off it, to be removed.
-///
-/// As many as there are now: a client that goes on sending does not hold this up.
-pub(crate) fn drain(queue: &Queue) -> Vec<Incoming> {
-    let waiting = queue.status().map_or(0, |status| status.messages);
-    (0..waiting).map_while(|_| queue.try_receive(Select::Any, Oversize::Truncate).ok()).collect()
-}
-
-pub(crate) fn log_lost(lost: &[Incoming], why: &str) {
-    for message in lost {
-        log::warn!("not applied, {why}: {message}");
-    }
 }

@@ -1,4 +1,4 @@
-//! How much of the log clients can fill: what they send is logged by two threads.
+//! How much of the log clients can fill, and an LED that fails. Two threads log.
 
 use std::{
     mem,
@@ -6,23 +6,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many lines they may cause within [`PERIOD`].
+/// How many lines of each kind there may be within [`PERIOD`].
 const LINES: u32 = 100;
 const PERIOD: Duration = Duration::from_secs(60);
 
-static QUOTA: Mutex<Quota> = Mutex::new(Quota::new());
+/// What causes a line. Each has a limit of its own, so that junk does not hide that the LED fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Quota {
+    Clients,
+    Led,
+}
 
-/// Lines that clients have caused since the first of them. What is beyond the limit is counted, and told of in one line.
+static LIMITS: [Mutex<Limit>; 2] = [const { Mutex::new(Limit::new()) }; 2];
+
+/// Lines of one kind since the first of them. Those beyond the limit are counted, and reported in one line.
 #[derive(Debug)]
-struct Quota {
+struct Limit {
     begun: Option<Instant>,
     lines: u32,
     withheld: u64,
 }
 
-impl Quota {
-    const fn new() -> Quota {
-        Quota { begun: None, lines: 0, withheld: 0 }
+impl Limit {
+    const fn new() -> Limit {
+        Limit { begun: None, lines: 0, withheld: 0 }
     }
 
     fn allows(&mut self) -> bool {
@@ -40,35 +47,42 @@ impl Quota {
         self.begun.is_some_and(|begun| begun.elapsed() >= PERIOD)
     }
 
-    /// Begins anew.
-    fn end(&mut self) -> Quota {
-        mem::replace(self, Quota::new())
+    /// Ends this period, and begins the next with its first line.
+    fn end(&mut self) -> Limit {
+        mem::replace(self, Limit::new())
     }
 }
 
-/// Whether there may be another line.
-pub(crate) fn allows() -> bool {
+/// Whether there may be another line of this kind.
+pub(crate) fn allows(quota: Quota) -> bool {
     tell_when_over();
-    quota().allows()
+    lock(&LIMITS[quota as usize]).allows()
 }
 
-/// Tells of what was withheld, if its time is over. There is no timer: the next message is soon enough.
+/// Logs how many lines were withheld, of each kind whose period is over. There is no timer: the next message is soon enough.
 pub(crate) fn tell_when_over() {
-    let is_over = quota().is_over();
-    if is_over {
-        tell();
+    for limit in &LIMITS {
+        let is_over = lock(limit).is_over();
+        if is_over {
+            tell_of(limit);
+        }
     }
 }
 
-/// Tells of what was withheld.
+/// Logs how many lines were withheld.
 pub(crate) fn tell() {
-    if let Quota { begun: Some(begun), withheld: withheld @ 1.., .. } = quota().end() {
+    LIMITS.iter().for_each(tell_of);
+}
+
+fn tell_of(limit: &Mutex<Limit>) {
+    let ended = lock(limit).end();
+    if let Limit { begun: Some(begun), withheld: withheld @ 1.., .. } = ended {
         log::warn!("withheld {withheld} more lines like these within {:.0?}", begun.elapsed());
     }
 }
 
-fn quota() -> MutexGuard<'static, Quota> {
-    QUOTA.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(limit: &Mutex<Limit>) -> MutexGuard<'_, Limit> {
+    limit.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -77,7 +91,7 @@ mod tests {
 
     #[test]
     fn so_many_lines_are_allowed_in_each_period() {
-        let mut quota = Quota::new();
+        let mut quota = Limit::new();
         for _ in 0..2 {
             assert!((0..LINES).all(|_| quota.allows()));
             assert!(!quota.allows() && !quota.allows() && !quota.is_over());

@@ -3,26 +3,28 @@
 use std::{
     io,
     ops::ControlFlow,
-    process, thread,
+    process,
     time::{Duration, Instant},
 };
 
 use sd_notify::NotifyState;
-use shared::{
-    Command, Incoming, Info, Message, MessageType, Oversize, Queue, Refused, Reply, Request, Select, State, TEXT_MAX,
+use shared::{Command, Incoming, Info, Message, MessageType, Oversize, Refused, Reply, Request, Select, State};
+
+use crate::{
+    Error, Lamp, Light, Place, Queues, Stop,
+    lost::{self, put},
+    queues::COLLECT,
+    quota::{self, Quota},
 };
 
-use crate::{Error, Lamp, Light, Place, Queues, Settings, Stop, queues, quota};
-
-/// How long the last answer is kept for whoever has not come to receive it.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the answer that the LED may be lit is kept for the client to receive it.
+const COLLECT_FAILURE: Duration = Duration::from_secs(1);
 
 /// Serves the queues with the LED. It owns both.
 pub struct Server {
     lamp: Lamp,
     place: Option<Place>,
     queues: Queues,
-    settings: Settings,
     stop: Stop,
     started: Instant,
     applied: u64,
@@ -33,23 +35,23 @@ pub struct Server {
 impl Server {
     /// A server for an LED at this place, or at none if it is simulated.
     #[must_use]
-    pub fn new(lamp: Lamp, place: Option<Place>, queues: Queues, settings: Settings, stop: Stop) -> Self {
+    pub fn new(lamp: Lamp, place: Option<Place>, queues: Queues, stop: Stop) -> Self {
         let started = Instant::now();
-        Server { lamp, place, queues, settings, stop, started, applied: 0, refused: 0, answers_dropped: 0 }
+        Server { lamp, place, queues, stop, started, applied: 0, refused: 0, answers_dropped: 0 }
     }
 
     /// Serves until `exit` or a signal; then turns the LED off, gives it back, and removes both queues.
     ///
     /// # Errors
     ///
-    /// The command queue cannot be read or made anew, or the LED cannot be turned off. All is cleaned up then too.
+    /// The command queue cannot be read or made again, or the LED cannot be turned off. All is cleaned up then too.
     pub fn run(mut self) -> Result<(), Error> {
-        let served = if self.stop.watch(*self.queues.commands) { self.serve() } else { Ok(None) };
-        let Queues { commands, replies } = self.queues;
-        let lost = queues::drain(&commands);
-        drop(commands);
+        let served = if self.watch() { self.serve() } else { Ok(None) };
+        let replies = *self.queues.replies;
+        let lost = lost::close(&self.queues.commands, Some(&replies));
         let turned_off = self.lamp.turn_off();
         drop(self.lamp);
+        let mut patience = COLLECT;
         if let Ok(Some(reply_to)) = served {
             let reply = match &turned_off {
                 Ok(()) => Reply::Ok(State::Off),
@@ -58,19 +60,17 @@ impl Server {
             let answer = reply.encode(reply_to);
             // Where the queue is gone, nobody waits at it.
             let _ = put(&replies, &answer, |_| {});
-            // Whoever sleeps on it gets it; whoever does not sees the queue go, which says that all went well.
-            let start = Instant::now();
-            let is_collected = || replies.status().is_ok_and(|status| status.messages == 0);
-            while turned_off.is_err() && !is_collected() && start.elapsed() < PATIENCE {
-                thread::sleep(PATIENCE / 100);
+            if turned_off.is_err() {
+                patience = COLLECT_FAILURE;
             }
         }
-        drop(replies);
-        // Only now that all is clean: whoever stalls our standard error holds us up here.
+        lost::wait_until_collected(&replies, patience);
+        drop(self.queues);
+        // Log only after cleanup: a blocked standard error would delay it.
         notify(NotifyState::Stopping);
         quota::tell();
         for lost in [self.stop.take_lost(), lost] {
-            queues::log_lost(&lost, "the controller ended");
+            lost.log("the controller ended");
         }
         turned_off.map_err(Error::TurnOff)?;
         served?;
@@ -79,9 +79,15 @@ impl Server {
         Ok(())
     }
 
-    /// Says whom to tell of the end.
+    /// Has a signal close the queues; `false` if one has come already.
+    fn watch(&self) -> bool {
+        self.stop.watch(*self.queues.commands, *self.queues.replies)
+    }
+
+    /// Serves until the end, and gives the reply type of the client that asked for it.
     fn serve(&mut self) -> Result<Option<MessageType>, Error> {
-        log::info!("ready: key {}, LED {}", self.settings.key, self.lamp.state());
+        let key = self.queues.settings.key;
+        log::info!("ready: key {key}, LED {}", self.lamp.state());
         notify(NotifyState::Ready);
         let mut message = Incoming::empty(MessageType::LED);
         loop {
@@ -93,15 +99,13 @@ impl Server {
                 }
                 Err(shared::Error::Removed(_)) if self.stop.requested().is_some() => return Ok(None),
                 Err(shared::Error::Removed(_)) => {
-                    log::warn!("somebody removed the command queue with key {}; making a new one", self.settings.key);
-                    // Both anew: who waits for the answer to a command that is gone sees its queue go, and sends again.
-                    let _ = self.queues.replies.remove();
-                    self.queues = Queues::create(&self.settings)?;
-                    if !self.stop.watch(*self.queues.commands) {
+                    log::warn!("another process removed the command queue with key {key}; making both again");
+                    self.queues.recreate()?;
+                    if !self.watch() {
                         return Ok(None);
                     }
                 }
-                Err(source) => return Err(Error::Queue { key: self.settings.key, source }),
+                Err(source) => return Err(Error::Queue { key, source }),
             }
         }
     }
@@ -110,7 +114,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The reply queue is gone, and cannot be made anew.
+    /// The reply queue is gone, and cannot be made again.
     pub fn handle(&mut self, message: &Incoming) -> Result<ControlFlow<Option<MessageType>>, Error> {
         quota::tell_when_over();
         let answer = match Request::decode(message) {
@@ -126,7 +130,7 @@ impl Server {
                 }
                 Err(error) => {
                     self.refused += 1;
-                    if quota::allows() {
+                    if quota::allows(Quota::Led) {
                         log::error!("{command}: the LED cannot be changed: {error}");
                     }
                     let reason =
@@ -136,7 +140,7 @@ impl Server {
             },
             Err(Refused { refusal, reply_to }) => {
                 self.refused += 1;
-                if quota::allows() {
+                if quota::allows(Quota::Clients) {
                     log::warn!("refused, {refusal}: {message}");
                 }
                 reply_to.map(|reply_to| Reply::Err(refusal).encode(reply_to))
@@ -172,33 +176,24 @@ impl Server {
     }
 
     fn answer(&mut self, answer: &Message) -> Result<(), Error> {
-        let dropped = |reply_to| log_dropped(&mut self.answers_dropped, reply_to);
-        let Err(failed) = put(&self.queues.replies, answer, dropped) else { return Ok(()) };
-        let key = self.settings.key.reply();
-        if let shared::Error::Removed(_) = failed {
-            log::warn!("somebody removed the reply queue with key {key}; making a new one");
-            // Its client has seen the old one go, and asks again.
-            self.queues.replies = self.settings.make_replies()?;
-        } else if quota::allows() {
+        let key = self.queues.settings.key.reply();
+        let mut dropped = |reply_to| log_dropped(&mut self.answers_dropped, reply_to);
+        let mut answered = put(&self.queues.replies, answer, &mut dropped);
+        if let Err(shared::Error::Removed(_)) = answered {
+            log::warn!("another process removed the reply queue with key {key}; making a new one");
+            self.queues.recreate_replies()?;
+            // The client has seen the old one go, and looks for its answer here.
+            answered = put(&self.queues.replies, answer, &mut dropped);
+            // A signal that has come meanwhile has closed the command queue, which ends the loop.
+            let _ = self.watch();
+        }
+        if let Err(failed) = answered
+            && quota::allows(Quota::Clients)
+        {
             let reply_to = answer.message_type();
             log::warn!("no answer to {reply_to} on the queue with key {key}: {failed}");
         }
         Ok(())
-    }
-}
-
-/// Sends an answer, and never sleeps: where the queue is full of answers that nobody collects, the oldest make room.
-fn put(replies: &Queue, answer: &Message, mut dropped: impl FnMut(MessageType)) -> Result<(), shared::Error> {
-    loop {
-        match replies.try_send(answer) {
-            Err(shared::Error::Full(full)) => match replies.try_receive::<TEXT_MAX>(Select::Any, Oversize::Truncate) {
-                Ok(oldest) => dropped(oldest.message_type()),
-                // Not one byte fits: somebody has lowered the queue's limit.
-                Err(shared::Error::Empty(_)) => return Err(shared::Error::Full(full)),
-                Err(error) => return Err(error),
-            },
-            sent => return sent,
-        }
     }
 }
 

@@ -10,21 +10,22 @@ use std::{
 };
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use shared::{Incoming, Queue};
+use shared::Queue;
 use signal_hook::{flag, iterator::Signals};
 
-use crate::queues;
+use crate::lost::{self, Lost};
 
-/// Whether a signal has asked for the end, and the queue that is removed when one does.
+/// Whether a signal has asked for the end, and the queues that are closed when one does.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
     requested: Option<Signal>,
-    queue: Option<Queue>,
-    /// What waited in the queue when it was removed.
-    lost: Vec<Incoming>,
+    /// The command queue, and the reply queue.
+    queues: Option<(Queue, Queue)>,
+    /// What waited in the command queue when it was removed.
+    lost: Lost,
 }
 
 impl Stop {
@@ -58,11 +59,11 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Names the queue to remove when a stop is requested; says `false` if one has been, and leaves the queue alone.
+    /// Names the queues to close when a stop is requested; `false` if one has been, and the queues are left alone.
     #[must_use]
-    pub fn watch(&self, queue: Queue) -> bool {
+    pub fn watch(&self, commands: Queue, replies: Queue) -> bool {
         let mut inner = self.lock();
-        inner.queue = Some(queue);
+        inner.queues = Some((commands, replies));
         inner.requested.is_none()
     }
 
@@ -73,20 +74,18 @@ impl Stop {
     }
 
     /// The commands that waited when the queue was removed.
-    pub(crate) fn take_lost(&self) -> Vec<Incoming> {
+    pub(crate) fn take_lost(&self) -> Lost {
         mem::take(&mut self.lock().lost)
     }
 
-    /// What a signal does when it comes: removes the queue, and keeps what waited in it.
+    /// What a signal does when it comes: closes the command queue, which ends the loop, and keeps what waited in it.
     ///
-    /// Nothing is logged here: whoever stalls our standard error shall not keep the LED lit.
+    /// Log only after cleanup: a blocked standard error would keep the LED lit.
     pub fn request(&self, signal: Signal) {
         let mut inner = self.lock();
         inner.requested = Some(signal);
-        if let Some(queue) = inner.queue.take() {
-            inner.lost = queues::drain(&queue);
-            // It may be gone already: the end has begun then.
-            let _ = queue.remove();
+        if let Some((commands, replies)) = inner.queues.take() {
+            inner.lost = lost::close(&commands, Some(&replies));
         }
     }
 
@@ -98,7 +97,9 @@ impl Stop {
 /// The signals that this process was started with ignored, as under nohup(1) or in the background of a script, and that stay
 /// so: the mask in proc_pid_status(5).
 fn ignored_signals() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    // The name of the program, in the first line, may be cut inside a character.
+    let status = fs::read("/proc/self/status").unwrap_or_default();
+    let status = String::from_utf8_lossy(&status);
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use controller::{Error, Lamp, Led, Light, Queues, Server, Settings, Stop};
+use controller::{Error, Lamp, Led, Light, Locks, Queues, Server, Settings, Stop};
 use shared::{Access, Key, Message, MessageType, Mode, Oversize, Queue, Select};
 
 /// Fails so many times, and then works.
@@ -28,18 +28,18 @@ impl Led for Failing {
 /// Under a key that no other test has.
 fn server(led: Failing) -> (Key, Server) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let number = COUNT.fetch_add(2, Ordering::Relaxed);
+    let number = COUNT.fetch_add(4, Ordering::Relaxed);
     let key = Key::new(0x5000_0000 | process::id() << 4 | number).unwrap();
     let settings = Settings { key, mode: Mode::new(0o600).unwrap(), group: None };
-    let queues = Queues::create(&settings).unwrap();
-    (key, Server::new(Lamp::new(Box::new(led), Light::On), None, queues, settings, Stop::default()))
+    let queues = Queues::create(settings, Locks::none()).unwrap();
+    (key, Server::new(Lamp::new(Box::new(led), Light::On), None, queues, Stop::default()))
 }
 
 /// Asks for the end, and collects the answer some time after the command queue has gone.
 fn exit(key: Key, server: Server) -> (Result<(), Error>, Message) {
     let replies = Queue::open(key.reply(), Access::Receive).unwrap();
     let commands = Queue::open(key, Access::Send).unwrap();
-    let exit: Message = Message::new(MessageType::EXIT, b"\x0077\0").unwrap();
+    let exit: Message = Message::new(MessageType::EXIT, b"\0reply=77\0").unwrap();
     commands.try_send(&exit).unwrap();
     let client = thread::spawn(move || {
         let start = Instant::now();

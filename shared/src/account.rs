@@ -1,38 +1,45 @@
 //! Users and groups by name and number, from passwd(5) and group(5).
 //!
-//! Read from the files rather than asked of the C library, whose answers need `unsafe` here and shared objects of the
-//! running system in a statically linked program. Accounts that only a directory service knows stay numbers.
+//! Names are read from the files and not asked of the C library: in a statically linked program that would load shared
+//! objects of the running system. Accounts that only a directory service knows stay numbers.
 
-use std::{fmt, fs, io, os::unix::fs::MetadataExt};
+use std::{fmt, fs};
 
-/// The user this process acts as.
-///
-/// # Errors
-///
-/// /proc is not mounted.
-pub fn own_user() -> io::Result<u32> {
-    fs::metadata("/proc/self").map(|process| process.uid())
+use nix::unistd::{getegid, geteuid, getgroups};
+
+/// `(uid_t) -1` and `(gid_t) -1`, which system calls take for "no change".
+const NOT_AN_ID: u32 = u32::MAX;
+
+/// The user this process acts as: geteuid(2).
+#[must_use]
+pub fn own_user() -> u32 {
+    geteuid().as_raw()
 }
 
-/// The number of the group with this name; none if there is no such group.
+/// The groups this process acts as, its own and the supplementary ones, as they were when its session began: getegid(2) and
+/// getgroups(2).
+#[must_use]
+pub fn own_groups() -> Vec<u32> {
+    let supplementary = getgroups().unwrap_or_default();
+    [getegid()].into_iter().chain(supplementary).map(nix::unistd::Gid::as_raw).collect()
+}
+
+/// The number of the user with this name, or that is this number; none if there is no such user.
+#[must_use]
+pub fn user_id(name: &str) -> Option<u32> {
+    id("/etc/passwd", name)
+}
+
+/// The number of the group with this name, or that is this number; none if there is no such group.
 #[must_use]
 pub fn group_id(name: &str) -> Option<u32> {
-    read("/etc/group").lines().find_map(|line| entry(line).filter(|entry| entry.0 == name)).map(|entry| entry.1)
+    id("/etc/group", name)
 }
 
-/// The groups this process acts as: its own and the supplementary ones, as they were when its session began.
-///
-/// # Errors
-///
-/// /proc is not mounted.
-pub fn own_groups() -> io::Result<Vec<u32>> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let of = |field: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
-        line.split_ascii_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<u32>>()
-    };
-    // Real, effective, saved and file system group, of which the second counts.
-    Ok(of("Gid:").get(1).copied().into_iter().chain(of("Groups:")).collect())
+fn id(file: &str, name: &str) -> Option<u32> {
+    let named = read(file).lines().find_map(|line| entry(line).filter(|entry| entry.0 == name)).map(|entry| entry.1);
+    let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+    named.or_else(|| name.parse().ok().filter(|&id| is_number && id != NOT_AN_ID))
 }
 
 /// A user, shown as `name (number)` or as the number alone.
@@ -104,9 +111,9 @@ fn name(file: &str, id: u32) -> Option<String> {
     read(file).lines().find_map(|line| entry(line).filter(|entry| entry.1 == id)).map(|(name, _)| name.to_owned())
 }
 
-/// A file that cannot be read names nobody.
+/// A file that cannot be read names nobody. A name need not be UTF-8, and must not hide the others.
 fn read(file: &str) -> String {
-    fs::read_to_string(file).unwrap_or_default()
+    fs::read(file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
 /// Name and number: the first and third field in both files.
@@ -128,6 +135,8 @@ mod tests {
         assert_eq!(group_id("root"), Some(0));
         assert_eq!(User(4_000_000_000).to_string(), "4000000000");
         assert_eq!(group_id("no such group"), None);
+        assert_eq!((user_id("root"), user_id("54321"), user_id("+1")), (Some(0), Some(54_321), None));
+        assert_eq!(group_id("4294967295"), None);
         assert!(Group(0).has(User(0)));
         assert!(!Group(0).has(User(4_000_000_000)));
     }

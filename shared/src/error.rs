@@ -38,6 +38,8 @@ pub enum Error {
     Full(io::Error),
     /// No message that was asked for is waiting: ENOMSG of msgrcv(2).
     Empty(io::Error),
+    /// A signal came first: EINTR of msgrcv(2).
+    Interrupted(io::Error),
     /// The queue is gone: EIDRM to whoever slept in a call, EINVAL from the next one on.
     Removed(io::Error),
     /// The message is longer than the system sends or copies (`kernel.msgmax`), EINVAL of msgsnd(2) and of msgrcv(2) with
@@ -64,6 +66,7 @@ impl Error {
             | Error::NoSpace(source)
             | Error::Full(source)
             | Error::Empty(source)
+            | Error::Interrupted(source)
             | Error::Removed(source)
             | Error::TooLong(source)
             | Error::Unsupported(source)
@@ -84,6 +87,7 @@ impl fmt::Display for Error {
             }
             Error::Full(_) => "the queue is full",
             Error::Empty(_) => "no such message is waiting",
+            Error::Interrupted(_) => "a signal came first",
             Error::Removed(_) => "the queue has been removed",
             Error::TooLong(_) => "the message is too long",
             Error::Unsupported(_) => "this kernel cannot do that",

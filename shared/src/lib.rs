@@ -7,7 +7,7 @@
 //! | key | 1234 by default | the next one, 1235 |
 //! | who sends | clients | the controller alone |
 //! | who receives | the controller alone | clients |
-//! | mode by default | 0660, group `gpio` | 0640 |
+//! | mode by default | 0660, group `gpio` | 0740 |
 //!
 //! A [`Message`] is the C layout of msgop(2), native endian: a `long` that is its type, then up to [`TEXT_MAX`] bytes of
 //! text. A [`Request`] to the controller:
@@ -23,13 +23,13 @@
 //! | 2 | any | LED off, release the line, remove both queues, end |
 //!
 //! The text ends at its first NUL or at the end of the message; blanks and a newline at its end are ignored, and so is the
-//! case of the verb. After the NUL a decimal number and another NUL may follow: the message type under which the sender
-//! waits for its answer on the reply queue, which is its PID. The [`Reply`] has that type and the text `OK <state>` or
-//! `ERR <reason>`, where the state is `OFF`, `ON` or `BLINK on_ms off_ms [left]`. Whoever gives no number gets no answer.
+//! case of the verb. After the NUL `reply=` and a decimal number may follow: the message type under which the sender waits for
+//! its answer on the reply queue, see [`MessageType::random`]. The [`Reply`] has that type and the text `OK <state>` or
+//! `ERR <reason>`, where the state is `OFF`, `ON` or `BLINK on_ms off_ms [left]`. Without `reply=` there is no answer.
 //!
-//! A client takes what an earlier process with its PID has left off the reply queue before it sends. When it sees the
-//! queue go while it waits, the controller has ended or started anew: it looks the key up again and sends once more. Where
-//! only the reply queue went, the command has been applied, and `STATUS` asks for its answer.
+//! A queue is a controller's if a trusted user made it and its reply queue is marked, see [`Mode::is_of_replies`]. A command is
+//! applied at most once. Where its answer is lost, `ON`, `OFF` and questions may be sent again, `TOGGLE` and `BLINK` may not:
+//! led-controller(7) has the rules.
 //!
 //! # A client
 //!
@@ -39,10 +39,9 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let commands = Queue::open(Key::DEFAULT, Access::Send)?;
 //! let replies = Queue::open(Key::DEFAULT.reply(), Access::Receive)?;
-//! let own_pid = MessageType::own_pid();
-//! while replies.try_receive::<256>(Select::Type(own_pid), Oversize::Truncate).is_ok() {}
-//! commands.try_send(&Request { command: Command::On, reply_to: Some(own_pid) }.encode())?;
-//! let answer: Message = replies.receive(Select::Type(own_pid), Oversize::Truncate)?;
+//! let question = MessageType::random();
+//! commands.try_send(&Request { command: Command::On, reply_to: Some(question) }.encode())?;
+//! let answer: Message = replies.receive(Select::Type(question), Oversize::Truncate)?;
 //! match Reply::decode(&answer) {
 //!     Some(Reply::Ok(state)) => println!("the LED is {state}"),
 //!     Some(Reply::Err(reason)) => println!("refused: {reason}"),
@@ -69,6 +68,7 @@ mod key;
 pub mod lock;
 mod message;
 mod queue;
+mod record;
 mod reply;
 mod request;
 mod sys;

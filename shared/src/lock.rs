@@ -1,100 +1,140 @@
 //! One controller per key, and how a client sees that there is one.
 //!
-//! The queue cannot tell who serves it: its last receiver is 0 before the first message and whoever read last after it.
-//! A lock can, and the kernel lets go of it however its holder ends.
+//! The queue cannot tell which process serves it: its last receiver is 0 before the first message, and the process that read
+//! last after it. A lock can, and the kernel releases it however its holder ends.
 
 use std::{
     env, error, fmt,
     fs::{self, DirBuilder, File, Permissions, TryLockError},
-    io::{self, Read, Write},
+    io,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
 };
 
 use crate::{
-    Key,
+    Key, Queue, Status,
     account::{User, own_user},
+    record::{MadeQueue, Record, own_namespace},
 };
 
-/// Where the service keeps its locks, and root without a service.
+/// Where the service keeps its locks, and root without a service. Only root can make it.
 const SYSTEM_DIRECTORY: &str = "/run/led-controller";
 
-/// The right to serve a key, held until it is dropped or its process ends: flock(2) on files that are never removed.
+/// The right to serve a key, held until it is dropped or its process ends: flock(2) on a file that is never removed.
 ///
-/// The files are `KEY.lock` of the command queue's key and of the reply queue's, and hold the PID of the last process that
-/// locked them. They are in `/run/led-controller` for root and for the user whose that is, as it is the service's, else in
-/// `/tmp/led-controller-UID`: a place that depends on the user alone, so that a unit, cron and a login shell agree on it.
-/// `$LED_LOCK_DIRECTORY`, for tests, is another.
+/// The file is `KEY-NAMESPACE.lock`, where `NAMESPACE` is the inode of the IPC namespace, and nobody but its owner can open
+/// it: a lock that others can open is a lock that others can take. Beside it `KEY-NAMESPACE.record`, which everybody may
+/// read, has the PID of the holder and the identifier of the queue that it made. Both are in `/run/led-controller` for root and
+/// for the user who owns that directory, as the service does; for others in `/run/user/UID/led-controller` where there is
+/// `/run/user/UID`, else in `/tmp/led-controller-UID`. A `$LED_LOCK_DIRECTORY` that is not empty, for tests, is another.
 ///
 /// ```no_run
 /// use shared::{Key, account::own_user, lock::{self, Holder, Lock}};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let lock = Lock::acquire(Key::DEFAULT)?;
-/// assert_eq!(lock::holder(Key::DEFAULT, own_user()?), Holder::Process(std::process::id()));
+/// assert_eq!(lock::holder(Key::DEFAULT, None, own_user()), Holder::Process(std::process::id()));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug)]
 pub struct Lock {
-    _files: [File; 2],
+    record: PathBuf,
+    /// User and group of the directory, where root writes into another user's.
+    owner: Option<(u32, u32)>,
+    queue: Option<MadeQueue>,
+    has_predecessor: bool,
+    _file: File,
 }
 
 impl Lock {
-    /// Takes the lock of this key and of its reply queue's, and leaves this process's PID in both.
+    /// Takes the lock of this key, and records this process as its holder.
     ///
     /// # Errors
     ///
-    /// [`LockError::Held`] if another process serves one of the two, [`LockError::Untrusted`] if the directory or a file in
-    /// it is not what this made, [`LockError::Os`] if there can be no lock file.
+    /// [`LockError::Held`] if another process serves the key, [`LockError::Untrusted`] if the directory or a file in it belongs
+    /// to another user or is a link, [`LockError::Os`] if a file cannot be made, locked or written.
     pub fn acquire(key: Key) -> Result<Lock, LockError> {
         let directory = match env_directory() {
             Some(directory) => directory,
             None => own_directory()?,
         };
-        Ok(Lock { _files: [lock(&directory, key)?, lock(&directory, key.reply())?] })
+        Self::acquire_in(&directory, key)
     }
-}
 
-fn lock(directory: &Path, key: Key) -> Result<File, LockError> {
-    let path = lock_file(directory, key);
-    let at = |source| LockError::Os { path: path.clone(), source };
-    // Root may be in the directory of the service's user, who could have put a link there to any file of root's.
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW);
-    let mut file = options.open(&path).map_err(at)?;
-    let found = file.metadata().map_err(at)?;
-    if !found.is_file() || found.nlink() != 1 {
-        return Err(LockError::Untrusted { path, owner: found.uid() });
-    }
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            file.read_to_string(&mut pid).map_err(at)?;
-            return Err(LockError::Held { key, pid: pid.trim().parse().ok() });
+    /// [`Lock::acquire`] in this directory, where clients do not look.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Lock::acquire`].
+    pub fn acquire_in(directory: &Path, key: Key) -> Result<Lock, LockError> {
+        let path = directory.join(file_name(key, "lock"));
+        let at = |source| LockError::Os { path: path.clone(), source };
+        // Root may be in the directory of the service's user, who could have put a link there to any file of root's.
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+        let file = options.open(&path).map_err(at)?;
+        let (found, parent) = (file.metadata().map_err(at)?, fs::metadata(directory).map_err(at)?);
+        if !found.is_file() || found.nlink() != 1 {
+            return Err(LockError::Untrusted { path, owner: found.uid() });
         }
-        Err(TryLockError::Error(source)) => return Err(at(source)),
+        // The directory's owner may hold it next.
+        let owner = (own_user() == 0 && parent.uid() != 0).then_some((parent.uid(), parent.gid()));
+        let record = directory.join(file_name(key, "record"));
+        let before = Record::read(&record, parent.uid()).ok().flatten();
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LockError::Held { key, pid: before.map(|record| record.pid) }),
+            Err(TryLockError::Error(source)) => return Err(at(source)),
+        }
+        if let Some((user, group)) = owner {
+            fchown(&file, Some(user), Some(group)).map_err(at)?;
+        }
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(at)?;
+        let queue = before.and_then(|record| record.queue);
+        let mut lock = Lock { record, owner, queue, has_predecessor: before.is_some(), _file: file };
+        lock.write(queue)?;
+        Ok(lock)
     }
-    // Whose the directory is may hold it next, and everybody may see who does, whatever the umask.
-    let owner = fs::metadata(directory).map_err(at)?;
-    if found.uid() != owner.uid() && own_user().is_ok_and(|user| user == 0) {
-        fchown(&file, Some(owner.uid()), Some(owner.gid())).map_err(at)?;
+
+    /// Whether a holder of this lock made this queue: then it is left over, as nobody else holds the lock now.
+    #[must_use]
+    pub fn has_made(&self, queue: &Queue, status: &Status) -> bool {
+        self.queue.is_some_and(|made| made.is(queue.id(), status))
     }
-    file.set_permissions(Permissions::from_mode(0o644)).map_err(at)?;
-    file.set_len(0).map_err(at)?;
-    writeln!(file, "{}", std::process::id()).map_err(at)?;
-    Ok(file)
+
+    /// Whether another process held this lock before: it may have been killed after it made a queue and before it recorded it.
+    #[must_use]
+    pub fn has_predecessor(&self) -> bool {
+        self.has_predecessor
+    }
+
+    /// Records that this process has made this queue, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Os`].
+    pub fn record(&mut self, queue: &Queue) -> Result<(), LockError> {
+        self.write(Some(MadeQueue::now(queue.id())))
+    }
+
+    fn write(&mut self, queue: Option<MadeQueue>) -> Result<(), LockError> {
+        let at = |source| LockError::Os { path: self.record.clone(), source };
+        Record::own(queue).write(&self.record, self.owner).map_err(at)?;
+        self.queue = queue;
+        Ok(())
+    }
 }
 
-/// Who serves a key.
+/// Which process serves a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Holder {
-    /// The process with this PID.
+    /// The one with this PID.
     Process(u32),
-    /// Nobody.
+    /// None: the controller that made the queue has ended.
     Nobody,
-    /// It cannot be seen from here: /proc is not mounted or hides it, or the lock is in a directory of another user's.
+    /// It cannot be seen from here: the record is missing or another user's secret, tells of another queue, or was written in
+    /// another PID namespace; or /proc is not mounted.
     Unknown,
 }
 
@@ -109,30 +149,39 @@ impl Holder {
     }
 }
 
-/// Who holds the lock of the key that the user `owner` serves, without touching the lock: `/proc/locks` of proc(5).
+/// Which process holds the lock of the key that the user `owner` serves, without touching the lock: its record, and
+/// `/proc/locks` of proc(5). With a queue, [`Holder::Nobody`] is said only of the one that the record names.
 #[must_use]
-pub fn holder(key: Key, owner: u32) -> Holder {
+pub fn holder(key: Key, queue: Option<Queue>, owner: u32) -> Holder {
     let Ok(locks) = fs::read_to_string("/proc/locks") else { return Holder::Unknown };
-    let mut is_hidden = false;
-    let mut directories = env_directory().into_iter().chain([SYSTEM_DIRECTORY.into(), user_directory(owner)]);
-    let held = directories.find_map(|directory| {
-        // In /tmp anybody could have made it, with anything in it.
-        let is_trusted = |file: &fs::Metadata| file.uid() == owner || file.uid() == 0;
-        fs::symlink_metadata(&directory).ok().filter(|found| found.is_dir() && is_trusted(found))?;
-        let mut options = File::options();
-        options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-        let file = options.open(lock_file(&directory, key));
-        is_hidden |= file.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
-        let file = file.ok()?;
-        let found = file.metadata().ok().filter(|found| found.is_file() && is_trusted(found))?;
-        let pid = io::read_to_string(file.take(32)).ok()?.trim().parse().ok()?;
-        is_locked(&locks, found.ino(), pid).then_some(pid)
-    });
-    match held {
-        Some(pid) => Holder::Process(pid),
-        None if is_hidden => Holder::Unknown,
-        None => Holder::Nobody,
+    let user_directories = [runtime_directory(owner), temporary_directory(owner)];
+    let directories = env_directory().into_iter().chain([SYSTEM_DIRECTORY.into()]).chain(user_directories);
+    let mut nearest = Holder::Unknown;
+    for directory in directories {
+        let Ok(found) = fs::symlink_metadata(&directory) else { continue };
+        // In /tmp any user could have made it, with anything in it.
+        let is_named = env_directory().is_some_and(|named| named == directory);
+        let is_trusted = is_named || [0, owner, system_owner().unwrap_or(0)].contains(&found.uid());
+        let record = Record::read(&directory.join(file_name(key, "record")), found.uid());
+        let Some(record) = record.ok().flatten().filter(|_| found.is_dir() && is_trusted) else { continue };
+        if record.pid_namespace != own_namespace("pid") {
+            continue;
+        }
+        let lock = fs::symlink_metadata(directory.join(file_name(key, "lock")));
+        if lock.is_ok_and(|lock| is_locked(&locks, lock.ino(), record.pid)) {
+            return Holder::Process(record.pid);
+        }
+        if queue.is_none_or(|queue| record.queue.is_some_and(|made| made.id == queue.id())) {
+            nearest = Holder::Nobody;
+        }
     }
+    nearest
+}
+
+/// The owner of the service's directory, whose queues everybody may trust; none where the service has not run since boot.
+#[must_use]
+pub fn system_owner() -> Option<u32> {
+    fs::symlink_metadata(SYSTEM_DIRECTORY).ok().filter(fs::Metadata::is_dir).map(|found| found.uid())
 }
 
 /// Whether there is a line like `3: FLOCK  ADVISORY  WRITE 615 00:19:1024 0 EOF`, with this PID and, before the range, this
@@ -147,22 +196,33 @@ fn is_locked(locks: &str, inode: u64, pid: u32) -> bool {
 }
 
 fn env_directory() -> Option<PathBuf> {
-    env::var_os("LED_LOCK_DIRECTORY").map(PathBuf::from)
+    env::var_os("LED_LOCK_DIRECTORY").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-fn user_directory(user: u32) -> PathBuf {
+fn runtime_directory(user: u32) -> PathBuf {
+    format!("/run/user/{user}/led-controller").into()
+}
+
+fn temporary_directory(user: u32) -> PathBuf {
     format!("/tmp/led-controller-{user}").into()
 }
 
-fn lock_file(directory: &Path, key: Key) -> PathBuf {
-    directory.join(format!("{key}.lock"))
+fn file_name(key: Key, extension: &str) -> String {
+    format!("{key}-{}.{extension}", own_namespace("ipc"))
 }
 
-/// Makes the directory where it is missing. In /tmp anybody could have made one, or a link, before.
+/// Makes the directory where it is missing. In /tmp any user could have made one, or a link, before.
 fn own_directory() -> Result<PathBuf, LockError> {
-    let user = own_user().map_err(|source| LockError::Os { path: "/proc/self".into(), source })?;
-    let is_service = fs::symlink_metadata(SYSTEM_DIRECTORY).is_ok_and(|found| found.is_dir() && found.uid() == user);
-    let path = if is_service || user == 0 { SYSTEM_DIRECTORY.into() } else { user_directory(user) };
+    let user = own_user();
+    let has_runtime_directory = || {
+        let found = fs::symlink_metadata(format!("/run/user/{user}"));
+        found.is_ok_and(|found| found.is_dir() && found.uid() == user)
+    };
+    let path = match user {
+        _ if user == 0 || system_owner() == Some(user) => SYSTEM_DIRECTORY.into(),
+        _ if has_runtime_directory() => runtime_directory(user),
+        _ => temporary_directory(user),
+    };
     let at = |source| LockError::Os { path: path.clone(), source };
     match DirBuilder::new().mode(0o755).create(&path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(error)),
@@ -174,31 +234,31 @@ fn own_directory() -> Result<PathBuf, LockError> {
     if !found.is_dir() || !is_ours || found.mode() & 0o022 != 0 {
         return Err(LockError::Untrusted { path, owner: found.uid() });
     }
-    // Everybody may see who serves a key, whatever the umask.
+    // Everybody may see which process serves a key, whatever the umask.
     if found.uid() == user && found.mode() & 0o777 != 0o755 {
         fs::set_permissions(&path, Permissions::from_mode(0o755)).map_err(at)?;
     }
     Ok(path)
 }
 
-/// Why a process may not serve a key.
+/// Why a process has no lock.
 #[derive(Debug)]
 pub enum LockError {
-    /// Another one uses this key or the next.
+    /// Another one serves this key.
     Held {
-        /// The one it uses.
+        /// The key.
         key: Key,
-        /// Its PID, as it wrote it; for an instant when it has begun none, or that of the one before.
+        /// Its PID, as it wrote it.
         pid: Option<u32>,
     },
-    /// The directory for the lock is somebody else's, or others may write to it; or the file is a link.
+    /// The directory or the file is another user's, is a link, or can be written by others.
     Untrusted {
         /// The directory, or the file.
         path: PathBuf,
-        /// Whose it is.
+        /// Its owner.
         owner: u32,
     },
-    /// The lock file cannot be made or locked.
+    /// A file cannot be made, locked or written.
     Os {
         /// The file.
         path: PathBuf,
@@ -221,14 +281,10 @@ impl fmt::Display for LockError {
                      next one)"
                 )
             }
-            LockError::Untrusted { path, owner } => write!(
-                f,
-                "{} is not as a controller of this user makes it: it belongs to {}, or is a link, or others may write to \
-                 it; remove it",
-                path.display(),
-                User(*owner)
-            ),
-            LockError::Os { path, source } => write!(f, "cannot lock {}: {source}", path.display()),
+            LockError::Untrusted { path, owner } => {
+                write!(f, "{} belongs to {}, is a link, or can be written by others", path.display(), User(*owner))
+            }
+            LockError::Os { path, source } => write!(f, "{}: {source}", path.display()),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! A message: a positive type and some bytes of text.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+};
 
 use libc::c_long;
 
@@ -36,7 +39,20 @@ impl MessageType {
         if number > 0 { Some(MessageType(number)) } else { None }
     }
 
-    /// The type under which this process waits for its answers: its PID.
+    /// A type that nobody else waits under and that nobody can guess: for one question and its answer.
+    ///
+    /// Of all bits but the sign: 63 of them, or 31 where a `long` has 4 bytes.
+    #[must_use]
+    pub fn random() -> MessageType {
+        // The standard library keys each of these hashers with random bytes of the kernel.
+        let bits = RandomState::new().hash_one(()).to_ne_bytes();
+        let mut number = [0; size_of::<c_long>()];
+        number.copy_from_slice(&bits[..size_of::<c_long>()]);
+        MessageType((c_long::from_ne_bytes(number) & c_long::MAX).max(1))
+    }
+
+    /// The PID of this process: the type under which a textbook's client waits for its answers. Processes in other PID
+    /// namespaces, and later ones in this, may have the same.
     #[must_use]
     pub fn own_pid() -> MessageType {
         MessageType(c_long::from(std::process::id().cast_signed()))
@@ -143,7 +159,7 @@ impl<const N: usize> fmt::Debug for Message<N> {
 
 #[cfg(test)]
 mod tests {
-    use std::fmt::Write;
+    use std::{collections::HashSet, fmt::Write};
 
     use super::*;
 
@@ -158,6 +174,13 @@ mod tests {
         assert_eq!(MessageType::new(0), None);
         assert_eq!(MessageType::new(-1), None);
         assert_eq!(MessageType::new(c_long::MAX).map(MessageType::get), Some(c_long::MAX));
+    }
+
+    #[test]
+    fn random_types_are_positive_and_do_not_repeat() {
+        let types: HashSet<MessageType> = (0..1000).map(|_| MessageType::random()).collect();
+        assert_eq!(types.len(), 1000);
+        assert!(types.iter().all(|message_type| message_type.get() > 0));
     }
 
     #[test]

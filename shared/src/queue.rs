@@ -142,11 +142,24 @@ impl Mode {
         self.0
     }
 
-    /// The mode of the reply queue beside a command queue of this mode: the owner sends and discards, and whoever may send
-    /// commands may receive answers.
+    /// The mode of a queue that its controller is making: nobody may send yet. Whom it is for is set when all is ready.
+    pub const MAKING: Mode = Mode(0o400);
+
+    /// The bit that marks a reply queue. The kernel gives execute permission of a queue no meaning.
+    const REPLIES: u16 = 0o100;
+
+    /// The mode of the reply queue beside a command queue of this mode: the owner sends and discards, and all who may send
+    /// commands may receive answers. The mark of a reply queue is set, see [`Mode::is_of_replies`].
     #[must_use]
     pub const fn of_replies(self) -> Mode {
-        Mode(0o600 | (self.0 & 0o022) << 1)
+        Mode(Self::REPLIES | 0o600 | (self.0 & 0o022) << 1)
+    }
+
+    /// Whether this is the mode of a controller's reply queue: the owner alone sends, and of the execute bits only 0100 is
+    /// set. No other program makes such a queue, and no command queue has this mode.
+    #[must_use]
+    pub const fn is_of_replies(self) -> bool {
+        self.0 & 0o733 == Self::REPLIES | 0o600
     }
 }
 
@@ -244,10 +257,10 @@ pub struct Status {
 }
 
 impl From<libc::msqid_ds> for Status {
-    #[allow(clippy::useless_conversion, reason = "the type of a field differs between architectures")]
+    #[allow(clippy::useless_conversion, reason = "the types of the fields differ between architectures")]
     fn from(raw: libc::msqid_ds) -> Self {
         let pid = |pid: libc::pid_t| u32::try_from(pid).ok().filter(|&pid| pid != 0);
-        let time = |seconds: i64| match u64::try_from(seconds) {
+        let time = |seconds: libc::time_t| match u64::try_from(seconds) {
             Ok(seconds @ 1..) => SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)),
             _ => None,
         };
@@ -259,9 +272,9 @@ impl From<libc::msqid_ds> for Status {
                 mode: Mode(u16::try_from(u32::from(raw.msg_perm.mode) & 0o777).unwrap_or_default()),
             },
             creator: raw.msg_perm.cuid,
-            messages: raw.msg_qnum,
-            bytes: raw.__msg_cbytes,
-            limit: raw.msg_qbytes,
+            messages: raw.msg_qnum.into(),
+            bytes: raw.__msg_cbytes.into(),
+            limit: raw.msg_qbytes.into(),
             last_sender: pid(raw.msg_lspid),
             last_receiver: pid(raw.msg_lrpid),
             last_sent: time(raw.msg_stime),
@@ -361,6 +374,12 @@ impl Queue {
         Queue { id }
     }
 
+    /// Takes on the removal of the queue, as if this process had made it.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedQueue {
+        OwnedQueue(self)
+    }
+
     /// The identifier, as ipcs(1) shows it. 0 is one like any other.
     #[must_use]
     pub fn id(&self) -> i32 {
@@ -387,18 +406,22 @@ impl Queue {
     }
 
     fn send_with<const N: usize>(&self, message: &Message<N>, flags: c_int) -> Result<(), Error> {
-        retry(|| sys::msgsnd(self.id, &message.layout, message.length, flags)).map_err(|source| {
-            match source.raw_os_error() {
-                Some(libc::EAGAIN) => Error::Full(source),
-                Some(libc::EACCES) => Error::NotPermitted(source),
-                Some(libc::ENOMEM) => Error::NoMemory(source),
-                Some(libc::EIDRM) => Error::Removed(source),
-                // The type is positive by its type, so it is the length or the queue.
-                Some(libc::EINVAL) if self.is_removed() => Error::Removed(source),
-                Some(libc::EINVAL) => Error::TooLong(source),
-                _ => Error::Os { call: "msgsnd", source },
-            }
-        })
+        let send = || {
+            sys::msgsnd(self.id, &message.layout, message.length, flags).map_err(|source| {
+                match source.raw_os_error() {
+                    Some(libc::EINTR) => Error::Interrupted(source),
+                    Some(libc::EAGAIN) => Error::Full(source),
+                    Some(libc::EACCES) => Error::NotPermitted(source),
+                    Some(libc::ENOMEM) => Error::NoMemory(source),
+                    Some(libc::EIDRM) => Error::Removed(source),
+                    // The type is positive by its type, so it is the length or the queue.
+                    Some(libc::EINVAL) if self.is_removed() => Error::Removed(source),
+                    Some(libc::EINVAL) => Error::TooLong(source),
+                    _ => Error::Os { call: "msgsnd", source },
+                }
+            })
+        };
+        retry(send)
     }
 
     /// Receives a message, sleeping until one is there: msgrcv(2). A signal does not end that (EINTR is retried).
@@ -425,7 +448,25 @@ impl Queue {
         oversize: Oversize,
     ) -> Result<(), Error> {
         let (selector, except) = select.to_raw();
-        self.receive_raw(message, selector, oversize, except)
+        retry(|| self.receive_raw(message, selector, oversize, except))
+    }
+
+    /// Receives a message, sleeping until one is there or a signal has been handled: msgrcv(2).
+    ///
+    /// A signal that comes before the call does not end it: a timer that is to end it must fire again and again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`] (EINTR), and those of [`Queue::receive`].
+    pub fn receive_until_signal<const N: usize>(
+        &self,
+        select: Select,
+        oversize: Oversize,
+    ) -> Result<Message<N>, Error> {
+        let (selector, except) = select.to_raw();
+        let mut message = Message::empty(MessageType::LED);
+        self.receive_raw(&mut message, selector, oversize, except)?;
+        Ok(message)
     }
 
     /// Receives a message if one is there: msgrcv(2) with `IPC_NOWAIT`.
@@ -436,7 +477,7 @@ impl Queue {
     pub fn try_receive<const N: usize>(&self, select: Select, oversize: Oversize) -> Result<Message<N>, Error> {
         let (selector, except) = select.to_raw();
         let mut message = Message::empty(MessageType::LED);
-        self.receive_raw(&mut message, selector, oversize, libc::IPC_NOWAIT | except)?;
+        retry(|| self.receive_raw(&mut message, selector, oversize, libc::IPC_NOWAIT | except))?;
         Ok(message)
     }
 
@@ -451,7 +492,7 @@ impl Queue {
     pub fn peek<const N: usize>(&self, index: u32) -> Result<Message<N>, Error> {
         // The kernel never cuts a copy: MSG_NOERROR only turns E2BIG into EINVAL.
         let mut message = Message::empty(MessageType::LED);
-        self.receive_raw(&mut message, index.into(), Oversize::Keep, libc::MSG_COPY | libc::IPC_NOWAIT)?;
+        retry(|| self.receive_raw(&mut message, index.into(), Oversize::Keep, libc::MSG_COPY | libc::IPC_NOWAIT))?;
         Ok(message)
     }
 
@@ -466,13 +507,14 @@ impl Queue {
             Oversize::Keep => flags,
             Oversize::Truncate => flags | libc::MSG_NOERROR,
         };
-        match retry(|| sys::msgrcv(self.id, &mut message.layout, selector, flags)) {
+        match sys::msgrcv(self.id, &mut message.layout, selector, flags) {
             Ok(length) => {
                 message.length = length;
                 Ok(())
             }
             Err(source) => Err(match source.raw_os_error() {
                 Some(libc::ENOMSG) => Error::Empty(source),
+                Some(libc::EINTR) => Error::Interrupted(source),
                 // It copies no more than kernel.msgmax, which may have been lowered since the message was sent.
                 Some(libc::EINVAL) if flags & libc::MSG_COPY != 0 && !self.is_removed() => Error::TooLong(source),
                 Some(libc::EIDRM | libc::EINVAL) => Error::Removed(source),
@@ -545,7 +587,8 @@ impl Queue {
     /// `CAP_SYS_RESOURCE`), [`Error::Removed`] (EIDRM, EINVAL).
     pub fn set_limit(&self, bytes: u64) -> Result<(), Error> {
         let mut raw = self.raw_status()?;
-        raw.msg_qbytes = bytes;
+        // More than a `long` holds is more than the kernel allows anybody.
+        raw.msg_qbytes = libc::c_ulong::try_from(bytes).unwrap_or(libc::c_ulong::MAX);
         self.control(libc::IPC_SET, &mut raw)
     }
 
@@ -578,7 +621,7 @@ impl Queue {
     }
 }
 
-/// A queue that this process made and removes when it drops it.
+/// A queue that this process removes when it drops it.
 ///
 /// A process that is killed removes nothing: the queue stays, with what is in it, until somebody removes it.
 ///
@@ -611,10 +654,10 @@ impl Drop for OwnedQueue {
     }
 }
 
-fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+fn retry<T>(mut call: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
     loop {
         match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(Error::Interrupted(_)) => {}
             result => return result,
         }
     }

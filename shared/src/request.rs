@@ -87,13 +87,13 @@ impl fmt::Display for Command {
 /// A command, and where its sender waits for the answer.
 ///
 /// In the message: the command's type; as text its verb, in any case, and a NUL, which a reader in C may need; and, where
-/// an answer is wanted, the message type under which it is waited for in decimal, and a NUL:
+/// an answer is wanted, `reply=`, the message type under which the sender waits for it in decimal, and a NUL:
 ///
 /// ```
 /// use shared::{Command, Incoming, MessageType, Request};
 ///
 /// let request = Request { command: Command::On, reply_to: MessageType::new(4711) };
-/// assert_eq!(request.encode().text(), b"ON\x004711\0");
+/// assert_eq!(request.encode().text(), b"ON\0reply=4711\0");
 ///
 /// let textbook = Incoming::new(MessageType::LED, b"on\n\0").unwrap();
 /// assert_eq!(Request::decode(&textbook), Ok(Request { command: Command::On, reply_to: None }));
@@ -112,7 +112,7 @@ impl Request {
     pub fn encode(&self) -> Message {
         let mut message = Message::empty(self.command.message_type());
         let written = match self.reply_to {
-            Some(reply_to) => write!(message, "{}\0{reply_to}\0", self.command),
+            Some(reply_to) => write!(message, "{}\0reply={reply_to}\0", self.command),
             None => write!(message, "{}\0", self.command),
         };
         debug_assert!(written.is_ok(), "a verb and a number fit into {TEXT_MAX} bytes");
@@ -121,8 +121,8 @@ impl Request {
 
     /// The request in a message from anybody.
     ///
-    /// Only a number makes a second field: many a C client sends its whole buffer, with what an earlier command left
-    /// behind the NUL.
+    /// Behind the first NUL only `reply=` counts: many a C client sends its whole buffer, with what an earlier command left
+    /// there.
     ///
     /// # Errors
     ///
@@ -131,10 +131,11 @@ impl Request {
         let text = message.text();
         let mut fields = text.splitn(3, |&byte| byte == 0);
         let verb = fields.next().unwrap_or_default();
-        // A third field, be it empty, says that the second one ends in a NUL.
         let reply_to = match (fields.next(), fields.next()) {
-            (Some(number), Some(_)) => reply_to(number),
-            _ => Ok(None),
+            // The kernel has cut the message, perhaps within the number.
+            (_, None) if text.len() > TEXT_MAX => Ok(None),
+            (Some(field), _) => reply_to(field),
+            (None, _) => Ok(None),
         };
         let command = match message.message_type() {
             _ if text.len() > TEXT_MAX => Err(Refusal::TooLong),
@@ -153,11 +154,9 @@ impl Request {
 }
 
 fn reply_to(field: &[u8]) -> Result<Option<MessageType>, Refusal> {
-    let digits = field.strip_prefix(b"-").unwrap_or(field);
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Ok(None);
-    }
-    let number = str::from_utf8(field).ok().and_then(|field| field.parse().ok());
+    let Some(digits) = field.strip_prefix(b"reply=") else { return Ok(None) };
+    let is_number = digits.iter().all(u8::is_ascii_digit);
+    let number = str::from_utf8(digits).ok().filter(|_| is_number).and_then(|digits| digits.parse().ok());
     number.and_then(MessageType::new).map(Some).ok_or(Refusal::ReplyType)
 }
 
@@ -166,7 +165,7 @@ fn reply_to(field: &[u8]) -> Result<Option<MessageType>, Refusal> {
 /// ```
 /// use shared::{Incoming, MessageType, Refusal, Refused, Request};
 ///
-/// let message = Incoming::new(MessageType::LED, b"SHINE\x004711\0").unwrap();
+/// let message = Incoming::new(MessageType::LED, b"SHINE\0reply=4711\0").unwrap();
 /// let reply_to = MessageType::new(4711);
 /// assert_eq!(Request::decode(&message), Err(Refused { refusal: Refusal::UnknownVerb, reply_to }));
 /// ```
@@ -193,8 +192,11 @@ pub enum Refusal {
     UnknownVerb,
     /// `BLINK` with other than two or three numbers, or with one that is out of range.
     Blink,
-    /// The type for the answer is a number, and not one a message can have.
+    /// What follows `reply=` is no type that a message can have.
     ReplyType,
+    /// The controller ended before it came to this message. The one reason that programs may rely on: the command was not
+    /// applied, and may be sent to the next controller.
+    Ended,
 }
 
 impl fmt::Display for Refusal {
@@ -215,8 +217,9 @@ impl fmt::Display for Refusal {
                 "BLINK takes two numbers of milliseconds, 1 to 3600000, and, if it is to end, a count, 1 to 1000000",
             ),
             Refusal::ReplyType => {
-                write!(f, "the message type for the answer must be from 1 to {}", libc::c_long::MAX)
+                write!(f, "the message type after reply= must be from 1 to {}", libc::c_long::MAX)
             }
+            Refusal::Ended => f.write_str("not applied: the controller ended before it came to this command"),
         }
     }
 }
@@ -261,39 +264,58 @@ mod tests {
 
     #[test]
     fn the_second_field_is_the_type_of_the_answer() {
-        assert_eq!(decode(1, b"ON\x0077\0").unwrap().reply_to, MessageType::new(77));
-        assert_eq!(decode(1, b"ON\x0077\0more\0").unwrap().reply_to, MessageType::new(77));
-        assert_eq!(decode(2, b"\x0077\0").unwrap().reply_to, MessageType::new(77));
+        assert_eq!(decode(1, b"ON\0reply=77\0").unwrap().reply_to, MessageType::new(77));
+        assert_eq!(decode(1, b"ON\0reply=77\0more\0").unwrap().reply_to, MessageType::new(77));
+        assert_eq!(decode(2, b"\0reply=77\0").unwrap().reply_to, MessageType::new(77));
+        assert_eq!(decode(1, b"ON\0reply=77").unwrap().reply_to, MessageType::new(77));
+    }
+
+    #[test]
+    fn a_reply_type_that_the_kernel_may_have_cut_is_not_heeded() {
+        let mut text = vec![b' '; TEXT_MAX + 1 - 9];
+        text.extend_from_slice(b"\0reply=77");
+        text[..2].copy_from_slice(b"ON");
+        let refused = decode(1, &text).unwrap_err();
+        assert_eq!(refused, Refused { refusal: Refusal::TooLong, reply_to: None });
     }
 
     #[test]
     fn bytes_left_over_from_an_earlier_command_ask_for_no_answer() {
-        for text in
-            [&b"ON\0GLE\0"[..], b"ON\0", b"ON\0\0\0\0", b"ON\0\xff\x7f\0", b"ON\x0077", b"ON\0 77\0", b"ON\x007 7\0"]
-        {
+        for text in [
+            &b"ON\0GLE\0"[..],
+            b"ON\0",
+            b"ON\0\0\0\0",
+            b"ON\0\xff\x7f\0",
+            b"ON\x0077\0",
+            b"ON\0 reply=77\0",
+            b"ON\0-5\0",
+        ] {
             assert_eq!(decode(1, text), unanswered(Command::On), "{}", text.escape_ascii());
         }
     }
 
     #[test]
-    fn a_number_that_is_no_type_is_refused() {
-        for text in [&b"ON\x000\0"[..], b"ON\0-1\0", b"ON\0-0\0", b"ON\x0099999999999999999999\0"] {
+    fn a_reply_type_that_is_none_is_refused() {
+        for text in [&b"ON\0reply=\0"[..], b"ON\0reply=+1\0", b"ON\0reply=7 7\0", b"ON\0reply=x"] {
+            assert_eq!(refused(1, text), Refusal::ReplyType, "{}", text.escape_ascii());
+        }
+        for text in [&b"ON\0reply=0\0"[..], b"ON\0reply=-1\0", b"ON\0reply=-0\0", b"ON\0reply=99999999999999999999\0"] {
             assert_eq!(refused(1, text), Refusal::ReplyType, "{}", text.escape_ascii());
         }
     }
 
     #[test]
     fn any_text_of_type_2_is_exit() {
-        for text in [&b""[..], b"EXIT", b"\xff", b"EXIT\x000\0", b"\0-1\0"] {
+        for text in [&b""[..], b"EXIT", b"\xff", b"EXIT\0reply=0\0", b"\0reply=-1\0"] {
             assert_eq!(decode(2, text), unanswered(Command::Exit), "{}", text.escape_ascii());
         }
     }
 
     #[test]
     fn a_message_that_is_refused_names_who_is_to_be_told() {
-        let refused = decode(1, b"FLASH\x0077\0").unwrap_err();
+        let refused = decode(1, b"FLASH\0reply=77\0").unwrap_err();
         assert_eq!(refused, Refused { refusal: Refusal::UnknownVerb, reply_to: MessageType::new(77) });
-        let mut long = b"ON\x0077\0".to_vec();
+        let mut long = b"ON\0reply=77\0".to_vec();
         long.resize(TEXT_MAX + 1, b' ');
         let refused = decode(1, &long).unwrap_err();
         assert_eq!(refused, Refused { refusal: Refusal::TooLong, reply_to: MessageType::new(77) });

@@ -20,19 +20,21 @@ use std::{
 mod manual;
 mod steps;
 
-use controller::{Error, Lamp, Light, Queues, Server, Settings, Stop};
+use controller::{Error, Lamp, Light, Locks, Queues, Server, Settings, Stop};
 use nix::sys::signal::Signal;
 use proptest::{
     prelude::*,
     test_runner::{Config, RngSeed, TestCaseResult, TestRunner},
 };
-use shared::{Access, Key, Message, MessageType, Mode, Oversize, Queue, Select};
+use shared::{Access, Key, Message, MessageType, Mode, Oversize, Queue, Select, lock::Lock};
+use tempfile::TempDir;
 
-use manual::{Answer, Model, wish};
+use manual::{Answer, Model};
 use steps::{By, Step, Text, steps};
 
 /// How long anything may take before it counts as never happening.
 const PATIENCE: Duration = Duration::from_secs(20);
+const MODE: Mode = Mode::new(0o600).unwrap();
 /// The type of the test's own answers, which no client here asks for.
 const PROBE: i64 = 4711;
 
@@ -82,6 +84,7 @@ impl Drop for Clean {
 /// The controller, and the model beside it.
 struct Pair {
     settings: Settings,
+    directory: Arc<TempDir>,
     stop: Stop,
     thread: Option<JoinHandle<Result<(), Error>>>,
     started: Instant,
@@ -90,14 +93,15 @@ struct Pair {
 }
 
 impl Pair {
-    fn start(key: Key) -> Pair {
+    fn start(key: Key, directory: Arc<TempDir>) -> Pair {
         let started = Instant::now();
-        let settings = Settings { key, mode: Mode::new(0o600).unwrap(), group: None };
+        let settings = Settings { key, mode: MODE, group: None };
         let (stop, notes) = (Stop::default(), Arc::default());
         let lamp = Lamp::new(Box::new(Noted(Arc::clone(&notes))), Light::Off);
-        let server = Server::new(lamp, None, Queues::create(&settings).unwrap(), settings, stop.clone());
+        let locks = Locks::acquire(key, Some(directory.path())).unwrap();
+        let server = Server::new(lamp, None, Queues::create(settings, locks).unwrap(), stop.clone());
         let thread = Some(thread::spawn(|| server.run()));
-        Pair { settings, stop, thread, started, notes, model: Model::new() }
+        Pair { settings, directory, stop, thread, started, notes, model: Model::new() }
     }
 
     fn commands(&self) -> Result<Queue, shared::Error> {
@@ -133,21 +137,29 @@ impl Pair {
             }
             Step::End { by, waiting, led_fails } => {
                 self.end(&by, &waiting, led_fails)?;
+                let mut told = None;
                 if let By::Kill { leaves_commands } = by {
-                    mem::forget(Queues::create(&self.settings).unwrap());
+                    self.leave();
                     waiting.iter().for_each(|text| self.send(1, &text.0));
-                    self.replies().unwrap().try_send(&message(PROBE, b"OK ON")).unwrap();
                     if !leaves_commands {
                         self.commands().unwrap().remove().unwrap();
                     }
+                    told = Some((self.clients()?, manual::not_applied(waiting.iter().filter(|_| leaves_commands))));
                 }
-                *self = Pair::start(self.settings.key);
+                *self = Pair::start(self.settings.key, Arc::clone(&self.directory));
+                if let Some((clients, expected)) = told {
+                    prop_assert_eq!(self.read_all(clients.join().unwrap()), expected);
+                }
             }
         }
         self.compare()
     }
 
     fn remove(&mut self, commands: bool, replies: bool, waiting: &[Text]) -> TestCaseResult {
+        if commands {
+            // It would wait for them.
+            self.collect()?;
+        }
         let notes = Arc::clone(&self.notes);
         let held = self.hold(&notes, waiting, false)?;
         waiting.iter().for_each(|text| self.send(1, &text.0));
@@ -173,8 +185,7 @@ impl Pair {
         lock(&notes).fails = led_fails;
         let held = self.hold(&notes, waiting, led_fails)?;
         let exit = if let By::Exit(text) = by { &text.0[..] } else { b"" };
-        let client = wish(exit).flatten().filter(|_| self.model.answers.is_some());
-        let client = client.map(|reply_to| self.client(reply_to)).transpose()?;
+        let clients = if self.model.answers.is_some() { Some(self.clients()?) } else { None };
         if let By::Exit(text) = by {
             self.send(2, &text.0);
         }
@@ -185,11 +196,11 @@ impl Pair {
         drop(held);
         self.until("it ends", || self.has_ended())?;
         let ended = self.thread.take().unwrap().join();
-        let expected = self.model.end(exit, led_fails);
+        let expected = self.model.end(exit, waiting, led_fails);
         prop_assert_eq!(ended.ok().map(|ended| ended.is_ok()), Some(!led_fails));
         prop_assert!(self.commands().is_err() && self.replies().is_err(), "a queue is left");
-        let answer = client.and_then(|client| client.join().unwrap().ok());
-        prop_assert_eq!(answer.map(|answer| self.read(&answer)), expected);
+        let answers = clients.map(|clients| self.read_all(clients.join().unwrap()));
+        prop_assert_eq!(answers, expected);
         prop_assert_eq!(&lock(&notes).written, &self.model.written);
         Ok(())
     }
@@ -211,19 +222,32 @@ impl Pair {
         Ok(Some(held))
     }
 
-    /// A client that sleeps until its answer comes: nobody else gets one from a controller that ends.
-    fn client(&mut self, reply_to: i64) -> Result<JoinHandle<Result<Message, shared::Error>>, TestCaseError> {
-        let (replies, own) = (self.replies().unwrap(), Select::Type(MessageType::new(reply_to).unwrap()));
-        while replies.try_receive::<256>(own, Oversize::Truncate).is_ok() {}
-        self.model.answers.as_mut().unwrap().retain(|(other, _)| *other != reply_to);
+    /// Clients that take all answers until the reply queue goes. They sleep already.
+    fn clients(&mut self) -> Result<JoinHandle<Vec<Message>>, TestCaseError> {
+        self.collect()?;
+        let replies = self.replies().unwrap();
         let (sender, task) = channel();
         let thread = thread::spawn(move || {
             sender.send(fs::read_link("/proc/thread-self").unwrap()).unwrap();
-            replies.receive(own, Oversize::Truncate)
+            iter::from_fn(|| replies.receive(Select::Any, Oversize::Truncate).ok()).collect()
         });
         let stat = Path::new("/proc").join(task.recv().unwrap()).join("stat");
-        self.until("the client sleeps", || fs::read_to_string(&stat).unwrap().contains(") S "))?;
+        let start = Instant::now();
+        while !fs::read_to_string(&stat).unwrap().contains(") S ") {
+            prop_assert!(start.elapsed() < PATIENCE, "the clients never sleep");
+        }
         Ok(thread)
+    }
+
+    /// Leaves queues and records as a controller does that is killed.
+    fn leave(&mut self) {
+        let Settings { key, mode, .. } = self.settings;
+        for (key, mode) in [(key.reply(), mode.of_replies()), (key, mode)] {
+            let queue = Queue::create(key, mode).unwrap();
+            Lock::acquire_in(self.directory.path(), key).unwrap().record(&queue).unwrap();
+            mem::forget(queue);
+        }
+        self.model.answers = None;
     }
 
     fn compare(&mut self) -> TestCaseResult {
@@ -233,12 +257,12 @@ impl Pair {
             self.collect()?;
         }
         while passes {
-            let (answer, expected) = self.ask(b"STATUS\x004711\0")?;
+            let (answer, expected) = self.ask(b"STATUS\0reply=4711\0")?;
             // The state and the last change come an instant apart.
             let has_come = answer == expected && lock(&self.notes).written.len() >= self.model.written.len();
             passes = !has_come && answer.1.starts_with("OK BLINK 1 ") && start.elapsed() < PATIENCE;
         }
-        let (answer, expected) = self.ask(b"INFO\x004711\0")?;
+        let (answer, expected) = self.ask(b"INFO\0reply=4711\0")?;
         prop_assert_eq!(answer, expected);
         let mut notes = lock(&self.notes);
         notes.fails = false;
@@ -275,6 +299,10 @@ impl Pair {
             prop_assert_eq!(answers, expected);
         }
         Ok(())
+    }
+
+    fn read_all(&self, answers: Vec<Message>) -> Vec<Answer> {
+        answers.iter().map(|answer| self.read(answer)).collect()
     }
 
     /// Who it is for, and its text; as if no time had gone by.
@@ -326,10 +354,11 @@ fn it_does_what_the_model_does() {
     }
     // Seen only where it fails.
     eprintln!("again: PROPTEST_RNG_SEED={} PROPTEST_CASES={}", config.rng_seed, config.cases);
-    let key = Key::new(0x4000_0000 | process::id() << 1).unwrap();
+    let key = Key::new(0x4000_0000 | process::id() << 2).unwrap();
+    let directory = Arc::new(tempfile::tempdir().unwrap());
     let outcome = TestRunner::new(config).run(&steps(), |steps| {
         let _clean = Clean(key);
-        let mut pair = Pair::start(key);
+        let mut pair = Pair::start(key, Arc::clone(&directory));
         steps.into_iter().try_for_each(|step| pair.step(step))?;
         pair.collect()?;
         pair.end(&By::Signal, &[], false)

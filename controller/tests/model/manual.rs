@@ -2,6 +2,8 @@
 
 use std::{collections::VecDeque, fs, process, str};
 
+use crate::steps::Text;
+
 /// Its type, and its text.
 pub(crate) type Answer = (i64, String);
 
@@ -106,8 +108,11 @@ impl Model {
     }
 
     fn answer(&mut self, reply_to: i64, text: String) {
-        // One that finds its queue removed is lost with it.
-        let Some(answers) = &mut self.answers else { return self.make_replies() };
+        // One that finds its queue removed goes into a new one.
+        if self.answers.is_none() {
+            self.make_replies();
+        }
+        let answers = self.answers.as_mut().unwrap();
         while answers.iter().map(|(_, text)| text.len()).sum::<usize>() + text.len() > self.limit {
             answers.pop_front();
             self.answers_dropped += 1;
@@ -128,26 +133,40 @@ impl Model {
         self.written.len() > before
     }
 
-    /// Says what is answered to who asked for the end.
-    pub(crate) fn end(&mut self, text: &[u8], led_fails: bool) -> Option<Answer> {
+    /// What clients are told at the end, which this text asked for, while these commands waited; none where the reply queue
+    /// was removed.
+    pub(crate) fn end(&mut self, text: &[u8], waiting: &[Text], led_fails: bool) -> Option<Vec<Answer>> {
         if !led_fails {
             self.write(false);
         }
         self.written.push("released");
         let told = if led_fails { "ERR the LED could not be turned off, and may be lit: broken" } else { "OK OFF" };
-        self.answers.as_ref().and(wish(text)?).map(|reply_to| (reply_to, told.to_owned()))
+        self.answers.as_ref()?;
+        let mut answers = not_applied(waiting);
+        answers.extend(wish(text).flatten().map(|reply_to| (reply_to, told.to_owned())));
+        Some(answers)
     }
 }
 
-/// The type for the answer; an inner none if it is a number and no type.
-pub(crate) fn wish(text: &[u8]) -> Option<Option<i64>> {
+/// What the senders of these commands are told of a controller that ended before it came to them.
+pub(crate) fn not_applied<'a>(waiting: impl IntoIterator<Item = &'a Text>) -> Vec<Answer> {
+    let told = "ERR not applied: the controller ended before it came to this command";
+    let wishes = waiting.into_iter().filter_map(|text| wish(&text.0).flatten());
+    wishes.map(|reply_to| (reply_to, told.to_owned())).collect()
+}
+
+/// The type for the answer; an inner none if `reply=` is followed by no type.
+fn wish(text: &[u8]) -> Option<Option<i64>> {
     let fields: Vec<&[u8]> = text[..text.len().min(257)].split(|&byte| byte == 0).collect();
-    let [_, field, _, ..] = fields[..] else { return None };
-    let number = str::from_utf8(field).ok()?;
-    match number.strip_prefix('-') {
-        Some(negative) => digits(negative).map(|_| None),
-        None => digits(number).map(|number| i64::try_from(number).ok().filter(|&number| number > 0)),
-    }
+    let field = match fields[..] {
+        // The number may be cut.
+        [_, _] if text.len() > 256 => return None,
+        [_, field, ..] => field,
+        _ => return None,
+    };
+    let number = str::from_utf8(field.strip_prefix(b"reply=")?).ok();
+    let number = number.and_then(digits).and_then(|number| i64::try_from(number).ok());
+    Some(number.filter(|&number| number > 0))
 }
 
 /// The number in decimal digits alone; the greatest one where it is beyond all bounds.

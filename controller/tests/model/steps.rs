@@ -41,9 +41,10 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let short = r"(?i-u:blink) 1 (1 [1-3]|3600000( [1-3])?)";
     let blanks = r"[ \t\r\n]{0,3}";
     let command = format!(r"(?i-u:on|off|toggle|status|info|{hours}){blanks}");
-    let wish = r"\x00(0{0,2}[1-9][0-9]{0,2}|9223372036854775807)\x00(?s-u:.{0,4})";
-    let no_wish = r"(\x00((?i-u:gle)\x00|(?-u:\xff)\x00|\x00\x00| 7\x00|7 7\x00|\+7\x00|-\x00|7)?)?";
-    let bad_wish = r"\x00(0|-1|-0|-7|9223372036854775808|99999999999999999999)\x00";
+    let wish = r"\x00reply=(0{0,2}[1-9][0-9]{0,2}|9223372036854775807)(\x00(?s-u:.{0,4}))?";
+    let no_wish =
+        r"(\x00((?i-u:gle)\x00|(?-u:\xff)\x00|\x00\x00|7\x00|Reply=7\x00| reply=7|reply 7\x00|reply|-1\x00)?)?";
+    let bad_wish = r"\x00reply=(0|-1|\+7|7 7| 7|x|9223372036854775808|99999999999999999999)?\x00";
     let odd = [
         r" on|on off|onx|o|exit|status 1|\tblink 1 1|blinker 1 1|blink|blink 7|blink 1 1 1 1|blink 0 1|blink 1 0",
         r"blink 3600001 1|blink 1 3600001|blink 4294967297 1|blink 1 1 0|blink 1 1 1000001|blink \+7 7|blink 7 -7",
@@ -59,7 +60,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (Just(1), text(r"(?s-u:.{0,16})")),
         // 256 bytes are the most, and of a second field the first 257 are heeded.
         1 => (Just(1), text(&format!("on {{235,258}}({wish}|{no_wish}|{bad_wish})"))),
-        1 => (Just(2), text(r" {257,259}|\x007\x00 {254,260}")),
+        1 => (Just(2), text(r" {257,259}|\x00reply=7\x00 {248,254}")),
     ];
     let by = prop_oneof![
         text(&format!(r"(?s-u:[^\x00]{{0,8}})({wish}|{no_wish}|{bad_wish})")).prop_map(By::Exit),
