@@ -75,6 +75,8 @@ impl Queues {
     pub(crate) fn recreate(&mut self) -> Result<(), Error> {
         let Settings { key, .. } = self.settings;
         for _ in 0..ATTEMPTS {
+            // Removed already, but where only the other one was removed while they were made.
+            let _ = self.commands.remove();
             // Clients that find it wait until it is open.
             self.commands = make(key, &self.locks.0[0], TAKE_NOTHING).map_err(Error::while_serving)?;
             // Clients that wait for the answer to a command that is gone see the reply queue go, and look again.
