@@ -183,7 +183,7 @@ machete: cargo-machete
 shellcheck:
 	@echo "== shell scripts"
 	command -v shellcheck >/dev/null || { echo "== installing shellcheck"; $(SUDO) apt-get install --quiet=2 --yes shellcheck >/dev/null; }
-	shellcheck .ci/run debian/postinst debian/postrm docs/pictures/session.sh
+	shellcheck .ci/run debian/postinst debian/postrm debian/prerm docs/pictures/session.sh
 
 typos: typos-cli
 	@echo "== spelling"
@@ -289,7 +289,7 @@ service: test-packages unit-file
 	folder=$$(mktemp -d)
 	trap 'rm -r $$folder' EXIT
 	for unit in systemd/led-controller.service target/led-controller@.service; do
-		sed 's|^\(Exec.*=-\?\)/usr/lib/led-controller/controller|\1/bin/true|' $$unit >$$folder/$$(basename $$unit)
+		sed 's|^\(Exec.*=[-+]*\)/usr/lib/led-controller/controller|\1/bin/true|' $$unit >$$folder/$$(basename $$unit)
 	done
 	said=$$(systemd-analyze verify --man=no $$folder/led-controller.service $$folder/led-controller@1.service 2>&1) || true
 	test -z "$$said" || { echo "$$said"; exit 1; }

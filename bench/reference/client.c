@@ -60,7 +60,7 @@ static int ask(key_t key, struct message *message, size_t length)
         ;
     if (errno != ENOMSG)
         return failed("msgrcv");
-    length += (size_t)snprintf(message->text + length, sizeof message->text - length, "%d", (int)getpid()) + 1;
+    length += (size_t)snprintf(message->text + length, sizeof message->text - length, "reply=%d", (int)getpid()) + 1;
     if (msgsnd(commands, message, length, IPC_NOWAIT) == -1)
         return failed("msgsnd");
     /* There is no msgrcv with a time limit; SIGALRM ends this process. */

@@ -123,7 +123,7 @@ static int serve(void)
         }
         field = second_field(&message, (size_t)length);
         errno = 0;
-        reply_to = field ? strtol(field, NULL, 10) : 0;
+        reply_to = field && strncmp(field, "reply=", 6) == 0 ? strtol(field + 6, NULL, 10) : 0;
         if (errno == ERANGE)
             reply_to = 0;
         if (message.type == EXIT) {

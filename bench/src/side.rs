@@ -44,7 +44,8 @@ impl Side {
         let start = Instant::now();
         let process = Running::quietly(&mut command);
         // A pause would be longer than what is measured.
-        while Queue::open(place.key, Access::Send).is_err() {
+        let is_open = |key| Queue::open(key, Access::Find).and_then(|queue| queue.status());
+        while is_open(place.key).map_or(true, |status| status.permissions.mode.bits() & 0o200 == 0) {
             assert!(start.elapsed() < PATIENCE, "the controller of {} makes no queue", self.name);
             thread::yield_now();
         }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::Error;
 
-const SCENES: [(&str, Scene); 15] = [
+const SCENES: [(&str, Scene); 16] = [
     ("after boot the service is ready and the LED off", boot),
     ("a member of gpio commands without sudo, and nobody else", users),
     ("stop, start, restart while on", stop),
@@ -18,7 +18,8 @@ const SCENES: [(&str, Scene); 15] = [
     ("exit, and it stays ended", exit),
     ("SIGKILL while on", sigkill),
     ("SIGKILL while a client waits", sigkill_with_client),
-    ("the key is another user's", squatter),
+    ("a stranger takes the key while it is down, and spins", squatter),
+    ("a stranger waits for the lock", locker),
     ("the chips are not permitted", not_permitted),
     ("the line is not there, and it gives up", missing),
     ("nothing can be written", read_only),
@@ -143,7 +144,7 @@ fn users(stage: &mut Stage<'_>) -> Result<(), Error> {
     // As one who joined the group after logging in.
     let older = "FAIL group       pi (1000) is in group gpio (";
     stage.types("setpriv --reuid=pi --regid=pi --clear-groups led doctor", 1, &[older, "log in again"])?;
-    stage.types("runuser -u eve -- led doctor", 1, &["FAIL send", "FAIL hear", "`sudo usermod -aG gpio $USER`"])?;
+    stage.types("runuser -u eve -- led doctor", 1, &["FAIL send", "FAIL receive", "`sudo usermod -aG gpio $USER`"])?;
     stage.types("runuser -u eve -- ipcrm -Q 1234", 1, &[])?;
     stage.types("runuser -u eve -- ipcrm -Q 1235", 1, &[])?;
     // A member may neither remove a queue nor forge an answer, and who is none may not even read.
@@ -155,7 +156,7 @@ fn users(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types(&open("pi", 1235, "0400"), 0, &["open"])?;
     stage.types(&open("eve", 1234, "0400"), 0, &["Permission denied"])?;
     stage.types(&open("eve", 1235, "0400"), 0, &["Permission denied"])?;
-    stage.types("ipcs -q | grep 0x000004d3", 0, &["640"])?;
+    stage.types("ipcs -q | grep 0x000004d3", 0, &["740"])?;
     stage.types(
         "runuser -u eve -- /usr/lib/led-controller/controller",
         1,
@@ -252,16 +253,44 @@ fn sigkill_with_client(stage: &mut Stage<'_>) -> Result<(), Error> {
 
 fn squatter(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types("systemctl stop led-controller", 0, &[])?;
-    let theirs = "runuser -u eve -- /usr/lib/led-controller/controller --simulate >/dev/null 2>&1 & sleep 1";
+    // A controller of another user answers as ours would.
+    let theirs = "runuser -u eve -- /usr/lib/led-controller/controller --simulate --mode 0666 >/tmp/eve 2>&1 & sleep 1";
     stage.types(theirs, 0, &[])?;
-    stage.types("systemctl start led-controller", 1, &[])?;
-    failed(stage)?;
-    stage.types("systemctl status led-controller", 3, &["belongs to user eve", "sudo ipcrm -Q 1235"])?;
-    if property(stage, "NRestarts")? != "0" {
-        return Err("it was tried again, to no avail".into());
+    for arguments in ["led on", "led on --no-wait", "runuser -u pi -- led on"] {
+        stage.types(arguments, 4, &["was made by user eve (", "nothing was sent", "--owner eve"])?;
     }
+    stage.types("systemctl start led-controller", 0, &[])?;
+    stage.types("runuser -u pi -- led on", 0, &["on\n"])?;
+    stage.pin_is(ON)?;
+    stage.types("journalctl -b -u led-controller -o cat | grep eve", 0, &["belongs to user eve", "removing it"])?;
+    stage.types("wait; cat /tmp/eve", 0, &["another process removed the controller's queue"])?;
+    // One who takes the key again whenever it is free does not keep the service down.
+    let spin = "'while (1) { msgget($_, 03666) for 1234, 1235 }'";
+    stage.types("systemctl stop led-controller", 0, &[])?;
+    stage.types(&format!("runuser -u eve -- perl -e {spin} >/dev/null 2>&1 & sleep 1"), 0, &[])?;
+    stage.types("led on", 4, &["was made by user eve ("])?;
+    stage.types("systemctl start led-controller", 0, &[])?;
+    stage.types("led on", 0, &["on\n"])?;
+    let pid = property(stage, "MainPID")?;
+    stage.types(&format!("kill -KILL {pid}"), 0, &[])?;
+    stage.pin_becomes(OFF)?;
+    stage.wait_for(&format!("test $(systemctl show -P MainPID led-controller) -gt {pid} && led status"))?;
+    stage.types("pkill -KILL -u eve; wait", 0, &[])?;
+    fresh(stage)
+}
+
+fn locker(stage: &mut Stage<'_>) -> Result<(), Error> {
+    let wait = "'while :; do flock --shared $0 sleep 60; done'";
+    let lock = "$(ls /run/led-controller/1234-*.lock)";
+    stage.types(&format!("runuser -u eve -- sh -c {wait} {lock} >/dev/null 2>&1 & sleep 1"), 0, &[])?;
+    // More often than the unit may fail.
+    for _ in 0..6 {
+        stage.types("systemctl restart led-controller && systemctl reset-failed led-controller", 0, &[])?;
+    }
+    stage.types("led on && systemctl stop led-controller", 0, &["on\n"])?;
     stage.pin_is(OFF)?;
-    stage.types("pkill -u eve; wait; rm -r /tmp/led-controller-*", 0, &[])?;
+    stage.types("grep -c . /proc/sysvipc/msg", 0, &["1\n"])?;
+    stage.types("pkill -KILL -u eve; wait", 0, &[])?;
     fresh(stage)
 }
 
@@ -356,6 +385,9 @@ fn package(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.pin_is(OFF)?;
     stage.types("led on", 0, &["on\n"])?;
     stage.types("grep edited /etc/default/led-controller", 0, &["edited"])?;
+    // An instance of the template does not outlive the package.
+    stage.types("echo 'OPTIONS=\"--line GPIO27 --key 1300\"' >/etc/default/led-controller-door", 0, &[])?;
+    stage.types("systemctl start led-controller@door; led --key 1300 on", 0, &["on\n"])?;
     stage.types(&apt("remove led-controller"), 0, &[])?;
     stage.pin_is(OFF)?;
     stage.types(
@@ -363,6 +395,7 @@ fn package(stage: &mut Stage<'_>) -> Result<(), Error> {
         0,
         &["1\n"],
     )?;
+    stage.types("systemctl is-active led-controller@door; rm /etc/default/led-controller-door", 0, &["inactive"])?;
     stage.types(&apt("purge led-controller"), 0, &[])?;
     // Users and groups stay: files of theirs may be anywhere.
     let left = "find / -xdev -path /proc -prune -o -name '*led-controller*' -print | grep -v /sys/fs/cgroup";
