@@ -123,6 +123,33 @@ fn a_user_without_a_runtime_directory_has_a_lock_in_one_of_his_own() {
 
 #[test]
 #[ignore = "needs root"]
+fn the_lock_of_a_user_with_a_runtime_directory_is_there() {
+    let place = Place::new();
+    let user = 54_325;
+    let runtime = format!("/run/user/{user}");
+    std::fs::create_dir_all(&runtime).unwrap();
+    std::os::unix::fs::chown(&runtime, Some(user), Some(user)).unwrap();
+    std::fs::set_permissions(&runtime, Permissions::from_mode(0o700)).unwrap();
+    // A stranger has the other name.
+    let temporary = format!("/tmp/led-controller-{user}");
+    std::fs::create_dir(&temporary).unwrap();
+    let mut controller = place.program("controller", Some(user));
+    let controller = Running::start(controller.arg("--simulate").env_remove("LED_LOCK_DIRECTORY"));
+    assert!(controller.wait_for_log("").contains("ready"));
+    let name = |extension: &str| place.lock_file(extension).file_name().unwrap().to_owned();
+    let mode = |extension: &str| {
+        let file = std::path::Path::new(&runtime).join("led-controller").join(name(extension));
+        std::fs::metadata(file).unwrap().permissions().mode() & 0o777
+    };
+    assert_eq!((mode("lock"), mode("record")), (0o600, 0o644));
+    controller.signal(acceptance::Signal::TERM);
+    assert!(controller.end().0.success());
+    std::fs::remove_dir_all(&runtime).unwrap();
+    std::fs::remove_dir_all(&temporary).unwrap();
+}
+
+#[test]
+#[ignore = "needs root"]
 fn a_lock_directory_that_somebody_else_made_is_not_looked_into() {
     let place = Place::new();
     let user = 54_323;
