@@ -50,10 +50,20 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// How often a thing is tried that may fail at one instant in many: the long form is `make endure`'s.
+/// How often a thing is tried that may fail at one instant in many: as often as `$LED_ROUNDS` says, which is `endure` for
+/// `make endure` and `test` for `make test`; without it a tenth of that, for `cargo test`.
+///
+/// # Panics
+///
+/// `$LED_ROUNDS` is another word.
 #[must_use]
-pub fn rounds(short: usize, long: usize) -> usize {
-    if env::var_os("LED_ENDURE").is_some() { long } else { short }
+pub fn rounds(test: usize, endure: usize) -> usize {
+    match env::var("LED_ROUNDS").as_deref() {
+        Ok("endure") => endure,
+        Ok("test") => test,
+        Ok(other) => panic!("LED_ROUNDS is {other}: use test or endure, or leave it out"),
+        Err(_) => test.div_ceil(10),
+    }
 }
 
 /// Numbers that look random and are the same in each run.

@@ -260,7 +260,7 @@ impl From<libc::msqid_ds> for Status {
     #[allow(clippy::useless_conversion, reason = "the types of the fields differ between architectures")]
     fn from(raw: libc::msqid_ds) -> Self {
         let pid = |pid: libc::pid_t| u32::try_from(pid).ok().filter(|&pid| pid != 0);
-        let time = |seconds: libc::time_t| match u64::try_from(seconds) {
+        let time = |seconds: i64| match u64::try_from(seconds) {
             Ok(seconds @ 1..) => SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)),
             _ => None,
         };
@@ -277,9 +277,9 @@ impl From<libc::msqid_ds> for Status {
             limit: raw.msg_qbytes.into(),
             last_sender: pid(raw.msg_lspid),
             last_receiver: pid(raw.msg_lrpid),
-            last_sent: time(raw.msg_stime),
-            last_received: time(raw.msg_rtime),
-            last_changed: time(raw.msg_ctime),
+            last_sent: time(raw.msg_stime.into()),
+            last_received: time(raw.msg_rtime.into()),
+            last_changed: time(raw.msg_ctime.into()),
         }
     }
 }
