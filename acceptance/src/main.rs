@@ -2,7 +2,8 @@
 //!
 //! `acceptance` fetches the Pi once, boots it with the programs, and plays the scenes of both; with two packages of
 //! which the second is an upgrade of the first, it boots a whole Debian with them, and plays those of the service.
-//! `acceptance shell` hands the Pi to a person instead. Everything is kept in `.cache/pi`.
+//! `acceptance shell` hands the Pi to a person instead. Its Debian is trixie, or what `SUITE` names, and everything is
+//! kept in `.cache/pi/SUITE`.
 #![forbid(unsafe_code)]
 
 mod pi;
@@ -14,6 +15,8 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
+
+use pi::suite::Suite;
 
 type Error = Box<dyn std::error::Error>;
 
@@ -57,27 +60,30 @@ fn shell() -> Result<(), Error> {
 
 /// Boots the Pi with the programs.
 fn boot(arguments: &str) -> Result<pi::machine::Machine, Error> {
-    let (workspace, cache) = folders()?;
+    let (workspace, suite, cache) = places()?;
     // Somebody may want a shell while the tests run, and both pack in the same place.
     fs::create_dir_all(&cache)?;
     let alone = File::open(&cache)?;
     alone.lock()?;
     let programs = pi::build::programs(&workspace)?;
-    let parts = pi::parts::fetch(&cache)?;
+    let parts = pi::parts::fetch(suite, &cache)?;
     let client = pi::build::textbook_client(&workspace, &cache)?;
     let initramfs = pi::initramfs::pack(&cache, &parts, &[&programs.controller, &programs.command, &client])?;
     pi::machine::Machine::boot(&parts, &parts.device_tree, &initramfs, arguments)
 }
 
 fn package(first: &Path, second: &Path) -> Result<(), Error> {
-    let (_, cache) = folders()?;
-    let parts = pi::parts::fetch(&cache)?;
-    let initramfs = pi::debian::pack(&cache, first, second)?;
+    let (_, suite, cache) = places()?;
+    fs::create_dir_all(&cache)?;
+    let parts = pi::parts::fetch(suite, &cache)?;
+    let initramfs = pi::debian::pack(suite, &cache, first, second)?;
     pi::service::play(&cache, &parts, &initramfs)
 }
 
-fn folders() -> Result<(PathBuf, PathBuf), Error> {
+/// The workspace, the Pi's Debian, and the folder for what is made of both.
+fn places() -> Result<(PathBuf, Suite, PathBuf), Error> {
     let workspace = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize()?;
-    let cache = workspace.join(".cache/pi");
-    Ok((workspace, cache))
+    let suite = Suite::chosen()?;
+    let cache = workspace.join(".cache/pi").join(suite.name());
+    Ok((workspace, suite, cache))
 }

@@ -9,11 +9,10 @@ use std::{
     process::Command,
 };
 
-use super::{archive, run};
+use super::{apt::Apt, archive, run, suite::Suite};
 use crate::Error;
 
-const SUITE: &str = "bookworm";
-const PACKAGES: &str = "systemd-sysv,udev,dbus,libpam-systemd,gpiod,procps,util-linux";
+const PACKAGES: &str = "systemd-sysv,udev,dbus,libpam-systemd,gpiod,procps,util-linux,kmod";
 
 /// A shell for root on the mini UART, which is where the scenes are typed.
 const SHELL: &str = "\
@@ -45,20 +44,20 @@ After=sysinit.target
 Before=led-controller.service
 
 [Service]
-ExecStart=/usr/bin/gpioset --mode=signal pinctrl-bcm2835 17=0
-ExecStartPost=/bin/sh -c 'until gpioinfo pinctrl-bcm2835 | grep -q gpioset; do sleep 0.1; done'
+ExecStart=/usr/bin/HOLD
+ExecStartPost=/bin/sh -c 'until INFO | grep -q gpioset; do sleep 0.1; done'
 
 [Install]
 WantedBy=basic.target
 ";
 
 /// Installs the first package into a fresh Debian, puts the second beside it to upgrade to, and packs that.
-pub(crate) fn pack(cache: &Path, first: &Path, second: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn pack(suite: Suite, cache: &Path, first: &Path, second: &Path) -> Result<PathBuf, Error> {
     let root = cache.join("debian-with-package");
     if root.exists() {
         fs::remove_dir_all(&root)?;
     }
-    run(Command::new("cp").arg("--archive").arg(debian(cache)?).arg(&root))?;
+    run(Command::new("cp").arg("--archive").arg(debian(suite, cache)?).arg(&root))?;
     for (package, name) in [(first, "first.deb"), (second, "second.deb")] {
         fs::copy(package, root.join("root").join(name))?;
     }
@@ -66,7 +65,9 @@ pub(crate) fn pack(cache: &Path, first: &Path, second: &Path) -> Result<PathBuf,
     let chroot = |line: &str| run(Command::new("chroot").arg(&root).args(["/bin/sh", "-ec", line])).map(drop);
     chroot("DEBIAN_FRONTEND=noninteractive apt-get install --yes /root/first.deb")?;
     chroot("useradd --create-home pi && usermod --append --groups gpio pi && useradd --create-home eve")?;
-    for (name, unit) in [("shell", SHELL), ("hold-line", HOLD_LINE)] {
+    let gpiod = suite.gpiod();
+    let hold_line = HOLD_LINE.replace("HOLD", &gpiod.hold(0)).replace("INFO", &gpiod.info("gpiochip0"));
+    for (name, unit) in [("shell", SHELL), ("hold-line", &hold_line)] {
         fs::write(root.join(format!("etc/systemd/system/{name}.service")), unit)?;
         chroot(&format!("systemctl enable {name}"))?;
     }
@@ -76,7 +77,7 @@ pub(crate) fn pack(cache: &Path, first: &Path, second: &Path) -> Result<PathBuf,
 }
 
 /// A Debian as it comes, made once.
-fn debian(cache: &Path) -> Result<PathBuf, Error> {
+fn debian(suite: Suite, cache: &Path) -> Result<PathBuf, Error> {
     let root = cache.join("debian");
     register_qemu()?;
     if root.join("complete").exists() {
@@ -85,12 +86,13 @@ fn debian(cache: &Path) -> Result<PathBuf, Error> {
     if root.exists() {
         fs::remove_dir_all(&root)?;
     }
-    println!("making a Debian {SUITE} for arm64; this takes some minutes");
+    println!("making a Debian {} for arm64; this takes some minutes", suite.name());
+    let apt = Apt::update(suite, cache)?;
     let mut mmdebstrap = Command::new("mmdebstrap");
     mmdebstrap.args(["--quiet", "--arch=arm64", "--variant=minbase", "--format=directory"]);
     mmdebstrap.arg(format!("--include={PACKAGES}")).args(["--dpkgopt=path-exclude=/usr/share/man/*"]);
     mmdebstrap.args(["--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/doc/*"]);
-    run(mmdebstrap.arg(SUITE).arg(&root))?;
+    run(mmdebstrap.arg(suite.name()).arg(&root).arg(&apt.sources))?;
     // What the kernel starts in an initramfs, and no file system of ours is on a disk.
     symlink("lib/systemd/systemd", root.join("init"))?;
     fs::write(root.join("etc/fstab"), "")?;

@@ -57,7 +57,6 @@ pub(crate) fn pack(cache: &Path, parts: &Parts, programs: &[&Path]) -> Result<Pa
     // What no program here reads.
     fs::remove_dir_all(root.join("usr/share"))?;
     let _ = fs::remove_dir_all(root.join("usr/lib/aarch64-linux-gnu/gconv"));
-    let _ = fs::remove_dir_all(root.join("lib/aarch64-linux-gnu/gconv"));
     fs::create_dir(root.join("led"))?;
     for program in programs {
         let name = program.file_name().ok_or("a program has a name")?;

@@ -12,7 +12,7 @@ use crate::Error;
 const RUNS: u32 = 40;
 const SAMPLES: usize = 11;
 
-const GPIOSET: &str = "gpioset gpiochip0 17=";
+const GPIOSET: &str = "gpioset";
 const COMMAND: &str = "./command";
 const NO_WAIT: &str = "./command --no-wait";
 const SYSFS: &str = "sysfs";
@@ -33,7 +33,8 @@ pub(crate) fn compare(machine: &mut Machine) -> Result<(), Error> {
             samples.entry(client).or_default().push(time(machine, &line)?);
         }
         machine.run("./command exit; wait")?;
-        samples.entry(GPIOSET).or_default().push(time(machine, &format!("{GPIOSET}1; {GPIOSET}0"))?);
+        let [on, off] = [1, 0].map(|level| machine.gpiod.set(level));
+        samples.entry(GPIOSET).or_default().push(time(machine, &format!("{on}; {off}"))?);
         if let Some(path) = &sysfs {
             machine.run(&format!("({export})"))?;
             let write = |value: u32| format!("/bin/busybox sh -c 'echo {value} >{path}/value'");
@@ -53,12 +54,7 @@ pub(crate) fn compare(machine: &mut Machine) -> Result<(), Error> {
         .collect();
     for (what, times) in &samples {
         let (median, ratio) = (medians[what], medians[what] / medians[GPIOSET]);
-        println!(
-            "{:<24}{median:7.2} ms ({:.2}–{:.2}) {ratio:6.2}",
-            what.trim_end_matches("17="),
-            times[0],
-            times[SAMPLES - 1]
-        );
+        println!("{:<24}{median:7.2} ms ({:.2}–{:.2}) {ratio:6.2}", what, times[0], times[SAMPLES - 1]);
     }
     if sysfs.is_none() {
         println!("sysfs: this kernel has none for GPIO");

@@ -13,7 +13,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{parts::Parts, text};
+use super::{gpiod::Gpiod, parts::Parts, text};
 use crate::Error;
 
 /// How long a boot, a command or a level may take before it counts as never coming. Machines here are shared.
@@ -59,6 +59,8 @@ impl fmt::Display for Function {
 
 /// A running Pi. It is switched off when this is dropped.
 pub(crate) struct Machine {
+    /// Which of its command lines gpiod has there.
+    pub(crate) gpiod: Gpiod,
     qemu: Child,
     serial: Serial,
     monitor: Monitor,
@@ -96,7 +98,7 @@ impl Machine {
                 return Err(error);
             }
         };
-        let mut machine = Machine { qemu, serial, monitor, console, _folder: folder };
+        let mut machine = Machine { gpiod: parts.suite.gpiod(), qemu, serial, monitor, console, _folder: folder };
         if let Err(error) = machine.serial.wait_for_shell() {
             return Err(format!("{error}; the kernel's console:\n{}", machine.console()).into());
         }

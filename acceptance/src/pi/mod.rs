@@ -1,8 +1,10 @@
 //! A Raspberry Pi in QEMU: `raspi3b`, with the kernel, the pin controller and the character device of the real one.
 
+mod apt;
 pub(crate) mod build;
 pub(crate) mod debian;
 pub(crate) mod device_tree;
+mod gpiod;
 pub(crate) mod initramfs;
 pub(crate) mod latency;
 pub(crate) mod machine;
@@ -11,6 +13,7 @@ pub(crate) mod person;
 pub(crate) mod scenes;
 pub(crate) mod service;
 mod stage;
+pub(crate) mod suite;
 
 use std::{
     path::{Path, PathBuf},

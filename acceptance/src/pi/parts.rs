@@ -2,78 +2,85 @@
 
 use std::{
     fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use super::{run, text};
+use super::{apt::Apt, run, suite::Suite};
 use crate::Error;
 
-/// What the initramfs is made of, beside our own programs.
-const PACKAGES: [&str; 6] = ["busybox-static", "gpiod", "libgpiod2", "libc6", "libgcc-s1", "strace"];
+/// What the initramfs is made of, beside our own programs and gpiod's library.
+const PACKAGES: [&str; 5] = ["busybox-static", "gpiod", "libc6", "libgcc-s1", "strace"];
 
 /// The series of Debian's kernels that keeps the level of a released output, as a Pi 5 does.
 const KERNELS: &str = r"^linux-image-6\.12\.[0-9]+\+deb[0-9]+-arm64$";
 
 pub(crate) struct Parts {
+    pub(crate) suite: Suite,
     pub(crate) kernel: PathBuf,
+    /// Its version, as `uname -r` says it.
+    pub(crate) version: String,
     pub(crate) device_tree: PathBuf,
+    /// The module of configfs, by which simulated chips are made; compressed as the suite has it.
+    pub(crate) configfs: PathBuf,
     /// The packages, unpacked over each other.
     pub(crate) root: PathBuf,
 }
 
-pub(crate) fn fetch(cache: &Path) -> Result<Parts, Error> {
-    let parts = Parts {
+pub(crate) fn fetch(suite: Suite, cache: &Path) -> Result<Parts, Error> {
+    let parts = |version: &str| Parts {
+        suite,
         kernel: cache.join("vmlinuz"),
+        version: version.to_owned(),
         device_tree: cache.join("bcm2837-rpi-3-b.dtb"),
+        configfs: cache.join("configfs.ko.xz"),
         root: cache.join("root"),
     };
     let complete = cache.join("complete");
-    let wanted = PACKAGES.join(", ");
-    if fs::read_to_string(&complete).is_ok_and(|fetched| fetched == wanted) {
-        return Ok(parts);
+    let mut wanted = PACKAGES.to_vec();
+    wanted.push(suite.gpiod().library());
+    let list = wanted.join(", ");
+    let stamp = fs::read_to_string(&complete).unwrap_or_default();
+    if let Some((version, fetched)) = stamp.split_once(": ")
+        && fetched == list
+    {
+        return Ok(parts(version));
     }
     let unpacked = cache.join("unpacked");
-    let _ = fs::remove_dir_all(&unpacked);
-    let _ = fs::remove_dir_all(&parts.root);
-    fs::create_dir_all(&unpacked)?;
-    fs::create_dir_all(&parts.root)?;
-    let kernel = newest_kernel()?;
-    println!("fetching {kernel}, {wanted} for arm64");
-    unpack(&download(&unpacked, &kernel)?, &unpacked)?;
-    let version = kernel.trim_start_matches("linux-image-");
-    fs::copy(unpacked.join(format!("boot/vmlinuz-{version}")), &parts.kernel)?;
-    fs::copy(unpacked.join(format!("usr/lib/linux-image-{version}/broadcom/bcm2837-rpi-3-b.dtb")), &parts.device_tree)?;
-    for package in PACKAGES {
-        unpack(&download(&unpacked, package)?, &parts.root)?;
+    for folder in [&unpacked, &cache.join("root")] {
+        let _ = fs::remove_dir_all(folder);
+        fs::create_dir_all(folder)?;
+    }
+    let apt = Apt::update(suite, cache)?;
+    let kernel = newest_kernel(&apt)?;
+    println!("fetching {kernel}, {list} for arm64, of Debian {}", suite.name());
+    apt.unpack(&kernel, &unpacked)?;
+    let parts = parts(kernel.trim_start_matches("linux-image-"));
+    fs::copy(unpacked.join(format!("boot/vmlinuz-{}", parts.version)), &parts.kernel)?;
+    let trees = unpacked.join(format!("usr/lib/linux-image-{}/broadcom", parts.version));
+    fs::copy(trees.join("bcm2837-rpi-3-b.dtb"), &parts.device_tree)?;
+    let usr = ["usr/lib", "lib"].map(|lib| unpacked.join(lib).join("modules").join(&parts.version));
+    let modules = usr.iter().find(|folder| folder.exists()).ok_or("the kernel's package has no modules")?;
+    fs::copy(modules.join("kernel/fs/configfs/configfs.ko.xz"), &parts.configfs)?;
+    // A Debian has these as links, and older packages have files there by that name.
+    for folder in ["bin", "sbin", "lib"] {
+        fs::create_dir_all(parts.root.join("usr").join(folder))?;
+        symlink(Path::new("usr").join(folder), parts.root.join(folder))?;
+    }
+    for package in wanted {
+        apt.unpack(package, &parts.root)?;
     }
     fs::remove_dir_all(&unpacked)?;
-    fs::write(complete, wanted)?;
+    fs::write(complete, format!("{}: {list}", parts.version))?;
     Ok(parts)
 }
 
-fn newest_kernel() -> Result<String, Error> {
-    let listed = run(Command::new("apt-cache").args(["search", "--names-only", KERNELS]))?;
+fn newest_kernel(apt: &Apt) -> Result<String, Error> {
+    let listed = run(apt.command("apt-cache").args(["search", "--names-only", KERNELS]))?;
     let names = listed.lines().filter_map(|line| line.split(' ').next());
     let patch = |name: &str| name.split(['.', '+']).nth(2).and_then(|number| number.parse::<u32>().ok());
     let newest = names.max_by_key(|name| patch(name)).map(str::to_owned);
     newest.ok_or_else(|| {
-        "apt knows no kernel 6.12 for arm64: `dpkg --add-architecture arm64 && apt-get update`, with bookworm-security or trixie among the sources".into()
+        "apt knows no kernel 6.12 for arm64: for bookworm it is in bookworm-security, which has to be among this machine's sources".into()
     })
-}
-
-fn download(folder: &Path, package: &str) -> Result<PathBuf, Error> {
-    // As root apt would fetch as another user, who cannot write here, and complain.
-    let options = ["-o", "APT::Sandbox::User=root"];
-    run(Command::new("apt-get").current_dir(folder).args(options).args(["download", &format!("{package}:arm64")]))?;
-    let files = fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path());
-    let is_it = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.starts_with(&format!("{package}_")) && name.ends_with(".deb"))
-    };
-    files.into_iter().find(is_it).ok_or_else(|| format!("apt-get download {package} left no file").into())
-}
-
-fn unpack(deb: &Path, folder: &Path) -> Result<(), Error> {
-    run(Command::new("dpkg-deb").args(["--extract", text(deb)?, text(folder)?])).map(drop)
 }

@@ -58,13 +58,13 @@ fn signal(stage: &mut Stage<'_>, signal: &str, status: i32) -> Result<(), Error>
 
 /// The line belongs to nobody, and no queue is left.
 fn released(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.types("gpioinfo gpiochip0 | grep GPIO17", 0, &["unused"])?;
+    stage.line_is_free("gpiochip0")?;
     stage.types("grep -c . /proc/sysvipc/msg", 0, &["1\n"])
 }
 
 fn start(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
-    stage.types("gpioinfo gpiochip0 | grep GPIO17", 0, &["\"led-controller\" ", "output", "active-high", "used"])?;
+    stage.line_is_held("gpiochip0", "led-controller")?;
     stage.pin_is(OFF)
 }
 
@@ -168,13 +168,14 @@ fn active_low(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.pin_is(ON)?;
     stage.types("./command on", 0, &["on\n"])?;
     stage.pin_is(OFF)?;
-    stage.types("gpioinfo gpiochip0 | grep GPIO17", 0, &["active-low"])?;
+    let info = stage.machine.gpiod.info("gpiochip0");
+    stage.types(&info, 0, &["active-low"])?;
     stage.types("./command exit", 0, &["ended\n"])?;
     stage.pin_is(ON)
 }
 
 fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.types("gpioset --mode=signal gpiochip0 17=1 & sleep 1", 0, &[])?;
+    stage.gpioset_holds(1)?;
     stage.pin_becomes(ON)?;
     stage.types(
         "./controller",
@@ -283,7 +284,7 @@ fn doctor(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types("./command doctor", 0, &["ok   controller", &format!("ok   {line} held by \"led-controller\"")])?;
     stage.types("./command exit", 0, &["ended\n"])?;
     // Another program has the line, and a controller without one serves meanwhile.
-    stage.types("gpioset --mode=signal gpiochip0 17=1 & sleep 1", 0, &[])?;
+    stage.gpioset_holds(1)?;
     stage.types("./command doctor", 1, &[&format!("FAIL {line} held by \"gpioset\": end that")])?;
     controller(stage, "--simulate")?;
     stage.types("./command doctor", 0, &["-    line        the LED is simulated"])?;

@@ -112,7 +112,7 @@ fn boot(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types("systemctl is-system-running", 0, &["running"])?;
     stage.types(ACTIVE, 0, &["active"])?;
     stage.pin_is(OFF)?;
-    stage.types("gpioinfo pinctrl-bcm2835 | grep GPIO17", 0, &["led-controller", "output", "used"])?;
+    stage.line_is_held("gpiochip0", "led-controller")?;
     // The line is held before systemd is told.
     stage.types(
         "journalctl -b -u led-controller -o cat | grep -n -e took -e ready -e Started",
@@ -440,13 +440,14 @@ fn renumbered(stage: &mut Stage<'_>) -> Result<(), Error> {
 }
 
 fn doubled_name(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.types("gpioinfo gpiochip0 | grep GPIO17", 0, &["line   1"])?;
+    let gpiod = stage.machine.gpiod;
+    stage.types(&gpiod.info("gpiochip0"), 0, &[&gpiod.offset("gpiochip0", 1)])?;
     stage.wait_for(ACTIVE)?;
     stage.types("led on", 0, &["on\n"])?;
     stage.pin_is(Pin { high: true, function: Function::Output })?;
     // The other one can be meant, too, and the label says so.
     stage.types("echo 'OPTIONS=\"--chip 3b000000.gpio\"' >/etc/default/led-controller", 0, &[])?;
     stage.types("systemctl restart led-controller; led on", 0, &["on\n"])?;
-    stage.types("gpioinfo gpiochip0 | grep GPIO17", 0, &["led-controller"])?;
+    stage.line_is_held("gpiochip0", "led-controller")?;
     stage.pin_is(OFF)
 }

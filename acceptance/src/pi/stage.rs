@@ -38,6 +38,24 @@ impl Stage<'_> {
         }
     }
 
+    /// Asserts that a program holds GPIO17, which is on this chip, as an output.
+    pub(crate) fn line_is_held(&mut self, chip: &str, consumer: &str) -> Result<(), Error> {
+        let gpiod = self.machine.gpiod;
+        self.types(&gpiod.info(chip), 0, &[&gpiod.held_by(consumer), "output"])
+    }
+
+    /// Asserts that nobody holds GPIO17, which is on this chip.
+    pub(crate) fn line_is_free(&mut self, chip: &str) -> Result<(), Error> {
+        let line = self.machine.gpiod.is_free(chip);
+        self.types(&line, 0, &["GPIO17"])
+    }
+
+    /// Has gpioset(1) hold GPIO17, in the background.
+    pub(crate) fn gpioset_holds(&mut self, level: u32) -> Result<(), Error> {
+        let line = self.machine.gpiod.hold(level) + " & sleep 1";
+        self.types(&line, 0, &[])
+    }
+
     /// Asserts what the pin shows now.
     pub(crate) fn pin_is(&mut self, expected: Pin) -> Result<(), Error> {
         let pin = self.machine.pin()?;
