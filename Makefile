@@ -56,6 +56,9 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 DEB_VERSION := $(VERSION)-1
 DEB := target/led-controller_$(DEB_VERSION)_$(ARCH).deb
 
+# The Debian of the emulated Pi: trixie, or bookworm.
+export SUITE ?= trixie
+
 # Where `make install` puts things.
 DESTDIR ?=
 PREFIX ?= /usr/local
@@ -272,7 +275,7 @@ accept: test-packages cargo-deb
 	$(MAKE) --no-print-directory deb
 	$(MAKE) --no-print-directory deb DEB=target/upgrade_arm64.deb DEB_VERSION=$(VERSION)-2
 	cargo build --quiet --package acceptance --target-dir target
-	$(SUDO) target/debug/acceptance target/led-controller_$(VERSION)-1_arm64.deb target/upgrade_arm64.deb
+	$(SUDO) SUITE=$(SUITE) target/debug/acceptance target/led-controller_$(VERSION)-1_arm64.deb target/upgrade_arm64.deb
 
 # In a terminal of its own, as the programs speak to a person there; and with an environment of its own, as NO_COLOR or
 # RUST_LOG would change what they say.
@@ -379,7 +382,7 @@ nightly: rust
 # The parts of the emulated Pi come from apt too, once: its lists must be there, and know arm64.
 test-packages: rust
 	@$(call install,$(TEST_PACKAGES))
-	test -z "$$missing" -a ! -e .cache/pi/complete || exit 0
+	test -z "$$missing" -a ! -e .cache/pi/$(SUITE)/complete || exit 0
 	$(SUDO) dpkg --add-architecture arm64
 	$(SUDO) apt-get update --quiet=2
 
