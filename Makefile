@@ -232,7 +232,7 @@ build: rust unit-file completions
 	@cargo build --release --quiet --package controller --package command --target-dir target
 
 # Copies what is built, so that root need not build. The user, the group and the chips' group are there after the next boot, or
-# after systemd-sysusers and udevadm trigger.
+# after systemd-sysusers and systemd-tmpfiles.
 install:
 	@test -e target/release/command -a -e target/completions/led.fish || { echo "first, as yourself: make build" >&2; exit 1; }
 	lib=$(DESTDIR)$(PREFIX)/lib
