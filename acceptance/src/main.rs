@@ -32,9 +32,10 @@ fn main() -> ExitCode {
             shell()
         }
         [word] if word == "latency" => boot("").and_then(|mut machine| pi::latency::compare(&mut machine)),
+        [word, package] if word == "raspberry" => raspberry(package.as_ref()),
         [first, second] => package(first.as_ref(), second.as_ref()),
         _ => {
-            eprintln!("usage: acceptance [shell | latency | PACKAGE UPGRADE]");
+            eprintln!("usage: acceptance [shell | latency | raspberry PACKAGE | PACKAGE UPGRADE]");
             return ExitCode::from(2);
         }
     };
@@ -77,13 +78,24 @@ fn package(first: &Path, second: &Path) -> Result<(), Error> {
     fs::create_dir_all(&cache)?;
     let parts = pi::parts::fetch(suite, &cache)?;
     let initramfs = pi::debian::pack(suite, &cache, first, second)?;
-    pi::service::play(&cache, &parts, &initramfs)
+    pi::service::play(&cache, &parts, &initramfs)?;
+    pi::raspberry::play(&cache, &parts, first)
 }
 
-/// The workspace, the Pi's Debian, and the folder for what is made of both.
+/// The Raspberry Pi OS alone.
+fn raspberry(package: &Path) -> Result<(), Error> {
+    let (_, suite, cache) = places()?;
+    pi::raspberry::play(&cache, &pi::parts::fetch(suite, &cache)?, package)
+}
+
+/// The workspace, the Pi's Debian, and its folder.
 fn places() -> Result<(PathBuf, Suite, PathBuf), Error> {
     let workspace = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize()?;
     let suite = Suite::chosen()?;
-    let cache = workspace.join(".cache/pi").join(suite.name());
+    let cache = cache(&workspace, suite);
     Ok((workspace, suite, cache))
+}
+
+fn cache(workspace: &Path, suite: Suite) -> PathBuf {
+    workspace.join(".cache/pi").join(suite.name())
 }

@@ -51,29 +51,67 @@ ExecStartPost=/bin/sh -c 'until INFO | grep -q gpioset; do sleep 0.1; done'
 WantedBy=basic.target
 ";
 
+/// The emulator is many times slower than a Pi, and machines here are shared: what a Pi does within the time that the unit
+/// gives it may take longer. For all services, as a file of the package's name would seem to be left by it.
+const SLOW: &str = "\
+[Unit]
+StartLimitIntervalSec=150
+
+[Service]
+TimeoutStartSec=90
+";
+
 /// Installs the first package into a fresh Debian, puts the second beside it to upgrade to, and packs that.
 pub(crate) fn pack(suite: Suite, cache: &Path, first: &Path, second: &Path) -> Result<PathBuf, Error> {
-    let root = cache.join("debian-with-package");
-    if root.exists() {
-        fs::remove_dir_all(&root)?;
-    }
-    run(Command::new("cp").arg("--archive").arg(debian(suite, cache)?).arg(&root))?;
-    for (package, name) in [(first, "first.deb"), (second, "second.deb")] {
-        fs::copy(package, root.join("root").join(name))?;
-    }
+    let root = Root::copy(suite, cache, "debian-with-package")?;
+    root.put("root/first.deb", &fs::read(first)?)?;
+    root.put("root/second.deb", &fs::read(second)?)?;
     println!("installing the package into it");
-    let chroot = |line: &str| run(Command::new("chroot").arg(&root).args(["/bin/sh", "-ec", line])).map(drop);
-    chroot("DEBIAN_FRONTEND=noninteractive apt-get install --yes /root/first.deb")?;
-    chroot("useradd --create-home pi && usermod --append --groups gpio pi && useradd --create-home eve")?;
+    root.chroot("DEBIAN_FRONTEND=noninteractive apt-get install --yes /root/first.deb")?;
+    root.chroot("useradd --create-home pi && usermod --append --groups gpio pi && useradd --create-home eve")?;
     let gpiod = suite.gpiod();
     let hold_line = HOLD_LINE.replace("HOLD", &gpiod.hold(0)).replace("INFO", &gpiod.info("gpiochip0"));
-    for (name, unit) in [("shell", SHELL), ("hold-line", &hold_line)] {
-        fs::write(root.join(format!("etc/systemd/system/{name}.service")), unit)?;
-        chroot(&format!("systemctl enable {name}"))?;
+    root.enable("hold-line", &hold_line)?;
+    root.archive(cache)
+}
+
+/// A copy of the Debian, to be changed and packed.
+pub(crate) struct Root(PathBuf);
+
+impl Root {
+    /// One with a shell on the mini UART.
+    pub(crate) fn copy(suite: Suite, cache: &Path, name: &str) -> Result<Root, Error> {
+        let root = Root(cache.join(name));
+        if root.0.exists() {
+            fs::remove_dir_all(&root.0)?;
+        }
+        run(Command::new("cp").arg("--archive").arg(debian(suite, cache)?).arg(&root.0))?;
+        root.enable("shell", SHELL)?;
+        root.put("etc/systemd/system/service.d/slow.conf", SLOW.as_bytes())?;
+        // No login on the shell's console.
+        root.chroot("systemctl mask serial-getty@ttyS1")?;
+        Ok(root)
     }
-    // No login on the shell's console.
-    chroot("systemctl mask serial-getty@ttyS1")?;
-    archive(&root, &cache.join("debian.cpio"))
+
+    pub(crate) fn chroot(&self, line: &str) -> Result<(), Error> {
+        run(Command::new("chroot").arg(&self.0).args(["/bin/sh", "-ec", line])).map(drop)
+    }
+
+    pub(crate) fn put(&self, path: &str, content: &[u8]) -> Result<(), Error> {
+        let path = self.0.join(path);
+        fs::create_dir_all(path.parent().ok_or("a file is in a folder")?)?;
+        Ok(fs::write(path, content)?)
+    }
+
+    /// Has systemd start this unit at boot.
+    pub(crate) fn enable(&self, name: &str, unit: &str) -> Result<(), Error> {
+        self.put(&format!("etc/systemd/system/{name}.service"), unit.as_bytes())?;
+        self.chroot(&format!("systemctl enable {name}"))
+    }
+
+    pub(crate) fn archive(&self, cache: &Path) -> Result<PathBuf, Error> {
+        archive(&self.0, &cache.join("debian.cpio"))
+    }
 }
 
 /// A Debian as it comes, made once.

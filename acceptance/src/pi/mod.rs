@@ -10,8 +10,10 @@ pub(crate) mod latency;
 pub(crate) mod machine;
 pub(crate) mod parts;
 pub(crate) mod person;
+pub(crate) mod raspberry;
 pub(crate) mod scenes;
 pub(crate) mod service;
+mod simulator;
 mod stage;
 pub(crate) mod suite;
 
