@@ -73,13 +73,24 @@ fn boot(arguments: &str) -> Result<pi::machine::Machine, Error> {
     pi::machine::Machine::boot(&parts, &parts.device_tree, &initramfs, arguments)
 }
 
+/// All scenes on the chosen Debian. Unless that is the older one, what matters most on that too.
 fn package(first: &Path, second: &Path) -> Result<(), Error> {
-    let (_, suite, cache) = places()?;
-    fs::create_dir_all(&cache)?;
-    let parts = pi::parts::fetch(suite, &cache)?;
-    let initramfs = pi::debian::pack(suite, &cache, first, second)?;
+    let (workspace, suite, _) = places()?;
+    let boot = |suite| {
+        let cache = cache(&workspace, suite);
+        fs::create_dir_all(&cache)?;
+        let parts = pi::parts::fetch(suite, &cache)?;
+        let initramfs = pi::debian::pack(suite, &cache, first, second)?;
+        Ok::<_, Error>((cache, parts, initramfs))
+    };
+    let (cache, parts, initramfs) = boot(suite)?;
     pi::service::play(&cache, &parts, &initramfs)?;
-    pi::raspberry::play(&cache, &parts, first)
+    pi::raspberry::play(&cache, &parts, first)?;
+    if suite != Suite::Bookworm {
+        let (_, parts, initramfs) = boot(Suite::Bookworm)?;
+        pi::service::play_briefly(&parts, &initramfs)?;
+    }
+    Ok(())
 }
 
 /// The Raspberry Pi OS alone.

@@ -55,6 +55,25 @@ pub(crate) fn play(cache: &Path, parts: &Parts, initramfs: &Path) -> Result<(), 
     verdict.end()
 }
 
+/// What another Debian has to show at least: boots once, and plays the scenes that come with its systemd and its apt.
+pub(crate) fn play_briefly(parts: &Parts, initramfs: &Path) -> Result<(), Error> {
+    let mut verdict = Verdict::default();
+    let quiet = format!("{MINI_UART_CONSOLE} systemd.show_status=0");
+    let mut machine = Machine::boot(parts, &parts.device_tree, initramfs, &quiet)?;
+    let scenes: [(&str, Scene); 6] = [
+        ("it starts at boot", boot),
+        ("members of gpio light the LED, and nobody else", users),
+        ("it stops and starts", stop),
+        ("SIGKILL while on", sigkill),
+        ("upgrade while on, remove, purge, install again", package),
+        ("poweroff while on", poweroff),
+    ];
+    for (name, scene) in scenes {
+        verdict.play(&mut machine, name, scene);
+    }
+    verdict.end()
+}
+
 #[derive(Default)]
 struct Verdict {
     passed: usize,
@@ -169,7 +188,7 @@ fn users(stage: &mut Stage<'_>) -> Result<(), Error> {
 fn stop(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types("led on && systemctl stop led-controller", 0, &[])?;
     stage.pin_is(OFF)?;
-    stage.types("gpioinfo pinctrl-bcm2835 | grep GPIO17", 0, &["unused"])?;
+    stage.line_is_free("gpiochip0")?;
     stage.types("grep -c . /proc/sysvipc/msg", 0, &["1\n"])?;
     let stopped =
         "FAIL unit        led-controller.service is inactive (dead): `sudo systemctl start led-controller` starts it";
@@ -401,7 +420,10 @@ fn package(stage: &mut Stage<'_>) -> Result<(), Error> {
     let left = "find / -xdev -path /proc -prune -o -name '*led-controller*' -print | grep -v /sys/fs/cgroup";
     stage.types(left, 1, &[])?;
     stage.types("getent passwd led-controller && ls -d /run/led-controller", 2, &["led-controller"])?;
+    // As Debian has them without the package.
+    stage.types("chown root:root /dev/gpiochip*; chmod 600 /dev/gpiochip*", 0, &[])?;
     stage.types(&apt("install /root/first.deb"), 0, &[])?;
+    stage.types("stat -Lc '%G %a' /dev/gpiochip0", 0, &["gpio 660\n"])?;
     stage.types(ACTIVE, 0, &["active"])?;
     stage.types("runuser -u pi -- led status", 0, &["off (queue"])?;
     stage.pin_is(OFF)
