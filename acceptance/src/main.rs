@@ -69,8 +69,18 @@ fn boot(arguments: &str) -> Result<pi::machine::Machine, Error> {
     let programs = pi::build::programs(&workspace)?;
     let parts = pi::parts::fetch(suite, &cache)?;
     let client = pi::build::textbook_client(&workspace, &cache)?;
-    let initramfs = pi::initramfs::pack(&cache, &parts, &[&programs.controller, &programs.command, &client])?;
+    let mut files = vec![programs.controller, programs.command, client];
+    match pi::build::clients_of_32_bit(&workspace, &cache) {
+        Ok(clients) => files.extend(clients),
+        Err(error) => pi::not_checked(&format!("clients of 32 bit on the Pi: {}", last_line(&error)))?,
+    }
+    let initramfs = pi::initramfs::pack(&cache, &parts, &files)?;
     pi::machine::Machine::boot(&parts, &parts.device_tree, &initramfs, arguments)
+}
+
+/// The end of what a failed program said.
+fn last_line(error: &Error) -> String {
+    error.to_string().trim_end().lines().last().unwrap_or_default().to_owned()
 }
 
 /// All scenes on the chosen Debian. Unless that is the older one, what matters most on that too.

@@ -50,7 +50,7 @@ The lamp above shows the pin's level, read from outside.
 
 ";
 
-pub(crate) fn pack(cache: &Path, parts: &Parts, programs: &[&Path]) -> Result<PathBuf, Error> {
+pub(crate) fn pack(cache: &Path, parts: &Parts, programs: &[PathBuf]) -> Result<PathBuf, Error> {
     let root = cache.join("initramfs");
     let _ = fs::remove_dir_all(&root);
     run(Command::new("cp").arg("--archive").arg(&parts.root).arg(&root))?;
