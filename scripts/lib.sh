@@ -1,0 +1,69 @@
+# shellcheck shell=bash disable=SC2034
+# usage: source scripts/lib.sh
+# What the scripts share. They run in the project's folder.
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+# Where cargo installs programs.
+export PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
+
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+
+# Debian's name of the architecture of this machine's programs.
+host=$(dpkg --print-architecture 2>/dev/null || uname -m | sed 's/^x86_64$/amd64/; s/^aarch64$/arm64/; s/^armv7l$/armhf/')
+
+has() {
+    command -v "$1" >/dev/null
+}
+
+# Runs a command as root.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif has sudo; then
+        sudo "$@"
+    else
+        echo "this needs root: $*" >&2
+        return 1
+    fi
+}
+
+# Says that something could not be checked, and why. `make test` repeats it in its table.
+not_checked() {
+    echo "not checked: $*"
+    [ -z "${LED_NOT_CHECKED:-}" ] || echo "$*" >>"$LED_NOT_CHECKED"
+}
+
+# Whether this is a PC. Elsewhere the cross compilers and the emulated Raspberry Pi are not asked for.
+is_pc() {
+    [ "$host" = amd64 ]
+}
+
+# The first part of Rust's names for an architecture, and what follows "gnu" or "musl".
+cpu() {
+    case $1 in
+    arm64) echo aarch64 ;;
+    amd64) echo x86_64 ;;
+    armhf) echo armv7 ;;
+    *)
+        echo "no architecture that this project is built for: $1" >&2
+        return 1
+        ;;
+    esac
+}
+
+abi() {
+    if [ "$1" = armhf ]; then echo eabihf; fi
+}
+
+# Whether the compiler has a standard library for a target.
+has_std() {
+    compgen -G "$(rustc --print target-libdir --target "$1")/libstd-*.rlib" >/dev/null
+}
+
+# The target that programs for an architecture are built for, once `scripts/setup target-ARCH` has run. musl if the
+# compiler has its standard library, which rustup can fetch; glibc with Debian's own toolchain.
+target() {
+    local musl
+    musl=$(cpu "$1")-unknown-linux-musl$(abi "$1")
+    if has_std "$musl"; then echo "$musl"; else echo "${musl/musl/gnu}"; fi
+}
