@@ -6,13 +6,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # What make test makes, in this order.
-PARTS := format lint unit docs manual service package cross emulate accept
+PARTS := format lint unit docs manual service package cross 32-bit emulate accept
 
 .PHONY: help demo pi test $(PARTS) endure miri fuzz check deny machete typos coverage bench compare pictures \
-        arm64 programs completions unit-file deb build install uninstall
+        arm64 armhf programs completions unit-file deb build install uninstall
 
-# For which Debian the programs and the package are built.
-ARCH ?= arm64
+# For which Debian the programs and the package are built: the 64-bit one of a Pi, but on a Pi that has the 32-bit one.
+ARCH ?= $(shell dpkg --print-architecture 2>/dev/null | grep -x armhf || echo arm64)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 DEB_VERSION := $(VERSION)-1
 DEB := target/led-controller_$(DEB_VERSION)_$(ARCH).deb
@@ -27,8 +27,8 @@ PREFIX ?= /usr/local
 ## make demo     build, and show a controller with a simulated LED at work
 ## make pi       an emulated Raspberry Pi to type at, with both programs, and a lamp that shows its pin
 ## make test     all tests, on this machine and on an emulated Raspberry Pi
-## make arm64    build both programs for a Raspberry Pi, into target/arm64
-## make deb      build the package for a Raspberry Pi, into target; ARCH=amd64 for a PC
+## make arm64    build both programs for a Raspberry Pi, into target/arm64; make armhf for one with a 32-bit system
+## make deb      build the package for a Raspberry Pi, into target; ARCH=armhf for a 32-bit system, ARCH=amd64 for a PC
 ## make build    build for this machine; then, as root, make install (or uninstall), with DESTDIR= and PREFIX=/usr/local
 ## make check    licences, unused dependencies, spelling, coverage
 ## make fuzz     the decoders and parsers against a fuzzer, FUZZ_SECONDS=60 each; needs a nightly compiler
@@ -42,7 +42,7 @@ help:
 
 test:
 	@+scripts/test $(PARTS)
-demo emulate cross manual endure deny coverage pictures lint unit:
+demo emulate 32-bit cross manual endure deny coverage pictures lint unit:
 	@scripts/$@
 package accept compare:
 	@+scripts/$@
@@ -50,7 +50,7 @@ service: unit-file
 	@scripts/service
 fuzz:
 	@scripts/fuzz $(FUZZ_SECONDS)
-arm64:
+arm64 armhf:
 	@scripts/programs $@
 programs:
 	@scripts/programs $(ARCH)
