@@ -196,6 +196,48 @@ fn a_queue_that_another_process_replaced_ends_the_controller_with_that_reason() 
 }
 
 #[test]
+fn a_controller_that_is_killed_while_it_ends_long_after_its_start_leaves_no_queue_that_stays() {
+    let place = Place::new();
+    let killed = place.controller(&[]);
+    killed.stop();
+    // As if it had been made an hour before, and closed now.
+    let record = place.lock_file("record");
+    let text = fs::read_to_string(&record).unwrap();
+    let line = text.lines().find(|line| line.starts_with("made ")).unwrap();
+    let made: u64 = line["made ".len()..].parse().unwrap();
+    fs::write(&record, text.replace(line, &format!("made {}", made - 3600))).unwrap();
+    place.queue().set_limit(0).unwrap();
+    killed.kill();
+    let next = place.controller(&[]);
+    place.command(&["on"]).printed("on");
+    next.signal(Signal::TERM);
+    assert!(next.end().0.success() && place.is_clean());
+}
+
+#[test]
+fn a_closed_queue_of_another_program_is_left_alone() {
+    let place = Place::new();
+    let ended = place.controller(&[]);
+    ended.signal(Signal::TERM);
+    assert!(ended.end().0.success());
+    let theirs = Queue::create(place.key, shared::Mode::MAKING).unwrap();
+    // Root may send to any queue; for others it was closed after that.
+    theirs
+        .set_permissions(shared::Permissions {
+            mode: shared::Mode::new(0o600).unwrap(),
+            ..theirs.status().unwrap().permissions
+        })
+        .unwrap();
+    place.send(1, b"theirs");
+    theirs
+        .set_permissions(shared::Permissions { mode: shared::Mode::MAKING, ..theirs.status().unwrap().permissions })
+        .unwrap();
+    let refused = place.program("controller", None).arg("--simulate").output().unwrap();
+    acceptance::Outcome::from(refused).failed(78, &[&format!("the queue with key {} belongs to user", place.key)]);
+    assert_eq!(theirs.status().unwrap().messages, 1);
+}
+
+#[test]
 #[ignore = "needs strace"]
 fn a_queue_that_is_left_in_the_middle_of_its_making_is_removed_by_the_next_controller() {
     let place = Place::new();

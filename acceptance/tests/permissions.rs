@@ -75,7 +75,6 @@ fn a_lock_that_root_makes_in_the_directory_of_another_user_is_theirs() {
     place.command(&["off", "--timeout", "50ms"]).failed(3, &["nobody serves it"]);
     let mut theirs = place.program("controller", Some(STRANGER));
     outcome(theirs.arg("--simulate")).failed(78, &["belongs to user root (0)"]);
-    place.controller(&[]).signal(acceptance::Signal::TERM);
 }
 
 #[test]

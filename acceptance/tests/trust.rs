@@ -87,7 +87,7 @@ fn nothing_is_sent_to_a_queue_that_a_stranger_made() {
         status.failed_after(4, "no controller answers (queue", &[&made]);
         outcome(place.program("command", user).args(["status", "--watch"])).failed(4, &[&made]);
         let doctor = outcome(place.program("command", user).arg("doctor"));
-        assert!(doctor.code == Some(1) && doctor.out.contains(&format!("FAIL send        {made}")), "{doctor:?}");
+        assert!(doctor.code == Some(1) && doctor.out.contains(&format!("FAIL queue       {made}")), "{doctor:?}");
     }
     let status = Queue::open(place.key, Access::Find).unwrap().status().unwrap();
     assert_eq!(status.last_sender, None);
@@ -170,13 +170,28 @@ fn a_neighbour_does_not_remove_the_reply_queue_of_another_user() {
 
 #[test]
 #[ignore = "needs root"]
-fn what_the_service_cannot_remove_is_named_as_roots() {
+fn root_does_not_believe_a_record_about_a_queue_that_its_writer_did_not_make() {
     let place = Place::new();
     chown(place.path(), Some(STRANGER), Some(STRANGER)).unwrap();
-    place.controller(&[]).kill();
-    let mut service = place.program("controller", Some(STRANGER));
-    outcome(service.arg("--simulate")).failed(78, &["belongs to user root (0)"]);
-    place.controller(&[]).signal(Signal::TERM);
+    let precious = Queue::create(place.key, Mode::new(0o600).unwrap()).unwrap();
+    let record = place.lock_file("record");
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    fs::write(&record, format!("pid 1\npid_namespace 1\nqueue {}\nmade {now}\nmaker 0\n", precious.id())).unwrap();
+    chown(&record, Some(STRANGER), Some(STRANGER)).unwrap();
+    // Not even when root has written it again.
+    for _ in 0..2 {
+        for option in ["--reclaim", "--simulate"] {
+            outcome(place.program("controller", None).arg(option)).failed(78, &["belongs to user root (0)"]);
+        }
+    }
+    assert!(precious.status().is_ok());
+    // Nor is a file of another user's made the lock, which would give it away.
+    let other = Place::new();
+    chown(other.path(), Some(STRANGER), Some(STRANGER)).unwrap();
+    fs::write(other.lock_file("lock"), "secret").unwrap();
+    let controller = Running::start(other.program("controller", None).arg("--simulate"));
+    controller.wait_for_log("no lock for key");
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&fs::metadata(other.lock_file("lock")).unwrap()), 0);
 }
 
 #[test]

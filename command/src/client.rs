@@ -3,7 +3,7 @@
 use std::{thread, time::Duration};
 
 use shared::{
-    Access, Command, Key, Message, MessageType, Oversize, Queue, Refusal, Reply, Request, Select, State,
+    Access, Command, Key, Message, MessageType, Oversize, Queue, Refusal, Reply, Request, Select, State, Status,
     lock::{self, Holder},
 };
 
@@ -38,6 +38,8 @@ enum Attempt {
     Lost,
     /// The controller goes on, and only the answer was lost: this is what the LED does.
     Unanswered(State),
+    /// The time is over.
+    Late,
 }
 
 /// Sends a command, and leaves the rest to the controller.
@@ -54,7 +56,10 @@ pub(crate) fn send(target: &Target, command: Command) -> Result<(), Error> {
             Err(Failure::Gone | Failure::NoReplies(_)) => break,
         }
     }
-    Err(Error::NotRunning { key: target.key })
+    Err(match look(target.key) {
+        None => Error::NotRunning { key: target.key },
+        Some(_) => Error::NotReady { key: target.key },
+    })
 }
 
 /// Sends a command and waits for the answer: also for that of the next controller, if this one ends without applying it.
@@ -63,37 +68,14 @@ pub(crate) fn ask(target: &Target, command: Command, timeout: Duration) -> Resul
 }
 
 fn ask_until(target: &Target, command: Command, timeout: Duration, wait: &Wait) -> Result<Answer, Error> {
-    let (mut has_seen, mut was_full, mut is_ending) = (false, false, None);
+    let mut question = Question { target, command, timeout, wait, fate: Fate::NotSent, is_ending: None };
+    let (mut has_seen, mut was_full) = (false, false);
     loop {
         match target.open() {
             Ok(queues) => {
                 has_seen = true;
-                let server = server(target, command, queues.commands);
-                if is_ending.is_some() && server != is_ending {
-                    return Ok(Answer::Ended);
-                }
-                let attempt = attempt(target, command, queues, wait).map_err(|failure| match failure {
-                    Failure::Final(error) => error,
-                    _ => diagnose(target.key, timeout),
-                })?;
-                was_full = matches!(attempt, Attempt::Full);
-                match attempt {
-                    Attempt::Answered(message) => return understand(command, message),
-                    Attempt::Full => {}
-                    Attempt::NotApplied if command == Command::Exit => {
-                        while has_ended(target, server) == Some(false) && wait.pause() {}
-                        return Ok(Answer::Ended);
-                    }
-                    Attempt::NotApplied | Attempt::NotSent => {}
-                    Attempt::Lost if is_same_twice(command) => {}
-                    Attempt::Lost if command == Command::Exit => match has_ended(target, server) {
-                        Some(true) => return Ok(Answer::Ended),
-                        // It serves on with other queues: another process removed these, and the command with them.
-                        Some(false) => is_ending = server,
-                        None => return Err(unconfirmed(target, timeout, wait)),
-                    },
-                    Attempt::Lost => return Err(unconfirmed(target, timeout, wait)),
-                    Attempt::Unanswered(state) => return Err(Error::Unconfirmed { state: Some(state) }),
+                if let Some(outcome) = question.try_once(queues, &mut was_full) {
+                    return outcome;
                 }
             }
             Err(Failure::Gone) if !has_seen => return Err(Error::NotRunning { key: target.key }),
@@ -101,18 +83,107 @@ fn ask_until(target: &Target, command: Command, timeout: Duration, wait: &Wait) 
             Err(Failure::NotReady) => has_seen = true,
             Err(Failure::NoReplies(commands)) => {
                 has_seen = true;
-                // A controller makes a new reply queue when it has something to answer; another program does not.
-                let is_controller = look(target.key)
-                    .is_some_and(|(queue, status)| queue == commands && target.holder(queue, &status).pid().is_some());
-                if !is_controller {
-                    return Err(Error::NoReplies { key: target.key });
+                let holder = look(target.key).map(|(queue, status)| (status, target.holder(queue, &status)));
+                match holder {
+                    // It makes a new reply queue when it has something to answer; another program does not.
+                    Some((_, Holder::Process(_))) => {
+                        let _ = ask_again(target, Command::Status, commands, MessageType::random(), wait);
+                    }
+                    Some((status, Holder::Nobody)) => {
+                        return Err(question.failed(Error::LeftOver { key: target.key, status: status.into() }));
+                    }
+                    Some((_, Holder::Unknown)) => return Err(question.failed(Error::NoReplies { key: target.key })),
+                    None => {}
                 }
-                let _ = ask_again(target, Command::Status, commands, MessageType::random(), wait);
             }
-            Err(Failure::Final(error)) => return Err(error),
+            Err(Failure::Final(error)) => return Err(question.failed(error)),
         }
         if !wait.pause() {
-            return Err(if was_full { full(target, timeout) } else { diagnose(target.key, timeout) });
+            let error = if was_full { full(target, timeout) } else { diagnose(target.key, timeout) };
+            return Err(question.failed(error));
+        }
+    }
+}
+
+/// What has become of a command.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Fate {
+    /// It was not sent, or certainly not applied.
+    NotSent,
+    /// It may have been applied.
+    Unknown,
+}
+
+/// A command on its way, over one controller and the next.
+struct Question<'a> {
+    target: &'a Target,
+    command: Command,
+    timeout: Duration,
+    wait: &'a Wait,
+    fate: Fate,
+    /// The controller that has lost an exit, and gets it again.
+    is_ending: Server,
+}
+
+impl Question<'_> {
+    /// Sends the command to these queues; none if it is to be sent to the next ones.
+    fn try_once(&mut self, queues: Queues, was_full: &mut bool) -> Option<Result<Answer, Error>> {
+        let Question { target, command, timeout, wait, .. } = *self;
+        let server = server(target, command, queues.commands);
+        if self.is_ending.is_some() && server != self.is_ending {
+            return Some(Ok(Answer::Ended));
+        }
+        let before = queues.commands.status().ok();
+        let attempt = match attempt(target, command, queues, wait) {
+            Ok(attempt) => attempt,
+            Err(Failure::Final(error)) => return Some(Err(self.failed(error))),
+            Err(_) => Attempt::Late,
+        };
+        *was_full = matches!(attempt, Attempt::Full);
+        if !matches!(attempt, Attempt::Full | Attempt::NotSent | Attempt::NotApplied) {
+            self.fate = Fate::Unknown;
+        }
+        match attempt {
+            Attempt::Answered(message) => Some(understand(command, message)),
+            Attempt::NotApplied if command == Command::Exit => {
+                while has_ended(target, server) == Some(false) && wait.pause() {}
+                Some(match has_ended(target, server) {
+                    Some(false) => Err(diagnose(target.key, timeout)),
+                    _ => Ok(Answer::Ended),
+                })
+            }
+            Attempt::NotApplied | Attempt::NotSent | Attempt::Full => None,
+            Attempt::Lost if is_same_twice(command) => None,
+            Attempt::Lost if command == Command::Exit => match has_ended(target, server) {
+                Some(true) => Some(Ok(Answer::Ended)),
+                // It serves on with other queues: another process removed these, and the command with them.
+                Some(false) => {
+                    self.is_ending = server;
+                    None
+                }
+                None => Some(Err(unconfirmed(target, timeout, wait))),
+            },
+            Attempt::Lost => Some(Err(unconfirmed(target, timeout, wait))),
+            Attempt::Unanswered(state) => Some(Err(Error::Unconfirmed { state: Some(state) })),
+            Attempt::Late => {
+                // A left-over queue from which nothing was taken since has the command still, and nobody will apply it.
+                let now = queues.commands.status().ok();
+                let taken = |status: &Status| (status.last_receiver, status.last_received);
+                if before.zip(now).is_some_and(|(before, now)| taken(&before) == taken(&now) && now.messages > 0) {
+                    self.fate = Fate::NotSent;
+                }
+                Some(Err(self.failed(diagnose(target.key, timeout))))
+            }
+        }
+    }
+
+    /// Why there is no answer: never that nothing was sent or applied where that is not certain.
+    fn failed(&self, error: Error) -> Error {
+        let changes = !matches!(self.command, Command::Status | Command::Info);
+        if changes && self.fate == Fate::Unknown && error.is_certain() {
+            Error::Unconfirmed { state: None }
+        } else {
+            error
         }
     }
 }
@@ -136,7 +207,7 @@ fn attempt(target: &Target, command: Command, queues: Queues, wait: &Wait) -> Re
     }
     match wait.receive(&queues.replies, question) {
         Ok(Some(message)) => Ok(answered(message)),
-        Ok(None) => Err(Failure::NotReady),
+        Ok(None) => Ok(Attempt::Late),
         Err(shared::Error::Removed(_)) => ask_again(target, command, queues.commands, question, wait),
         Err(error) => Err(failure(target.key.reply(), Access::Receive, error)),
     }
@@ -157,13 +228,13 @@ fn ask_again(
         match put(target, &commands, &Request { command: again, reply_to: Some(second) }.encode()) {
             Ok(true) => {}
             Ok(false) if wait.pause() => continue,
-            Ok(false) => return Err(Failure::NotReady),
+            Ok(false) => return Ok(Attempt::Late),
             Err(Failure::Gone) => return Ok(Attempt::Lost),
             Err(failure) => return Err(failure),
         }
         let Some(replies) = wait_for_replies(target, wait)? else {
             if wait.is_over() {
-                return Err(Failure::NotReady);
+                return Ok(Attempt::Late);
             }
             // It may have been removed again, with the answer.
             continue;
@@ -174,7 +245,7 @@ fn ask_again(
         }
         let to_second = match wait.receive(&replies, second) {
             Ok(Some(message)) => message,
-            Ok(None) => return Err(Failure::NotReady),
+            Ok(None) => return Ok(Attempt::Late),
             Err(shared::Error::Removed(_)) => continue,
             Err(error) => return Err(failure(target.key.reply(), Access::Receive, error)),
         };
@@ -252,10 +323,27 @@ fn unconfirmed(target: &Target, timeout: Duration, wait: &Wait) -> Error {
 fn understand(command: Command, message: Box<Message>) -> Result<Answer, Error> {
     match Reply::decode(&message) {
         Some(Reply::Ok(_)) if command == Command::Exit => Ok(Answer::Ended),
+        // Not the answer to this command: a member of the group can take an answer, and have another one sent in its place.
+        Some(Reply::Ok(state)) if !is_effect(command, state) => Err(Error::Unconfirmed { state: Some(state) }),
         Some(Reply::Ok(state)) => Ok(Answer::Ok(state, message)),
         Some(Reply::Err(reason)) if command == Command::Exit => Err(Error::Ended(reason.to_owned())),
         Some(Reply::Err(reason)) => Err(Error::Refused(reason.to_owned())),
         None => Err(Error::Malformed(message.to_string())),
+    }
+}
+
+/// Whether a command can have this effect. One that blinks a few times may be done already.
+fn is_effect(command: Command, state: State) -> bool {
+    match command {
+        Command::On => state == State::On,
+        Command::Off => state == State::Off,
+        Command::Toggle => state == State::On || state == State::Off,
+        Command::Blink(asked) => match state {
+            State::Blink(blink) => (blink.on(), blink.off()) == (asked.on(), asked.off()),
+            State::Off => asked.count().is_some(),
+            State::On => false,
+        },
+        Command::Status | Command::Info | Command::Exit => true,
     }
 }
 

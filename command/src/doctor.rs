@@ -45,7 +45,7 @@ use Finding::{Absent, Unwell, Well};
 /// Prints a line for each check.
 pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), Error> {
     let key = target.key;
-    let sight = Sight::of(key);
+    let sight = Sight::of(target);
     let (mut unwell, mut printed) = (0, Ok(()));
     let mut tell = |name: &str, finding: Finding| {
         let (style, mark, text) = match finding {
@@ -62,7 +62,7 @@ pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), Error> {
             printed = line;
         }
     };
-    tell("queue", queue(&sight));
+    tell("queue", queue(target, &sight));
     tell("send", permission(target, &sight, Access::Send));
     tell("receive", permission(target, &sight, Access::Receive));
     let (answer, finding) = controller(target, &sight, timeout);
@@ -75,8 +75,11 @@ pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), Error> {
     if unwell == 0 { printed.map_err(Error::Output) } else { Err(Error::Unwell(unwell)) }
 }
 
-fn queue(sight: &Sight) -> Finding {
+fn queue(target: &Target, sight: &Sight) -> Finding {
     let Some(status) = sight.queue else { return Unwell(Error::NotRunning { key: sight.key }.to_string()) };
+    if !target.trusts(status.creator) {
+        return Unwell(Error::Untrusted { key: sight.key, creator: status.creator }.to_string());
+    }
     let (owner, group) = (User(status.permissions.owner), Group(status.permissions.group));
     let text = format!(
         "key {}: owner {owner}, group {group}, mode {}; {}",

@@ -46,6 +46,11 @@ pub enum Error {
         /// Who made it.
         creator: u32,
     },
+    /// The queue stays closed to clients.
+    NotReady {
+        /// Its key.
+        key: Key,
+    },
     /// The queue is not for this user.
     NotPermitted {
         /// Its key.
@@ -125,6 +130,11 @@ impl Error {
         matches!(self.status(), 3 | 5 | 6)
     }
 
+    /// Whether it says that nothing was sent or applied.
+    pub(crate) fn is_certain(&self) -> bool {
+        matches!(self.status(), 3 | 4 | 6) || matches!(self, Error::NoReplies { .. })
+    }
+
     pub(crate) fn status(&self) -> u8 {
         match self {
             Error::Refused(_)
@@ -134,7 +144,7 @@ impl Error {
             | Error::Queue { .. }
             | Error::Output(_) => 1,
             Error::ReplyQueue { .. } => 2,
-            Error::NotRunning { .. } | Error::LeftOver { .. } => 3,
+            Error::NotRunning { .. } | Error::LeftOver { .. } | Error::NotReady { .. } => 3,
             Error::NotPermitted { .. } | Error::Untrusted { .. } => 4,
             Error::NoAnswer { .. } | Error::NoReplies { .. } | Error::Unconfirmed { .. } => 5,
             Error::Full { .. } => 6,
@@ -190,6 +200,12 @@ impl fmt::Display for Error {
                 waiting(status),
                 start(*key)
             ),
+            Error::NotReady { key } => write!(
+                f,
+                "the queue with key {key} is closed, and nothing was sent: its controller starts or ends; try again, and if it \
+                 stays so, {}",
+                start(*key)
+            ),
             Error::Untrusted { key, creator } => {
                 let name = User(*creator).name();
                 write!(
@@ -213,7 +229,10 @@ impl fmt::Display for Error {
                 write!(f, "no answer within {timeout:?}: the controller for key {key} ")?;
                 match pid {
                     Some(pid) => write!(f, "is running with PID {pid}, but does not answer")?,
-                    None => write!(f, "does not answer, and whether it is running cannot be seen")?,
+                    None => write!(
+                        f,
+                        "does not answer, and whether it is running cannot be seen (`led doctor` looks further)"
+                    )?,
                 }
                 write!(f, "; {}, {}", waiting(status), last_received(status))?;
                 match pid {

@@ -94,7 +94,7 @@ impl Target {
     }
 
     /// Root, this user, the service's, and the one who is named. Who made a queue keeps the owner's rights for good.
-    fn trusts(&self, creator: u32) -> bool {
+    pub(crate) fn trusts(&self, creator: u32) -> bool {
         creator == 0 || creator == own_user() || self.owner == Some(creator) || lock::system_owner() == Some(creator)
     }
 

@@ -29,7 +29,7 @@ pub(crate) enum Format {
 /// Prints one line: also of a queue that nobody serves, and before the error that says so.
 pub(crate) fn run(target: &Target, timeout: Duration, format: Format) -> Result<(), Error> {
     // Before anything is sent to it: what is sent is counted there.
-    let sight = Sight::of(target.key);
+    let sight = Sight::of(target);
     let answer = ask(target, timeout);
     let info = answer.as_ref().ok().and_then(|answer| Info::decode(answer));
     let printed = match format {
@@ -57,11 +57,13 @@ pub(crate) struct Sight {
 }
 
 impl Sight {
-    pub(crate) fn of(key: Key) -> Sight {
-        let found = look(key);
-        let (queue, status) = found.unzip();
+    pub(crate) fn of(target: &Target) -> Sight {
+        let key = target.key;
+        let (queue, status) = look(key).unzip();
         let owner = status.map_or_else(own_user, |status| status.creator);
-        Sight { key, queue: status, server: lock::holder(key, queue, owner) }
+        // What another user writes of a controller is not believed either.
+        let server = if target.trusts(owner) { lock::holder(key, queue, owner) } else { Holder::Unknown };
+        Sight { key, queue: status, server }
     }
 
     /// `on (queue 1234: 0 messages, 0 bytes; last sender 4711, last receiver 640; served by 640)`

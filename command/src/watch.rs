@@ -38,11 +38,12 @@ pub(crate) fn run(target: &Target, timeout: Duration, format: Format) -> Result<
             let _ = flag::register_conditional_shutdown(signal, 128 + signal, Arc::new(AtomicBool::new(true)));
         }
     }
-    let mut told = Told::Nothing;
+    let (mut told, mut has_seen) = (Told::Nothing, false);
     loop {
-        let sight = Sight::of(target.key);
+        let sight = Sight::of(target);
         match status::ask(target, timeout) {
             Ok(message) => {
+                has_seen = true;
                 if let Some(info) = Info::decode(&message).filter(|info| told != Told::State(info.state)) {
                     told = Told::State(info.state);
                     match format {
@@ -51,8 +52,12 @@ pub(crate) fn run(target: &Target, timeout: Duration, format: Format) -> Result<
                     }
                 }
             }
-            Err(error) if !error.may_pass() => return Err(error),
             Err(error) => {
+                // The service takes its key back from a stranger.
+                let is_reclaimed = has_seen && matches!(error, Error::Untrusted { .. });
+                if !(is_reclaimed || error.may_pass()) {
+                    return Err(error);
+                }
                 if told != Told::Trouble(error.status()) {
                     told = Told::Trouble(error.status());
                     error.report();

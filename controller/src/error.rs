@@ -2,7 +2,11 @@
 
 use std::{error, fmt, fs, io, process, process::ExitCode};
 
-use shared::{Key, Status, TEXT_MAX, account::User, lock::LockError};
+use shared::{
+    Key, Status, TEXT_MAX,
+    account::{User, own_user},
+    lock::LockError,
+};
 
 use crate::gpio::GpioError;
 
@@ -65,7 +69,8 @@ impl TakenBy {
     pub(crate) fn of(key: Key, status: &Status) -> TakenBy {
         let name = |pid| {
             let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
-            Some((pid, String::from_utf8_lossy(&name).trim_end().to_owned()))
+            // Any program can give itself any name.
+            Some((pid, String::from_utf8_lossy(&name).trim_end().escape_debug().to_string()))
         };
         let pids = [status.last_receiver, status.last_sender].into_iter().flatten();
         let mut processes: Vec<_> = pids.filter(|&pid| pid != process::id()).filter_map(name).collect();
@@ -79,6 +84,9 @@ impl fmt::Display for TakenBy {
         write!(f, "the queue with key {} belongs to user {}", self.key, User(self.creator))?;
         for (index, (pid, name)) in self.processes.iter().enumerate() {
             write!(f, "{}{name} (PID {pid})", if index == 0 { ", last used by " } else { " and " })?;
+        }
+        if self.processes.is_empty() && self.creator == own_user() {
+            f.write_str(", perhaps left by a program of yours that was killed")?;
         }
         Ok(())
     }

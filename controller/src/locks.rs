@@ -88,10 +88,9 @@ impl Found {
         // The service cannot remove what root's controller left.
         let is_removable = user == 0 || [status.creator, status.permissions.owner].contains(&user);
         let Some(lock) = lock.filter(|_| is_removable) else { return Ok(Found::Other(queue, status)) };
-        let is_making = status.permissions.mode == Mode::MAKING;
         Ok(if lock.has_made(&queue, &status) {
-            if is_making && status.messages == 0 { Found::Prepared(queue) } else { Found::LeftOver(queue, status) }
-        } else if is_making && lock.has_predecessor() && status.creator == user && is_abandoned(&queue) {
+            if is_unused(&status) { Found::Prepared(queue) } else { Found::LeftOver(queue, status) }
+        } else if is_unused(&status) && lock.has_predecessor() && status.creator == user && is_abandoned(&queue) {
             Found::LeftOver(queue, status)
         } else {
             Found::Other(queue, status)
@@ -107,6 +106,12 @@ impl Found {
     }
 }
 
+/// Whether a queue is not open yet, and nobody has used it.
+fn is_unused(status: &Status) -> bool {
+    let uses = [status.last_sender, status.last_receiver];
+    status.permissions.mode == Mode::MAKING && status.messages == 0 && uses == [None; 2] && status.last_sent.is_none()
+}
+
 /// Whether a queue that is not open yet stays so: a controller with another lock directory may be making it.
 fn is_abandoned(queue: &Queue) -> bool {
     thread::sleep(COLLECT);
@@ -115,15 +120,16 @@ fn is_abandoned(queue: &Queue) -> bool {
 
 /// Removes what a controller that was killed has left, and names what is another program's.
 pub(crate) fn remove_left_overs(key: Key, locks: &Locks) -> Result<(), Error> {
-    let left = locks.find(key)?.map(|found| match found {
+    let left = |key, found| match found {
         Found::Prepared(queue) | Found::LeftOver(queue, _) => Some(queue),
         Found::Other(_, status) => {
             log::warn!("{}; it stays", TakenBy::of(key, &status));
             None
         }
         Found::Nothing => None,
-    });
-    remove(key, left)
+    };
+    let [commands, replies] = locks.find(key)?;
+    remove(key, [left(key, commands), left(key.reply(), replies)])
 }
 
 /// Tells clients whose commands still wait in left-over queues that these are not applied, and removes the queues.

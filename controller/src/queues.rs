@@ -156,8 +156,9 @@ pub(crate) fn reclaim(key: Key) -> Result<(), Error> {
     let takes: Takes = |creator| creator != 0 && lock::system_owner() != Some(creator);
     let owner = lock::system_owner().unwrap_or(0);
     let made = [make(key, &locks.0[0], takes)?, make(key.reply(), &locks.0[1], takes)?];
-    for (index, queue) in made.into_iter().enumerate() {
-        locks.record(index, &queue);
+    for (lock, queue) in locks.0.iter_mut().zip(made) {
+        // The service would not know a queue that is not recorded for its own, so that one goes again.
+        let Some(Ok(())) = lock.as_mut().map(|lock| lock.record(&queue)) else { continue };
         let given =
             queue.status().and_then(|status| queue.set_permissions(Permissions { owner, ..status.permissions }));
         given.map_err(|source| Error::Queue { key, source })?;

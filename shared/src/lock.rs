@@ -40,8 +40,6 @@ const SYSTEM_DIRECTORY: &str = "/run/led-controller";
 #[derive(Debug)]
 pub struct Lock {
     record: PathBuf,
-    /// User and group of the directory, where root writes into another user's.
-    owner: Option<(u32, u32)>,
     queue: Option<MadeQueue>,
     has_predecessor: bool,
     _file: File,
@@ -78,8 +76,11 @@ impl Lock {
         if !found.is_file() || found.nlink() != 1 {
             return Err(LockError::Untrusted { path, owner: found.uid() });
         }
-        // The directory's owner may hold it next.
-        let owner = (own_user() == 0 && parent.uid() != 0).then_some((parent.uid(), parent.gid()));
+        // The directory's owner may hold it next. But a file with something in it is not a lock.
+        let is_to_be_given = own_user() == 0 && parent.uid() != found.uid();
+        if is_to_be_given && found.len() > 0 {
+            return Err(LockError::Untrusted { path, owner: found.uid() });
+        }
         let record = directory.join(file_name(key, "record"));
         let before = Record::read(&record, parent.uid()).ok().flatten();
         match file.try_lock() {
@@ -87,12 +88,12 @@ impl Lock {
             Err(TryLockError::WouldBlock) => return Err(LockError::Held { key, pid: before.map(|record| record.pid) }),
             Err(TryLockError::Error(source)) => return Err(at(source)),
         }
-        if let Some((user, group)) = owner {
-            fchown(&file, Some(user), Some(group)).map_err(at)?;
+        if is_to_be_given {
+            fchown(&file, Some(parent.uid()), Some(parent.gid())).map_err(at)?;
         }
         file.set_permissions(Permissions::from_mode(0o600)).map_err(at)?;
         let queue = before.and_then(|record| record.queue);
-        let mut lock = Lock { record, owner, queue, has_predecessor: before.is_some(), _file: file };
+        let mut lock = Lock { record, queue, has_predecessor: before.is_some(), _file: file };
         lock.write(queue)?;
         Ok(lock)
     }
@@ -120,7 +121,7 @@ impl Lock {
 
     fn write(&mut self, queue: Option<MadeQueue>) -> Result<(), LockError> {
         let at = |source| LockError::Os { path: self.record.clone(), source };
-        Record::own(queue).write(&self.record, self.owner).map_err(at)?;
+        Record::own(queue).write(&self.record).map_err(at)?;
         self.queue = queue;
         Ok(())
     }

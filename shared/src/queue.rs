@@ -492,7 +492,9 @@ impl Queue {
     pub fn peek<const N: usize>(&self, index: u32) -> Result<Message<N>, Error> {
         // The kernel never cuts a copy: MSG_NOERROR only turns E2BIG into EINVAL.
         let mut message = Message::empty(MessageType::LED);
-        retry(|| self.receive_raw(&mut message, index.into(), Oversize::Keep, libc::MSG_COPY | libc::IPC_NOWAIT))?;
+        #[allow(clippy::unnecessary_fallible_conversions, reason = "a `long` may have 32 bits")]
+        let index = c_long::try_from(index).unwrap_or(c_long::MAX);
+        retry(|| self.receive_raw(&mut message, index, Oversize::Keep, libc::MSG_COPY | libc::IPC_NOWAIT))?;
         Ok(message)
     }
 

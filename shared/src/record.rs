@@ -4,12 +4,12 @@ use std::{
     fmt,
     fs::{self, File},
     io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
     time::{Duration, SystemTime},
 };
 
-use crate::Status;
+use crate::{Status, account::own_user};
 
 /// The kernel notes whole seconds, and the queue and its record are written one after the other.
 const SAME_TIME: Duration = Duration::from_secs(10);
@@ -32,22 +32,27 @@ pub(crate) struct MadeQueue {
     /// In whole seconds since 1970. An identifier comes again after a boot, in another IPC namespace with the same number,
     /// and then names another queue.
     pub(crate) made: u64,
+    /// The user who made it, and whose word this is.
+    pub(crate) maker: u32,
 }
 
 impl MadeQueue {
     pub(crate) fn now(id: i32) -> MadeQueue {
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        MadeQueue { id, made: now.as_secs() }
+        MadeQueue { id, made: now.as_secs(), maker: own_user() }
     }
 
-    /// Whether this is the queue with that identifier and state.
+    /// Whether this is the queue with that identifier and state. Root is believed, another user only of queues that this user made
+    /// or owns. A controller that ends sets the limit to 0, which counts as a
+    /// change; no other program does that.
     pub(crate) fn is(&self, id: i32, status: &Status) -> bool {
         let made = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.made));
         let is_same_time = made.zip(status.last_changed).is_some_and(|(made, changed)| {
             let apart = made.duration_since(changed).or_else(|_| changed.duration_since(made));
             apart.is_ok_and(|apart| apart <= SAME_TIME)
         });
-        self.id == id && is_same_time
+        let is_believed = [0, status.creator, status.permissions.owner].contains(&self.maker);
+        is_believed && self.id == id && (is_same_time || status.limit == 0)
     }
 }
 
@@ -57,7 +62,8 @@ impl Record {
         Record { pid: std::process::id(), pid_namespace: own_namespace("pid"), queue }
     }
 
-    /// The record at this path; none if nobody has written one that is trusted: by root or by this user, and no link.
+    /// The record at this path; none if it is a link, or neither root nor this user wrote it. Only root can name another user as
+    /// the maker of the queue.
     pub(crate) fn read(path: &Path, writer: u32) -> io::Result<Option<Record>> {
         let mut options = File::options();
         // In /tmp it could be anything: a pipe would keep us waiting.
@@ -73,19 +79,19 @@ impl Record {
         }
         let mut text = String::new();
         // Far more than a record has.
-        Ok(file.take(512).read_to_string(&mut text).ok().and_then(|_| Record::from_text(&text)))
+        let mut record = file.take(512).read_to_string(&mut text).ok().and_then(|_| Record::from_text(&text));
+        if let Some(Record { queue: Some(queue), .. }) = record.as_mut().filter(|_| found.uid() != 0) {
+            queue.maker = found.uid();
+        }
+        Ok(record)
     }
 
-    /// Replaces the record at this path at one stroke, for everybody to read whatever the umask is, and for this owner if one
-    /// is given.
-    pub(crate) fn write(&self, path: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
+    /// Replaces the record at this path at one stroke, for everybody to read whatever the umask is.
+    pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
         let new = path.with_extension("new");
         // What a killed process left.
         let _ = fs::remove_file(&new);
         let mut file = File::options().write(true).create_new(true).open(&new)?;
-        if let Some((user, group)) = owner {
-            fchown(&file, Some(user), Some(group))?;
-        }
         file.set_permissions(fs::Permissions::from_mode(0o644))?;
         file.write_all(self.to_string().as_bytes())?;
         fs::rename(&new, path)
@@ -96,11 +102,18 @@ impl Record {
             let mut lines = text.lines().filter_map(|line| line.split_once(' '));
             lines.find(|(found, _)| *found == name).map(|(_, value)| value)
         };
-        let queue = value("queue").zip(value("made"));
+        let queue = || {
+            let number = |name| value(name)?.parse().ok();
+            Some(MadeQueue {
+                id: value("queue")?.parse().ok()?,
+                made: value("made")?.parse().ok()?,
+                maker: number("maker")?,
+            })
+        };
         Some(Record {
             pid: value("pid")?.parse().ok()?,
             pid_namespace: value("pid_namespace")?.parse().ok()?,
-            queue: queue.and_then(|(id, made)| Some(MadeQueue { id: id.parse().ok()?, made: made.parse().ok()? })),
+            queue: queue(),
         })
     }
 }
@@ -109,7 +122,7 @@ impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "pid {}\npid_namespace {}\n", self.pid, self.pid_namespace)?;
         match self.queue {
-            Some(MadeQueue { id, made }) => write!(f, "queue {id}\nmade {made}\n"),
+            Some(MadeQueue { id, made, maker }) => write!(f, "queue {id}\nmade {made}\nmaker {maker}\n"),
             None => Ok(()),
         }
     }
@@ -127,7 +140,9 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_it_was_written() {
-        for queue in [None, Some(MadeQueue { id: 0, made: 1 }), Some(MadeQueue { id: i32::MAX, made: u64::MAX })] {
+        let first = MadeQueue { id: 0, made: 1, maker: 0 };
+        let last = MadeQueue { id: i32::MAX, made: u64::MAX, maker: u32::MAX };
+        for queue in [None, Some(first), Some(last)] {
             let record = Record { pid: 640, pid_namespace: 4_026_531_836, queue };
             assert_eq!(Record::from_text(&record.to_string()), Some(record));
         }
@@ -139,7 +154,7 @@ mod tests {
             assert_eq!(Record::from_text(text), None, "{text:?}");
         }
         let without_queue = Record { pid: 1, pid_namespace: 2, queue: None };
-        for text in ["pid 1\npid_namespace 2\nqueue 3\n", "pid 1\npid_namespace 2\nqueue x\nmade 1\nnew 5\n"] {
+        for text in ["pid 1\npid_namespace 2\nqueue 3\n", "pid 1\npid_namespace 2\nqueue x\nmade 1\nmaker 0\nnew 5\n"] {
             assert_eq!(Record::from_text(text), Some(without_queue), "{text:?}");
         }
     }
@@ -151,8 +166,12 @@ mod tests {
         let now = MadeQueue::now(id);
         assert!(now.is(id, &status));
         assert!(!now.is(id + 1, &status));
+        assert!(!MadeQueue { maker: 4_000_000_000, ..now }.is(id, &status));
         for made in [now.made - 60, now.made + 60, 0, u64::MAX] {
-            assert!(!MadeQueue { id, made }.is(id, &status), "{made}");
+            assert!(!MadeQueue { made, ..now }.is(id, &status), "{made}");
         }
+        // One that its controller has closed was changed then.
+        queue.set_limit(0).unwrap();
+        assert!(MadeQueue { made: now.made - 60, ..now }.is(id, &queue.status().unwrap()));
     }
 }
