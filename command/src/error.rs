@@ -352,3 +352,17 @@ impl error::Error for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_before_the_boot_or_to_come_is_one_before_the_clock_was_set() {
+        let now = SystemTime::now();
+        let booted = Duration::from_secs(uptime().unwrap());
+        assert!(since(now - booted / 2).is_some());
+        assert_eq!(since(now - booted - Duration::from_secs(60)), None);
+        assert_eq!(since(now + Duration::from_secs(60)), None);
+    }
+}
