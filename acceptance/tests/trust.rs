@@ -118,6 +118,23 @@ fn a_reply_queue_that_a_stranger_made_is_not_trusted_either() {
 
 #[test]
 #[ignore = "needs root"]
+fn what_was_sent_before_a_stranger_came_is_not_said_to_be_unsent() {
+    let place = Place::new();
+    let controller = place.controller(&[]);
+    controller.stop();
+    let client = Running::start(place.program("command", None).args(["toggle", "--timeout", "60s"]));
+    wait_until("it has asked", || place.queue().status().unwrap().messages == 1);
+    client.stop();
+    let key = place.key.reply();
+    Queue::open(key, Access::Find).unwrap().remove().unwrap();
+    as_stranger(|| std::mem::forget(Queue::create(key, Mode::new(0o744).unwrap()).unwrap()));
+    client.signal(Signal::CONT);
+    client.wait_for_log("the answer was lost, and the command may have been applied");
+    assert_eq!(client.end().0.code(), Some(5));
+}
+
+#[test]
+#[ignore = "needs root"]
 fn a_stranger_who_makes_the_queue_again_and_again_does_not_keep_the_service_from_its_key() {
     let place = Place::new();
     let keys = [place.key, place.key.reply()];

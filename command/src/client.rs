@@ -133,15 +133,15 @@ impl Question<'_> {
         if self.is_ending.is_some() && server != self.is_ending {
             return Some(Ok(Answer::Ended));
         }
-        let before = queues.commands.status().ok();
-        let attempt = match attempt(target, command, queues, wait) {
+        let (before, earlier) = (queues.commands.status().ok(), self.fate);
+        let attempt = match attempt(target, command, queues, wait, &mut self.fate) {
             Ok(attempt) => attempt,
             Err(Failure::Final(error)) => return Some(Err(self.failed(error))),
             Err(_) => Attempt::Late,
         };
         *was_full = matches!(attempt, Attempt::Full);
-        if !matches!(attempt, Attempt::Full | Attempt::NotSent | Attempt::NotApplied) {
-            self.fate = Fate::Unknown;
+        if matches!(attempt, Attempt::Full | Attempt::NotSent | Attempt::NotApplied) {
+            self.fate = earlier;
         }
         match attempt {
             Attempt::Answered(message) => Some(understand(command, message)),
@@ -170,7 +170,7 @@ impl Question<'_> {
                 let now = queues.commands.status().ok();
                 let taken = |status: &Status| (status.last_receiver, status.last_received);
                 if before.zip(now).is_some_and(|(before, now)| taken(&before) == taken(&now) && now.messages > 0) {
-                    self.fate = Fate::NotSent;
+                    self.fate = earlier;
                 }
                 Some(Err(self.failed(diagnose(target.key, timeout))))
             }
@@ -197,10 +197,16 @@ fn is_same_twice(command: Command) -> bool {
 }
 
 /// Sends a command to these queues, and waits for its answer there.
-fn attempt(target: &Target, command: Command, queues: Queues, wait: &Wait) -> Result<Attempt, Failure> {
+fn attempt(
+    target: &Target,
+    command: Command,
+    queues: Queues,
+    wait: &Wait,
+    fate: &mut Fate,
+) -> Result<Attempt, Failure> {
     let question = MessageType::random();
     match put(target, &queues.commands, &Request { command, reply_to: Some(question) }.encode()) {
-        Ok(true) => {}
+        Ok(true) => *fate = Fate::Unknown,
         Ok(false) => return Ok(Attempt::Full),
         Err(Failure::Gone) => return Ok(Attempt::NotSent),
         Err(failure) => return Err(failure),
