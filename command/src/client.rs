@@ -3,13 +3,14 @@
 use std::{thread, time::Duration};
 
 use shared::{
-    Access, Command, Key, Message, MessageType, Oversize, Queue, Refusal, Reply, Request, Select, State, Status,
+    Command, Key, Message, MessageType, Queue, Reply, Request, State, Status,
     lock::{self, Holder},
 };
 
 use crate::{
     Error,
-    queues::{Failure, Queues, Target, failure, look},
+    attempt::{Attempt, Fate, ask_again, attempt, is_same_twice, put},
+    queues::{Failure, Queues, Target, look},
     wait::{LOOK_AGAIN, Wait},
 };
 
@@ -23,23 +24,6 @@ pub(crate) enum Answer {
     Ok(State, Box<Message>),
     /// It has turned the LED off and ended.
     Ended,
-}
-
-/// What came of one attempt.
-enum Attempt {
-    Answered(Box<Message>),
-    /// The controller ends, and said that it does not apply it: it may be sent to the next one.
-    NotApplied,
-    /// The queue went before it was sent.
-    NotSent,
-    /// The queue was full, and it was not sent.
-    Full,
-    /// The controller's queues went before the answer came.
-    Lost,
-    /// The controller goes on, and only the answer was lost: this is what the LED does.
-    Unanswered(State),
-    /// The time is over.
-    Late,
 }
 
 /// Sends a command, and leaves the rest to the controller.
@@ -103,15 +87,6 @@ fn ask_until(target: &Target, command: Command, timeout: Duration, wait: &Wait) 
             return Err(question.failed(error));
         }
     }
-}
-
-/// What has become of a command.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Fate {
-    /// It was not sent, or certainly not applied.
-    NotSent,
-    /// It may have been applied.
-    Unknown,
 }
 
 /// A command on its way, over one controller and the next.
@@ -188,118 +163,6 @@ impl Question<'_> {
     }
 }
 
-/// Whether a command may be applied twice without harm.
-fn is_same_twice(command: Command) -> bool {
-    match command {
-        Command::On | Command::Off | Command::Status | Command::Info => true,
-        Command::Toggle | Command::Blink(_) | Command::Exit => false,
-    }
-}
-
-/// Sends a command to these queues, and waits for its answer there.
-fn attempt(
-    target: &Target,
-    command: Command,
-    queues: Queues,
-    wait: &Wait,
-    fate: &mut Fate,
-) -> Result<Attempt, Failure> {
-    let question = MessageType::random();
-    match put(target, &queues.commands, &Request { command, reply_to: Some(question) }.encode()) {
-        Ok(true) => *fate = Fate::Unknown,
-        Ok(false) => return Ok(Attempt::Full),
-        Err(Failure::Gone) => return Ok(Attempt::NotSent),
-        Err(failure) => return Err(failure),
-    }
-    match wait.receive(&queues.replies, question) {
-        Ok(Some(message)) => Ok(answered(message)),
-        Ok(None) => Ok(Attempt::Late),
-        Err(shared::Error::Removed(_)) => ask_again(target, command, queues.commands, question, wait),
-        Err(error) => Err(failure(target.key.reply(), Access::Receive, error)),
-    }
-}
-
-/// Finds out what became of a command whose reply queue was removed: asks the same controller once more, and looks for both
-/// answers on the new reply queue. The controller comes to the questions in their order.
-fn ask_again(
-    target: &Target,
-    command: Command,
-    commands: Queue,
-    question: MessageType,
-    wait: &Wait,
-) -> Result<Attempt, Failure> {
-    let again = if is_same_twice(command) { command } else { Command::Status };
-    loop {
-        let second = MessageType::random();
-        match put(target, &commands, &Request { command: again, reply_to: Some(second) }.encode()) {
-            Ok(true) => {}
-            Ok(false) if wait.pause() => continue,
-            Ok(false) => return Ok(Attempt::Late),
-            Err(Failure::Gone) => return Ok(Attempt::Lost),
-            Err(failure) => return Err(failure),
-        }
-        let Some(replies) = wait_for_replies(target, wait)? else {
-            if wait.is_over() {
-                return Ok(Attempt::Late);
-            }
-            // It may have been removed again, with the answer.
-            continue;
-        };
-        // Else it is the next controller's, which was not asked.
-        if commands.status().is_err() {
-            return Ok(Attempt::Lost);
-        }
-        let to_second = match wait.receive(&replies, second) {
-            Ok(Some(message)) => message,
-            Ok(None) => return Ok(Attempt::Late),
-            Err(shared::Error::Removed(_)) => continue,
-            Err(error) => return Err(failure(target.key.reply(), Access::Receive, error)),
-        };
-        return Ok(match replies.try_receive(Select::Type(question), Oversize::Truncate) {
-            Ok(to_first) => answered(to_first),
-            Err(_) if again == command => answered(to_second),
-            Err(_) => match Reply::decode(&to_second) {
-                Some(Reply::Ok(state)) => Attempt::Unanswered(state),
-                _ => Attempt::Lost,
-            },
-        });
-    }
-}
-
-/// The reply queue that a controller makes when it has something to answer; none if it does not appear soon.
-fn wait_for_replies(target: &Target, wait: &Wait) -> Result<Option<Queue>, Failure> {
-    for _ in 0..ATTEMPTS {
-        match target.open_replies() {
-            Ok(None) | Err(Failure::NotReady) if wait.pause() => {}
-            Err(Failure::NotReady) => break,
-            opened => return opened,
-        }
-    }
-    Ok(None)
-}
-
-fn answered(message: Message) -> Attempt {
-    match Reply::decode(&message) {
-        Some(Reply::Err(reason)) if reason == Refusal::Ended.to_string() => Attempt::NotApplied,
-        _ => Attempt::Answered(Box::new(message)),
-    }
-}
-
-/// Sends a message if there is room: `false` if there is none.
-fn put(target: &Target, queue: &Queue, message: &Message) -> Result<bool, Failure> {
-    match queue.try_send(message) {
-        Ok(()) => Ok(true),
-        Err(shared::Error::Full(_)) => match queue.status() {
-            // It is closed as its controller ends.
-            Ok(status) if status.limit == 0 => Err(Failure::Gone),
-            Ok(status) if status.limit < message.text().len() as u64 => Err(full(target, Duration::ZERO).into()),
-            _ => Ok(false),
-        },
-        Err(shared::Error::Removed(_)) => Err(Failure::Gone),
-        Err(error) => Err(failure(target.key, Access::Send, error)),
-    }
-}
-
 /// The process that is told to end, and the user who made its queue; none if it cannot be seen.
 type Server = Option<(u32, u32)>;
 
@@ -354,7 +217,7 @@ fn is_effect(command: Command, state: State) -> bool {
 }
 
 /// Why nothing could be sent for so long.
-fn full(target: &Target, timeout: Duration) -> Error {
+pub(crate) fn full(target: &Target, timeout: Duration) -> Error {
     let key = target.key;
     match look(key) {
         None => Error::NotRunning { key },
