@@ -181,6 +181,8 @@ fn users(stage: &mut Stage<'_>) -> Result<(), Error> {
         1,
         &["Permission denied", "usermod -aG gpio"],
     )?;
+    // Her own locks, of which the package knows nothing.
+    stage.types("rm -r /tmp/led-controller-*", 0, &[])?;
     stage.pin_is(ON)?;
     stage.types("runuser -u pi -- led off", 0, &["off\n"])
 }
@@ -294,7 +296,7 @@ fn squatter(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types(&format!("kill -KILL {pid}"), 0, &[])?;
     stage.pin_becomes(OFF)?;
     stage.wait_for(&format!("test $(systemctl show -P MainPID led-controller) -gt {pid} && led status"))?;
-    stage.types("pkill -KILL -u eve; wait", 0, &[])?;
+    stage.types("pkill -KILL -u eve; wait; rm -r /tmp/led-controller-*", 0, &[])?;
     fresh(stage)
 }
 
