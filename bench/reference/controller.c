@@ -52,16 +52,17 @@ static int set_led(int light)
     return 0;
 }
 
-/* The text of the second field, if the message has one that is closed by a NUL and is a number; else NULL. */
+/* The number in the second field, if that is closed by a NUL and begins with "reply="; else NULL. */
 static const char *second_field(const struct message *message, size_t length)
 {
     const char *end = memchr(message->text, '\0', length);
     const char *field = end ? end + 1 : NULL;
     size_t left = end ? length - (size_t)(field - message->text) : 0;
 
-    if (left == 0 || !memchr(field, '\0', left) || strspn(field, "0123456789") != strlen(field) || !*field)
+    if (left == 0 || !memchr(field, '\0', left) || strncmp(field, "reply=", 6) != 0)
         return NULL;
-    return field;
+    field += 6;
+    return strspn(field, "0123456789") == strlen(field) && *field ? field : NULL;
 }
 
 /* Answers never make the controller sleep: the oldest go where nobody takes them. */
@@ -123,7 +124,7 @@ static int serve(void)
         }
         field = second_field(&message, (size_t)length);
         errno = 0;
-        reply_to = field && strncmp(field, "reply=", 6) == 0 ? strtol(field + 6, NULL, 10) : 0;
+        reply_to = field ? strtol(field, NULL, 10) : 0;
         if (errno == ERANGE)
             reply_to = 0;
         if (message.type == EXIT) {
