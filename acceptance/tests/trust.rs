@@ -271,7 +271,7 @@ fn a_full_lock_directory_does_not_keep_it_from_serving() {
     );
     let mut controller = within(&["unshare", "--mount", "sh", "-c", &full], &place, "controller");
     let controller = Running::start(controller.arg("--simulate"));
-    assert!(controller.wait_for_log("no lock for key").contains("No space left on device"));
+    assert!(controller.wait_for_log("must be removed by hand").contains("No space left on device"));
     controller.wait_for_log("ready");
     place.command(&["on"]).printed("on");
 }

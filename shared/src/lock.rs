@@ -29,10 +29,11 @@ const SYSTEM_DIRECTORY: &str = "/run/led-controller";
 /// `/run/user/UID`, else in `/tmp/led-controller-UID`. A `$LED_LOCK_DIRECTORY` that is not empty, for tests, is another.
 ///
 /// ```no_run
-/// use shared::{Key, account::own_user, lock::{self, Holder, Lock}};
+/// use shared::{Key, Mode, Queue, account::own_user, lock::{self, Holder, Lock}};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let lock = Lock::acquire(Key::DEFAULT)?;
+/// let mut lock = Lock::acquire(Key::DEFAULT)?;
+/// lock.record(&Queue::create(Key::DEFAULT, Mode::MAKING)?)?;
 /// assert_eq!(lock::holder(Key::DEFAULT, None, own_user()), Holder::Process(std::process::id()));
 /// # Ok(())
 /// # }
@@ -46,7 +47,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of this key, and records this process as its holder.
+    /// Takes the lock of this key. [`Lock::record`] names this process as its holder.
     ///
     /// # Errors
     ///
@@ -70,8 +71,12 @@ impl Lock {
         let at = |source| LockError::Os { path: path.clone(), source };
         // Root may be in the directory of the service's user, who could have put a link there to any file of root's.
         let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-        let file = options.open(&path).map_err(at)?;
+        options.read(true).write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+        let (file, has_predecessor) = match options.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (options.create(true).open(&path), false),
+            opened => (opened, true),
+        };
+        let file = file.map_err(at)?;
         let (found, parent) = (file.metadata().map_err(at)?, fs::metadata(directory).map_err(at)?);
         if !found.is_file() || found.nlink() != 1 {
             return Err(LockError::Untrusted { path, owner: found.uid() });
@@ -85,17 +90,22 @@ impl Lock {
         let before = Record::read(&record, parent.uid()).ok().flatten();
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LockError::Held { key, pid: before.map(|record| record.pid) }),
+            Err(TryLockError::WouldBlock) => {
+                // One that starts has not recorded itself yet.
+                let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+                let pid = before.map(|record| record.pid).filter(|&pid| is_locked(&locks, found.ino(), pid));
+                return Err(LockError::Held { key, pid });
+            }
             Err(TryLockError::Error(source)) => return Err(at(source)),
         }
         if is_to_be_given {
             fchown(&file, Some(parent.uid()), Some(parent.gid())).map_err(at)?;
         }
-        file.set_permissions(Permissions::from_mode(0o600)).map_err(at)?;
+        if found.mode() & 0o777 != 0o600 {
+            file.set_permissions(Permissions::from_mode(0o600)).map_err(at)?;
+        }
         let queue = before.and_then(|record| record.queue);
-        let mut lock = Lock { record, queue, has_predecessor: before.is_some(), _file: file };
-        lock.write(queue)?;
-        Ok(lock)
+        Ok(Lock { record, queue, has_predecessor, _file: file })
     }
 
     /// Whether a holder of this lock made this queue: then it is left over, as nobody else holds the lock now.
@@ -116,13 +126,10 @@ impl Lock {
     ///
     /// [`LockError::Os`].
     pub fn record(&mut self, queue: &Queue) -> Result<(), LockError> {
-        self.write(Some(MadeQueue::now(queue.id())))
-    }
-
-    fn write(&mut self, queue: Option<MadeQueue>) -> Result<(), LockError> {
         let at = |source| LockError::Os { path: self.record.clone(), source };
-        Record::own(queue).write(&self.record).map_err(at)?;
-        self.queue = queue;
+        let made = Some(MadeQueue::now(queue.id()));
+        Record::own(made).write(&self.record).map_err(at)?;
+        self.queue = made;
         Ok(())
     }
 }
