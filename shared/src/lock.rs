@@ -33,7 +33,8 @@ const SYSTEM_DIRECTORY: &str = "/run/led-controller";
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut lock = Lock::acquire(Key::DEFAULT)?;
-/// lock.record(&Queue::create(Key::DEFAULT, Mode::MAKING)?)?;
+/// let queue = Queue::create(Key::DEFAULT, Mode::MAKING)?;
+/// lock.record(&queue)?;
 /// assert_eq!(lock::holder(Key::DEFAULT, None, own_user()), Holder::Process(std::process::id()));
 /// # Ok(())
 /// # }
