@@ -93,7 +93,8 @@ impl Target {
         }
     }
 
-    /// Root, this user, the service's, and the one who is named. Who made a queue keeps the owner's rights for good.
+    /// Whether a queue of this maker may be used: root, this user, the service's user or `--owner`. The maker of a queue keeps the
+    /// owner's rights for good.
     pub(crate) fn trusts(&self, creator: u32) -> bool {
         creator == 0 || creator == own_user() || self.owner == Some(creator) || lock::system_owner() == Some(creator)
     }

@@ -159,7 +159,7 @@ impl Holder {
 }
 
 /// Which process holds the lock of the key that the user `owner` serves, without touching the lock: its record, and
-/// `/proc/locks` of proc(5). With a queue, [`Holder::Nobody`] is said only of the one that the record names.
+/// `/proc/locks` of proc(5). With a queue, the result is [`Holder::Nobody`] only if the record names that queue.
 #[must_use]
 pub fn holder(key: Key, queue: Option<Queue>, owner: u32) -> Holder {
     let Ok(locks) = fs::read_to_string("/proc/locks") else { return Holder::Unknown };

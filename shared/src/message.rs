@@ -39,7 +39,7 @@ impl MessageType {
         if number > 0 { Some(MessageType(number)) } else { None }
     }
 
-    /// A type that nobody else waits under and that nobody can guess: for one question and its answer.
+    /// A random type, for one question and its answer: no other process waits under it, or can guess it.
     ///
     /// Of all bits but the sign: 63 of them, or 31 where a `long` has 4 bytes.
     #[must_use]
