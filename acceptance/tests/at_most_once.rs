@@ -52,7 +52,7 @@ fn a_toggle_whose_answer_is_removed_is_not_sent_again_and_the_led_is_told() {
     let client = stopped_client(&place, &controller, &["toggle"]);
     remove(place.key.reply());
     client.signal(Signal::CONT);
-    ends(client, 5, None, &["the answer was lost, and the command may have been applied; the LED is now: on"]);
+    ends(client, 5, None, &["the reply was lost, and the command may have been applied; the LED is now on"]);
     controller.signal(Signal::TERM);
     assert_eq!(controller.end().1, ["LED on", "LED off"]);
 }
@@ -65,7 +65,7 @@ fn a_toggle_that_a_killed_controller_had_applied_is_not_sent_to_the_next() {
     killed.kill();
     let next = place.controller(&[]);
     client.signal(Signal::CONT);
-    ends(client, 5, None, &["may have been applied; the LED is now: off"]);
+    ends(client, 5, None, &["may have been applied; the LED is now off"]);
     next.signal(Signal::TERM);
     assert!(next.end().1.is_empty());
 }
@@ -103,7 +103,7 @@ fn an_answer_that_does_not_fit_the_command_is_not_believed() {
     let text = String::from_utf8(taken.text().to_vec()).unwrap();
     place.send(1, text.replace("ON", "STATUS").as_bytes());
     controller.signal(Signal::CONT);
-    ends(client, 5, None, &["may have been applied; the LED is now: off"]);
+    ends(client, 5, None, &["may have been applied; the LED is now off"]);
 }
 
 #[test]
@@ -133,14 +133,14 @@ fn a_refusal_is_told_though_the_reply_queue_is_removed_meanwhile() {
     let client = asking(&place, &["on"]);
     remove(place.key.reply());
     controller.signal(Signal::CONT);
-    ends(client, 1, None, &["the controller refused: the LED cannot be changed: File too large"]);
+    ends(client, 1, None, &["refused: cannot set the LED: File too large"]);
     // Junk does not hide that in the log, either.
     for _ in 0..150 {
         place.send(1, b"FLASH");
     }
     controller.wait_for_log("refused, unknown command");
-    place.command(&["on"]).failed(1, &["cannot be changed"]);
-    controller.wait_for_log("ON: the LED cannot be changed");
+    place.command(&["on"]).failed(1, &["cannot set the LED"]);
+    controller.wait_for_log("ON: cannot set the LED");
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_full_queue_is_tried_until_the_time_is_over() {
     ends(client, 0, Some("on"), &[]);
     // A limit that is too small for any command is named.
     queue.set_limit(5).unwrap();
-    place.command(&["on"]).failed(6, &["holds 5 bytes, too few for a command", "sysctl kernel.msgmnb=16384"]);
+    place.command(&["on"]).failed(6, &["holds only 5 bytes; nothing was sent", "sysctl kernel.msgmnb=16384"]);
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn the_key_is_looked_at_before_anything_is_sent() {
     let neighbour = Running::start(neighbour.args(["--simulate", "--key", &next.to_string()]));
     neighbour.wait_for_log("ready");
     for arguments in [&["on"][..], &["on", "--no-wait"]] {
-        let said = [format!("key {answers} is that of the answers"), format!("--key {ours}")];
+        let said = [format!("queue {answers} is a reply queue; nothing was sent"), format!("use --key {ours}")];
         let outcome = place.command(&[arguments, &["--key", &answers.to_string()]].concat());
         outcome.failed(2, &[&said[0], &said[1]]);
     }

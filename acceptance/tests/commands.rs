@@ -55,7 +55,9 @@ fn commands_are_not_put_among_the_answers() {
     let _controller = place.controller(&[]);
     let (key, reply) = (place.key.to_string(), place.key.reply().to_string());
     for arguments in [&["on", "--key", &reply][..], &["on", "--no-wait", "--key", &reply]] {
-        place.command(arguments).failed(2, &[&format!("{reply} is that of the answers"), &format!("--key {key}")]);
+        place
+            .command(arguments)
+            .failed(2, &[&format!("queue {reply} is a reply queue; nothing was sent"), &format!("use --key {key}")]);
     }
     let replies = Queue::open(place.key.reply(), Access::Find).unwrap();
     assert_eq!(replies.status().unwrap().messages, 0);
@@ -128,7 +130,8 @@ fn a_number_that_is_no_group_is_named() {
     let place = Place::new();
     let mut controller = place.program("controller", None);
     let outcome = controller.args(["--simulate", "--group", "4294967295"]).output().unwrap();
-    acceptance::Outcome::from(outcome).failed(78, &["4294967295 is no group"]);
+    acceptance::Outcome::from(outcome)
+        .failed(78, &["there is no group 4294967295", "--group takes a name or a number"]);
 }
 
 #[test]
@@ -142,7 +145,7 @@ fn an_empty_lock_directory_is_as_good_as_none() {
     assert!(controller.wait_for_log("").contains("ready"));
     assert!(!place.lock_file("lock").exists());
     // The lock is in the usual directory, and works.
-    assert!(start().end().2.concat().contains(&format!("PID {} uses key", controller.pid())));
+    assert!(start().end().2.concat().contains(&format!("(PID {}) uses key", controller.pid())));
     place.command(&["exit"]).printed("ended");
     assert!(controller.end().0.success());
 }
@@ -160,7 +163,9 @@ fn without_a_controller_is_exit_status_3() {
 fn a_queue_that_nobody_serves_is_exit_status_3_too() {
     let place = Place::new();
     place.controller(&[]).kill();
-    place.command(&["on", "--timeout", "50ms"]).failed(3, &["nobody serves it", "1 message waits"]);
+    place
+        .command(&["on", "--timeout", "50ms"])
+        .failed(3, &["no controller is running", "is stale, its commands (1) will be discarded"]);
 }
 
 #[test]
@@ -169,14 +174,17 @@ fn a_controller_that_does_not_answer_is_exit_status_5_and_its_full_queue_6() {
     let controller = place.controller(&[]);
     controller.stop();
     let pid = controller.pid();
-    place
-        .command(&["on", "--timeout", "50ms"])
-        .failed(5, &["within 50ms", &format!("PID {pid}"), "1 message waits", "none was ever received", "kill -CONT"]);
+    place.command(&["on", "--timeout", "50ms"]).failed(
+        5,
+        &["within 50ms", &format!("PID {pid}"), "1 message is waiting", "none was ever received", "kill -CONT"],
+    );
     let on = shared::Message::<8>::new(shared::MessageType::LED, b"ON").unwrap();
     let queue = place.queue();
     while queue.try_send(&on).is_ok() {}
     for arguments in [&["on"][..], &["on", "--no-wait"], &["exit"]] {
-        place.command(arguments).failed(6, &["is full", "nothing was sent", "messages wait", "none was ever received"]);
+        place
+            .command(arguments)
+            .failed(6, &["is full", "nothing was sent", "messages are waiting", "none was ever received"]);
     }
     controller.signal(Signal::CONT);
     wait_until("the queue is read again", || place.command(&["off"]).code == Some(0));

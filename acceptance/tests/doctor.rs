@@ -16,8 +16,8 @@ fn says(outcome: &Outcome, lines: &[(&str, &str, &str)]) {
     let ill = outcome.out.lines().filter(|line| line.starts_with("FAIL")).count();
     let (code, last) = match ill {
         0 => (0, String::new()),
-        1 => (1, "command: one thing is not well\n".into()),
-        _ => (1, format!("command: {ill} things are not well\n")),
+        1 => (1, "command: 1 problem found\n".into()),
+        _ => (1, format!("command: {ill} problems found\n")),
     };
     assert_eq!((outcome.code, &outcome.err), (Some(code), &last), "{}", outcome.out);
 }
@@ -31,11 +31,11 @@ fn all_is_well_beside_a_controller_that_answers() {
     let place = Place::new();
     let controller = place.controller(&[]);
     let outcome = place.command(&["doctor"]);
-    let answers = format!("PID {} answers within ", controller.pid());
+    let answers = format!("PID {} replies within ", controller.pid());
     says(
         &outcome,
         &[
-            ("ok", "queue", "mode 0660; 0 messages wait"),
+            ("ok", "queue", "mode 0660; 0 messages are waiting"),
             ("ok", "send", "permitted"),
             ("ok", "receive", "permitted"),
             ("ok", "controller", &answers),
@@ -52,14 +52,14 @@ fn all_is_well_beside_a_controller_that_answers() {
 #[test]
 fn without_a_controller_it_says_how_to_start_one() {
     let place = Place::new();
-    let start = format!("/controller --key {}` starts it", place.key);
+    let start = format!("/controller --key {}\", with --simulate if there is no LED", place.key);
     says(
         &place.command(&["doctor"]),
         &[
             ("FAIL", "queue", &start),
             ("-", "send", "no queue"),
             ("-", "receive", "no queue"),
-            ("-", "controller", "nobody holds its lock"),
+            ("-", "controller", "no process holds the lock"),
         ],
     );
 }
@@ -69,7 +69,7 @@ fn a_queue_that_a_killed_controller_left_is_told_from_one_that_is_served() {
     let place = Place::new();
     place.controller(&[]).kill();
     let outcome = place.command(&["doctor", "--timeout", "50ms"]);
-    says(&outcome, &[("ok", "queue", "0 messages wait"), ("FAIL", "controller", "nobody serves it")]);
+    says(&outcome, &[("ok", "queue", "0 messages are waiting"), ("FAIL", "controller", "is stale")]);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_controller_that_stands_still_is_named_with_the_word_to_go_on() {
     let place = Place::new();
     let controller = place.controller(&[]);
     controller.stop();
-    let go_on = format!("`kill -CONT {}`", controller.pid());
+    let go_on = format!("run \"kill -CONT {}\"", controller.pid());
     says(&place.command(&["doctor", "--timeout", "50ms"]), &[("FAIL", "controller", &go_on)]);
 }
 
@@ -92,7 +92,7 @@ fn a_full_queue_is_seen() {
     says(
         &outcome,
         &[
-            ("FAIL", "queue", "16 messages wait, and it is full; none was ever received"),
+            ("FAIL", "queue", "16 messages are waiting; it is full, none was ever received"),
             ("FAIL", "controller", "nothing was sent"),
         ],
     );
@@ -106,8 +106,8 @@ fn a_queue_of_another_program_is_left_alone() {
         &place.command(&["doctor"]),
         &[
             ("ok", "send", "permitted"),
-            ("FAIL", "receive", "no controller's reply queue"),
-            ("FAIL", "controller", "no controller's"),
+            ("FAIL", "receive", "is not a reply queue"),
+            ("FAIL", "controller", "is not a controller's"),
         ],
     );
     assert_eq!(queue.status().unwrap().messages, 0);
@@ -119,14 +119,20 @@ fn who_is_not_in_the_group_is_told_how_to_join_it() {
     let place = Place::new();
     let _controller = place.controller(&["--group", "daemon"]);
     let outcome = place.program("command", Some(STRANGER)).arg("doctor").output().unwrap().into();
+    let denied = format!("permission denied: queue {} belongs to root:daemon (0660)", place.key);
+    let denied_replies = format!("permission denied: queue {} belongs to root:daemon (0740)", place.key.reply());
     says(
         &outcome,
         &[
             ("ok", "queue", "group daemon (1)"),
-            ("FAIL", "send", "Permission denied"),
-            ("FAIL", "receive", "Permission denied"),
-            ("FAIL", "controller", "not permitted to send"),
-            ("FAIL", "group", "54321 is not in group daemon (1): `sudo usermod -aG daemon $USER`, then log in again"),
+            ("FAIL", "send", &denied),
+            ("FAIL", "receive", &denied_replies),
+            ("FAIL", "controller", &denied),
+            (
+                "FAIL",
+                "group",
+                "54321 is not in group daemon (1): run \"sudo usermod -aG daemon $USER\" and log in again",
+            ),
         ],
     );
 }
@@ -137,7 +143,10 @@ fn a_queue_for_its_owner_alone_is_said_to_be_so() {
     let place = Place::new();
     let _controller = place.controller(&["--mode", "0600"]);
     let outcome = place.program("command", Some(STRANGER)).arg("doctor").output().unwrap().into();
-    says(&outcome, &[("FAIL", "send", "gives the group no right"), ("-", "group", "the queue is not for its group")]);
+    says(
+        &outcome,
+        &[("FAIL", "send", "its mode does not permit its group"), ("-", "group", "the mode does not permit the group")],
+    );
 }
 
 #[test]

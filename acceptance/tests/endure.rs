@@ -64,7 +64,7 @@ fn with_fault(call: &str, errno: &str, nth: usize) -> Option<&'static str> {
         );
     }
     let is_lit = out.last().is_some_and(|line| line == "LED on");
-    assert!(!is_lit || log.contains("may be lit"), "{context}: {out:?} {log}");
+    assert!(!is_lit || log.contains("may be on"), "{context}: {out:?} {log}");
     // The next one cleans up whatever it was.
     let next = place.controller(&[]);
     place.led_is("off");

@@ -169,7 +169,7 @@ fn two_controllers_with_different_lock_directories_leave_each_other_alone() {
         78,
         &[
             &format!("the queue with key {key} belongs to user root (0), last used by controller (PID {pid})"),
-            &format!("`sudo ipcrm -Q {key}`"),
+            &format!("\"sudo ipcrm -Q {key}\" removes the queue"),
         ],
     );
     place.led_is("on");
@@ -189,7 +189,7 @@ fn a_queue_that_another_process_replaced_ends_the_controller_with_that_reason() 
     let (status, out, log) = controller.end();
     assert_eq!(status.code(), Some(1));
     assert_eq!(out, ["LED on", "LED off"]);
-    let reason = format!("another process removed the controller's queue, and now the queue with key {}", place.key);
+    let reason = format!("another process removed the controller's queue; the queue with key {}", place.key);
     assert!(log.last().unwrap().contains(&reason), "{log:?}");
     assert!(theirs.status().is_ok());
     assert!(Queue::open(place.key.reply(), Access::Find).is_err());
@@ -203,9 +203,9 @@ fn a_controller_that_is_killed_while_it_ends_long_after_its_start_leaves_no_queu
     // As if it had been made an hour before, and closed now.
     let record = place.lock_file("record");
     let text = fs::read_to_string(&record).unwrap();
-    let line = text.lines().find(|line| line.starts_with("made ")).unwrap();
-    let made: u64 = line["made ".len()..].parse().unwrap();
-    fs::write(&record, text.replace(line, &format!("made {}", made - 3600))).unwrap();
+    let line = text.lines().find(|line| line.starts_with("created ")).unwrap();
+    let created: u64 = line["created ".len()..].parse().unwrap();
+    fs::write(&record, text.replace(line, &format!("created {}", created - 3600))).unwrap();
     place.queue().set_limit(0).unwrap();
     killed.kill();
     let next = place.controller(&[]);
@@ -220,7 +220,7 @@ fn a_closed_queue_of_another_program_is_left_alone() {
     let ended = place.controller(&[]);
     ended.signal(Signal::TERM);
     assert!(ended.end().0.success());
-    let theirs = Queue::create(place.key, shared::Mode::MAKING).unwrap();
+    let theirs = Queue::create(place.key, shared::Mode::CLOSED).unwrap();
     // Root may send to any queue; for others it was closed after that.
     theirs
         .set_permissions(shared::Permissions {
@@ -230,7 +230,7 @@ fn a_closed_queue_of_another_program_is_left_alone() {
         .unwrap();
     place.send(1, b"theirs");
     theirs
-        .set_permissions(shared::Permissions { mode: shared::Mode::MAKING, ..theirs.status().unwrap().permissions })
+        .set_permissions(shared::Permissions { mode: shared::Mode::CLOSED, ..theirs.status().unwrap().permissions })
         .unwrap();
     let refused = place.program("controller", None).arg("--simulate").output().unwrap();
     acceptance::Outcome::from(refused).failed(78, &[&format!("the queue with key {} belongs to user", place.key)]);
@@ -249,7 +249,7 @@ fn a_queue_that_is_left_in_the_middle_of_its_making_is_removed_by_the_next_contr
     let killed = strace.env("LED_LOCK_DIRECTORY", place.path()).output().unwrap();
     assert!(!killed.status.success());
     let commands = Queue::open(place.key, Access::Find).unwrap();
-    assert_eq!(commands.status().unwrap().permissions.mode, shared::Mode::MAKING);
+    assert_eq!(commands.status().unwrap().permissions.mode, shared::Mode::CLOSED);
     // Not by one with another lock directory, which may be making it, for all the next one knows.
     let other = Place::new();
     let mut second = place.program("controller", None);
@@ -267,7 +267,7 @@ fn a_second_controller_is_refused_and_told_who_serves() {
     let place = Place::new();
     let controller = place.controller(&[]);
     let second = place.program("controller", None).arg("--simulate").output().unwrap();
-    acceptance::Outcome::from(second).failed(1, &[&format!("PID {} uses key {}", controller.pid(), place.key)]);
+    acceptance::Outcome::from(second).failed(1, &[&format!("(PID {}) uses key {}", controller.pid(), place.key)]);
     place.command(&["on"]).printed("on");
 }
 
@@ -286,7 +286,7 @@ fn of_two_controllers_started_at_the_same_instant_exactly_one_serves() {
         let (loser, mut winner) = if loser == Some(0) { (first, second) } else { (second, first) };
         let (status, _, log) = loser.end();
         assert_eq!(status.code(), Some(1));
-        assert!(log.concat().contains("already"), "{log:?}");
+        assert!(log.concat().contains("another controller"), "{log:?}");
         winner.wait_for_log("ready");
         place.command(&["on"]).printed("on");
         assert!(winner.is_running());
@@ -302,7 +302,7 @@ fn what_a_killed_controller_left_is_made_anew_and_its_commands_are_not_applied()
     place.send(1, b"TOGGLE\n");
     killed.kill();
     let controller = Running::start(place.program("controller", None).arg("--simulate"));
-    controller.wait_for_log(&format!("left the queue with key {}", place.key));
+    controller.wait_for_log(&format!("removing the stale queue with key {}", place.key));
     assert!(controller.wait_for_log("not applied").contains("type 1, 2 bytes, \"ON\""));
     assert!(controller.wait_for_log("not applied").contains(r#"type 1, 7 bytes, "TOGGLE\n""#));
     controller.wait_for_log("ready");
@@ -317,7 +317,7 @@ fn turn_off_removes_what_a_killed_controller_left_and_nothing_else() {
         acceptance::Outcome::from(outcome)
     };
     let killed = place.controller(&[]);
-    turn_off().failed(1, &["already"]);
+    turn_off().failed(1, &[&format!("(PID {}) uses key {}", killed.pid(), place.key)]);
     assert!(!place.is_clean());
     killed.stop();
     place.send(1, b"ON");
@@ -447,8 +447,8 @@ fn controllers_on_neighbouring_keys_would_share_a_queue_and_the_second_is_refuse
     let _controller = place.controller(&[]);
     let mut neighbour = place.program("controller", None);
     neighbour.args(["--simulate", "--key", &place.key.reply().to_string()]);
-    let said = format!("uses key {} already", place.key.reply());
-    acceptance::Outcome::from(neighbour.output().unwrap()).failed(1, &[&said, "takes its key and the next one"]);
+    let said = format!("uses key {}", place.key.reply());
+    acceptance::Outcome::from(neighbour.output().unwrap()).failed(1, &[&said, "--key chooses another one"]);
     place.command(&["on"]).printed("on");
 }
 
@@ -502,7 +502,7 @@ fn why_it_ends_is_said_even_with_the_log_off() {
     // On a machine without GPIO, or with it.
     let outcome = acceptance::Outcome::from(outcome);
     assert_eq!(outcome.code, Some(1));
-    let no_chip = "there is no GPIO chip on this machine (no /dev/gpiochip*); --simulate runs without one";
+    let no_chip = "this machine has no GPIO chip (/dev/gpiochip*); --simulate runs without one";
     assert!(outcome.err.contains(no_chip) || outcome.err.contains("no line is named"), "{}", outcome.err);
 }
 

@@ -190,11 +190,11 @@ fn the_protocol_has_the_verbs_of_its_page() {
 
 #[test]
 fn the_answer_to_info_has_the_names_of_the_page() {
-    let line = Line { name: "GPIO17", offset: 17, chip: "gpiochip0", label: "pinctrl-rp1" };
+    let line = Line { name: "GPIO17".into(), offset: 17, chip: "gpiochip0".into(), label: "pinctrl-rp1".into() };
     let info = Info {
         state: State::Off,
         pid: 1,
-        version: "1",
+        version: "1".into(),
         uptime: Duration::ZERO,
         applied: 0,
         refused: 0,

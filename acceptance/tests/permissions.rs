@@ -22,8 +22,7 @@ fn who_is_not_in_the_group_is_refused_with_owner_group_and_mode() {
     outcome(place.program("command", Some(STRANGER)).arg("on")).failed(
         4,
         &[
-            "not permitted to send",
-            "user root (0) and group daemon (1), mode 0660",
+            &format!("permission denied: queue {} belongs to root:daemon (0660)", place.key),
             "usermod -aG daemon",
             "log in again",
         ],
@@ -37,7 +36,7 @@ fn a_mode_that_gives_the_group_nothing_is_said_to_do_so() {
     let place = Place::new();
     let _controller = place.controller(&["--mode", "0600"]);
     outcome(place.program("command", Some(STRANGER)).arg("on"))
-        .failed(4, &["mode 0600", "gives the group no right", "--mode"]);
+        .failed(4, &["permission denied", "(0600)", "its mode does not permit its group", "--mode"]);
 }
 
 #[test]
@@ -72,7 +71,7 @@ fn a_lock_that_root_makes_in_the_directory_of_another_user_is_theirs() {
     let controller = place.controller(&[]);
     controller.kill();
     // The queue is root's now, the lock is not.
-    place.command(&["off", "--timeout", "50ms"]).failed(3, &["nobody serves it"]);
+    place.command(&["off", "--timeout", "50ms"]).failed(3, &["is stale"]);
     let mut theirs = place.program("controller", Some(STRANGER));
     outcome(theirs.arg("--simulate")).failed(78, &["belongs to user root (0)"]);
 }
@@ -95,16 +94,16 @@ fn a_user_without_a_runtime_directory_has_a_lock_in_one_of_his_own() {
     };
     let controller = Running::start(&mut start());
     controller.wait_for_log("ready");
-    outcome(&mut start()).failed(1, &[&format!("PID {} uses", controller.pid())]);
+    outcome(&mut start()).failed(1, &[&format!("(PID {}) uses", controller.pid())]);
     // A client without that variable finds the lock by the creator of the queue.
     controller.stop();
     let mut client = place.program("command", Some(OTHER_STRANGER));
     let client = client.env_remove("LED_LOCK_DIRECTORY").args(["off", "--timeout", "50ms", "--owner"]);
     let client = client.arg(STRANGER.to_string());
-    outcome(client).failed(5, &[&format!("PID {}", controller.pid())]);
+    outcome(client).failed(5, &[&format!("(PID {})", controller.pid())]);
     // A directory that it cannot look into does not prove that no controller runs.
     std::fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
-    outcome(client).failed(5, &["whether it is running cannot be seen"]);
+    outcome(client).failed(5, &["no process is known to serve the queue"]);
     drop(controller);
     place.program("controller", Some(STRANGER)).args(["--simulate", "--turn-off"]).output().unwrap();
     // Another user's directory in its place is done without.

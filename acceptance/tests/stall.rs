@@ -99,7 +99,7 @@ fn a_simulated_led_that_nobody_looks_at_fails_and_the_controller_serves_on() {
     wait_until("it has given up", || !place.command(&["status"]).out.starts_with("blink"));
     let lit = place.command(&["status"]).out.starts_with("on");
     let other = if lit { "off" } else { "on" };
-    place.command(&[other, "--timeout", "60s"]).failed(1, &["cannot be changed", "nobody reads what is written"]);
+    place.command(&[other, "--timeout", "60s"]).failed(1, &["cannot set the LED", "the output is not read"]);
     // It could not put the light out, and says so.
     assert_eq!(terminate(&mut child), if lit { Some(1) } else { Some(0) });
     assert!(place.is_clean());

@@ -21,10 +21,10 @@ fn the_queue_of_a_textbook_is_told_of_and_nothing_is_sent_to_it() {
     let key = place.key;
     let empty = place.command(&["status"]);
     let expected = format!(
-        "no controller answers (queue {key}: 0 messages, 0 bytes; last sender none, last receiver none; served by no process that can be seen)\n"
+        "no reply (queue {key}: 0 messages, 0 bytes; last sender none, last receiver none; served by an unknown process)\n"
     );
     assert_eq!((empty.code, empty.out), (Some(5), expected));
-    assert!(empty.err.contains("no controller's reply queue"), "{}", empty.err);
+    assert!(empty.err.contains("is not a reply queue"), "{}", empty.err);
     let message: Message = Message::new(MessageType::new(10).unwrap(), b"hello").unwrap();
     queue.send(&message).unwrap();
     let sent = place.command(&["status"]);
@@ -40,7 +40,7 @@ fn a_controller_that_is_stopped_is_told_of_with_what_waits_for_it() {
     controller.stop();
     let outcome = place.command(&["status", "--timeout", "50ms"]);
     assert_eq!(outcome.code, Some(5), "{outcome:?}");
-    assert!(outcome.out.starts_with("no controller answers (queue"), "{outcome:?}");
+    assert!(outcome.out.starts_with("no reply (queue"), "{outcome:?}");
     assert!(outcome.out.contains(&format!("served by {})", controller.pid())), "{outcome:?}");
     let outcome = place.command(&["status", "--timeout", "50ms", "--json"]);
     assert_eq!((outcome.code, &json(&outcome.out)["queue"]["messages"]), (Some(5), &json!(1)));
@@ -111,13 +111,13 @@ fn watch_tells_each_change_and_outlives_the_controller() {
     place.command(&["off"]).printed("off");
     assert_eq!(watch.line(), "off");
     controller.stop();
-    watch.wait_for_log("no answer within");
+    watch.wait_for_log("no reply within");
     controller.signal(Signal::CONT);
     assert_eq!(watch.line(), "off");
     place.command(&["blink", "1h", "1h"]).printed("blink 3600s 3600s");
     assert_eq!(watch.line(), "blink 3600s 3600s");
     controller.kill();
-    watch.wait_for_log("nobody serves it");
+    watch.wait_for_log("is stale");
     let _controller = place.controller(&[]);
     assert_eq!(watch.line(), "off");
     watch.signal(Signal::INT);
@@ -217,9 +217,9 @@ fn watch_asks_again_when_its_question_is_lost() {
     controller.stop();
     let queue = Queue::open(place.key, shared::Access::SendAndReceive).unwrap();
     let stolen: Message = queue.receive(shared::Select::Any, shared::Oversize::Keep).unwrap();
-    assert!(stolen.text().starts_with(b"INFO\0"), "{stolen}");
+    assert!(stolen.text().starts_with(b"STATUS\0"), "{stolen}");
     controller.signal(Signal::CONT);
     place.command(&["on"]).printed("on");
-    watch.wait_for_log("no answer within");
+    watch.wait_for_log("no reply within");
     assert_eq!(watch.line(), "on");
 }

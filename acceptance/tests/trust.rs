@@ -77,14 +77,14 @@ fn nothing_is_sent_to_a_queue_that_a_stranger_made() {
     place.bring(&mut controller);
     let controller = Running::start(controller.args(["--simulate", "--mode", "0666"]).uid(STRANGER).gid(STRANGER));
     controller.wait_for_log("ready");
-    let made = format!("the queue with key {} was made by user {STRANGER}, and nothing was sent", place.key);
-    let next = format!("--owner {STRANGER} trusts that user too, `sudo ipcrm -Q {}`", place.key);
+    let made = format!("queue {} was created by user {STRANGER}, who is not trusted; nothing was sent", place.key);
+    let next = format!("\"sudo ipcrm -Q {}\", or trust that user with --owner {STRANGER}", place.key);
     for user in [None, Some(OTHER_STRANGER)] {
         for verb in [&["on"][..], &["off"], &["toggle"], &["blink"], &["exit"], &["on", "--no-wait"]] {
             outcome(place.program("command", user).args(verb)).failed(4, &[&made, &next]);
         }
         let status = outcome(place.program("command", user).arg("status"));
-        status.failed_after(4, "no controller answers (queue", &[&made]);
+        status.failed_after(4, "no reply (queue", &[&made]);
         outcome(place.program("command", user).args(["status", "--watch"])).failed(4, &[&made]);
         let doctor = outcome(place.program("command", user).arg("doctor"));
         assert!(doctor.code == Some(1) && doctor.out.contains(&format!("FAIL queue       {made}")), "{doctor:?}");
@@ -111,7 +111,7 @@ fn a_reply_queue_that_a_stranger_made_is_not_trusted_either() {
     Queue::open(key, Access::Find).unwrap().remove().unwrap();
     as_stranger(|| std::mem::forget(Queue::create(key, Mode::new(0o744).unwrap()).unwrap()));
     for arguments in [&["on"][..], &["on", "--no-wait"]] {
-        place.command(arguments).failed(4, &[&format!("the queue with key {key} was made by user {STRANGER}")]);
+        place.command(arguments).failed(4, &[&format!("queue {key} was created by user {STRANGER}")]);
     }
     assert_eq!(place.queue().status().unwrap().messages, 0);
 }
@@ -129,7 +129,7 @@ fn what_was_sent_before_a_stranger_came_is_not_said_to_be_unsent() {
     Queue::open(key, Access::Find).unwrap().remove().unwrap();
     as_stranger(|| std::mem::forget(Queue::create(key, Mode::new(0o744).unwrap()).unwrap()));
     client.signal(Signal::CONT);
-    client.wait_for_log("the answer was lost, and the command may have been applied");
+    client.wait_for_log("the reply was lost, and the command may have been applied");
     assert_eq!(client.end().0.code(), Some(5));
 }
 
@@ -193,7 +193,7 @@ fn root_does_not_believe_a_record_about_a_queue_that_its_writer_did_not_make() {
     let precious = Queue::create(place.key, Mode::new(0o600).unwrap()).unwrap();
     let record = place.lock_file("record");
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    fs::write(&record, format!("pid 1\npid_namespace 1\nqueue {}\nmade {now}\nmaker 0\n", precious.id())).unwrap();
+    fs::write(&record, format!("pid 1\npid_namespace 1\nqueue {}\ncreated {now}\ncreator 0\n", precious.id())).unwrap();
     chown(&record, Some(STRANGER), Some(STRANGER)).unwrap();
     // Not even when root has written it again.
     for _ in 0..2 {
@@ -236,7 +236,7 @@ fn a_stopped_controller_in_another_pid_namespace_is_not_taken_for_one_that_has_e
     signal(Signal::STOP);
     place
         .command(&["on", "--timeout", "100ms"])
-        .failed(5, &["no answer within 100ms", "whether it is running cannot be seen", "1 message waits"]);
+        .failed(5, &["no reply within 100ms", "no process is known to serve the queue", "1 message is waiting"]);
     signal(Signal::CONT);
     assert_eq!(controller.line(), "LED on");
     // Ended, it leaves nothing to doubt.
@@ -309,7 +309,7 @@ fn a_client_waits_for_a_queue_that_is_being_made() {
     strace.arg(program.get_program()).args(program.get_args()).args(["--simulate", "--mode", "0666"]);
     let controller = Running::start(strace.env("LED_LOCK_DIRECTORY", place.path()));
     let find = || Queue::open(place.key, Access::Find).ok()?.status().ok();
-    wait_until("the queue is being made", || find().is_some_and(|status| status.permissions.mode == Mode::MAKING));
+    wait_until("the queue is being made", || find().is_some_and(|status| status.permissions.mode == Mode::CLOSED));
     outcome(place.program("command", Some(OTHER_STRANGER)).args(["on", "--timeout", "60s"])).printed("on");
     controller.signal(Signal::KILL);
 }

@@ -1,152 +1,135 @@
-//! One attempt to have a command applied: sent to the queues of one controller, and what comes of it.
-
-use std::time::Duration;
+//! One attempt: a command sent to one pair of queues, and what came of it.
 
 use shared::{Access, Command, Message, MessageType, Oversize, Queue, Refusal, Reply, Request, Select, State};
 
-use crate::{
-    client::full,
-    queues::{Failure, Queues, Target, failure},
-    wait::Wait,
-};
+use crate::{Error, deadline::Deadline, target::Target};
 
-/// How often a reply queue is looked for before its controller is asked again.
+/// How often to look for a reply queue before asking its controller again.
 const LOOKS: usize = 10;
 
-/// What came of one attempt.
+/// What came of an attempt.
 pub(crate) enum Attempt {
-    Answered(Box<Message>),
-    /// The controller ends, and said that it does not apply it: it may be sent to the next one.
+    Replied(Box<Message>),
+    /// The controller replied that it ends without applying the command.
     NotApplied,
-    /// The queue went before it was sent.
-    NotSent,
-    /// The queue was full, and it was not sent.
+    /// The queue was removed or closed before the command was sent.
+    Gone,
+    /// The queue was full, and the command was not sent.
     Full,
-    /// The controller's queues went before the answer came.
+    /// The queues were removed before the reply came.
     Lost,
-    /// The controller goes on, and only the answer was lost: this is what the LED does.
-    Unanswered(State),
-    /// The time is over.
-    Late,
+    /// The controller still runs, but the reply was lost. This is the state of the LED now.
+    ReplyLost(State),
+    TimedOut,
 }
 
-/// What has become of a command.
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub(crate) enum Fate {
-    /// It was not sent, or certainly not applied.
-    NotSent,
-    /// It may have been applied.
-    Unknown,
+/// What became of one message.
+pub(crate) enum Sent {
+    Yes,
+    Full,
+    Gone,
 }
 
-/// Whether a command may be applied twice without harm.
-pub(crate) fn is_same_twice(command: Command) -> bool {
-    match command {
-        Command::On | Command::Off | Command::Status | Command::Info => true,
-        Command::Toggle | Command::Blink(_) | Command::Exit => false,
-    }
-}
-
-/// Sends a command to these queues, and waits for its answer there.
+/// Sends a command, and waits for its reply. Sets `is_sent` as soon as it may be applied.
 pub(crate) fn attempt(
     target: &Target,
     command: Command,
-    queues: Queues,
-    wait: &Wait,
-    fate: &mut Fate,
-) -> Result<Attempt, Failure> {
-    let question = MessageType::random();
-    match put(target, &queues.commands, &Request { command, reply_to: Some(question) }.encode()) {
-        Ok(true) => *fate = Fate::Unknown,
-        Ok(false) => return Ok(Attempt::Full),
-        Err(Failure::Gone) => return Ok(Attempt::NotSent),
-        Err(failure) => return Err(failure),
+    (commands, replies): (Queue, Queue),
+    deadline: &Deadline,
+    is_sent: &mut bool,
+) -> Result<Attempt, Error> {
+    let reply_type = MessageType::random();
+    match send(target, &commands, &Request { command, reply_to: Some(reply_type) }.encode())? {
+        Sent::Yes => *is_sent = true,
+        Sent::Full => return Ok(Attempt::Full),
+        Sent::Gone => return Ok(Attempt::Gone),
     }
-    match wait.receive(&queues.replies, question) {
-        Ok(Some(message)) => Ok(answered(message)),
-        Ok(None) => Ok(Attempt::Late),
-        Err(shared::Error::Removed(_)) => ask_again(target, command, queues.commands, question, wait),
-        Err(error) => Err(failure(target.key.reply(), Access::Receive, error)),
+    match deadline.receive(&replies, reply_type) {
+        Ok(Some(message)) => Ok(replied(message)),
+        Ok(None) => Ok(Attempt::TimedOut),
+        Err(shared::Error::Removed(_)) => ask_again(target, command, commands, reply_type, deadline),
+        Err(error) => Err(Error::of_queue(target.key.reply(), Access::Receive, error)),
     }
 }
 
-/// Finds out what became of a command whose reply queue was removed: asks the same controller once more, and looks for both
-/// answers on the new reply queue. The controller comes to the questions in their order.
+/// Finds out what became of a command whose reply queue was removed. Asks the controller again, and looks for both replies on the
+/// new reply queue; the controller handles the requests in their order.
 pub(crate) fn ask_again(
     target: &Target,
     command: Command,
     commands: Queue,
-    question: MessageType,
-    wait: &Wait,
-) -> Result<Attempt, Failure> {
-    let again = if is_same_twice(command) { command } else { Command::Status };
+    reply_type: MessageType,
+    deadline: &Deadline,
+) -> Result<Attempt, Error> {
+    let again = if command.is_idempotent() { command } else { Command::Status };
     loop {
-        let second = MessageType::random();
-        match put(target, &commands, &Request { command: again, reply_to: Some(second) }.encode()) {
-            Ok(true) => {}
-            Ok(false) if wait.pause() => continue,
-            Ok(false) => return Ok(Attempt::Late),
-            Err(Failure::Gone) => return Ok(Attempt::Lost),
-            Err(failure) => return Err(failure),
+        let second_type = MessageType::random();
+        match send(target, &commands, &Request { command: again, reply_to: Some(second_type) }.encode())? {
+            Sent::Yes => {}
+            Sent::Full if deadline.pause() => continue,
+            Sent::Full => return Ok(Attempt::TimedOut),
+            Sent::Gone => return Ok(Attempt::Lost),
         }
-        let Some(replies) = wait_for_replies(target, wait)? else {
-            if wait.is_over() {
-                return Ok(Attempt::Late);
+        let Some(replies) = wait_for_replies(target, deadline)? else {
+            if deadline.is_over() {
+                return Ok(Attempt::TimedOut);
             }
-            // It may have been removed again, with the answer.
+            // The new one may be removed already, with the reply.
             continue;
         };
-        // Else it is the next controller's, which was not asked.
+        // The reply queue may be that of the next controller, which has not received the request.
         if commands.status().is_err() {
             return Ok(Attempt::Lost);
         }
-        let to_second = match wait.receive(&replies, second) {
+        let second = match deadline.receive(&replies, second_type) {
             Ok(Some(message)) => message,
-            Ok(None) => return Ok(Attempt::Late),
+            Ok(None) => return Ok(Attempt::TimedOut),
             Err(shared::Error::Removed(_)) => continue,
-            Err(error) => return Err(failure(target.key.reply(), Access::Receive, error)),
+            Err(error) => return Err(Error::of_queue(target.key.reply(), Access::Receive, error)),
         };
-        return Ok(match replies.try_receive(Select::Type(question), Oversize::Truncate) {
-            Ok(to_first) => answered(to_first),
-            Err(_) if again == command => answered(to_second),
-            Err(_) => match Reply::decode(&to_second) {
-                Some(Reply::Ok(state)) => Attempt::Unanswered(state),
+        return Ok(match replies.try_receive(Select::Type(reply_type), Oversize::Truncate) {
+            Ok(first) => replied(first),
+            Err(_) if again == command => replied(second),
+            Err(_) => match Reply::decode(&second) {
+                Some(Reply::Ok(state)) => Attempt::ReplyLost(state),
                 _ => Attempt::Lost,
             },
         });
     }
 }
 
-/// The reply queue that a controller makes when it has something to answer; none if it does not appear soon.
-fn wait_for_replies(target: &Target, wait: &Wait) -> Result<Option<Queue>, Failure> {
+/// The reply queue that a controller creates when it has a reply to send; none if it does not soon.
+fn wait_for_replies(target: &Target, deadline: &Deadline) -> Result<Option<Queue>, Error> {
     for _ in 0..LOOKS {
         match target.open_replies() {
-            Ok(None) | Err(Failure::NotReady) if wait.pause() => {}
-            Err(Failure::NotReady) => break,
+            Ok(None) | Err(Error::NotReady { .. }) if deadline.pause() => {}
+            Err(Error::NotReady { .. }) => break,
             opened => return opened,
         }
     }
     Ok(None)
 }
 
-fn answered(message: Message) -> Attempt {
+fn replied(message: Message) -> Attempt {
     match Reply::decode(&message) {
         Some(Reply::Err(reason)) if reason == Refusal::Ended.to_string() => Attempt::NotApplied,
-        _ => Attempt::Answered(Box::new(message)),
+        _ => Attempt::Replied(Box::new(message)),
     }
 }
 
-/// Sends a message if there is room: `false` if there is none.
-pub(crate) fn put(target: &Target, queue: &Queue, message: &Message) -> Result<bool, Failure> {
+/// Sends a message if there is room for it.
+pub(crate) fn send(target: &Target, queue: &Queue, message: &Message) -> Result<Sent, Error> {
     match queue.try_send(message) {
-        Ok(()) => Ok(true),
+        Ok(()) => Ok(Sent::Yes),
         Err(shared::Error::Full(_)) => match queue.status() {
-            // It is closed as its controller ends.
-            Ok(status) if status.limit == 0 => Err(Failure::Gone),
-            Ok(status) if status.limit < message.text().len() as u64 => Err(full(target, Duration::ZERO).into()),
-            _ => Ok(false),
+            // Its controller closed it, and ends.
+            Ok(status) if status.limit == 0 => Ok(Sent::Gone),
+            Ok(status) if status.limit < message.text().len() as u64 => {
+                Err(Error::TooSmall { key: target.key, limit: status.limit })
+            }
+            _ => Ok(Sent::Full),
         },
-        Err(shared::Error::Removed(_)) => Err(Failure::Gone),
-        Err(error) => Err(failure(target.key, Access::Send, error)),
+        Err(shared::Error::Removed(_)) => Ok(Sent::Gone),
+        Err(error) => Err(Error::of_queue(target.key, Access::Send, error)),
     }
 }

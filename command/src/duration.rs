@@ -1,11 +1,11 @@
-//! Durations as people write them.
+//! Durations on the command line.
 
 use std::time::Duration;
 
 use shared::Blink;
 
-/// A duration from 1 ms to 1 h, to the millisecond: a decimal number with `ms`, `s`, `m` or `h` after it, of seconds
-/// without.
+/// A duration from 1 ms to 1 h, rounded to milliseconds: a decimal number with the unit `ms`, `s`, `m` or `h`; seconds without
+/// a unit.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
@@ -17,12 +17,12 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     };
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let number = digits.parse::<f64>().ok().filter(|_| is_number);
-    // The number of seconds is that of milliseconds here: whole ones are exact.
+    // Milliseconds are seconds here, because whole seconds are exact.
     let milliseconds = number.and_then(|number| Duration::try_from_secs_f64((number * unit).round()).ok());
     match milliseconds.map(|milliseconds| Duration::from_millis(milliseconds.as_secs())) {
         Some(duration) if Blink::PHASE.contains(&duration) => Ok(duration),
         Some(_) => Err("a duration is from 1ms to 1h".into()),
-        None => Err("a duration is a number with ms, s, m or h after it, like 500ms, 2s or 0.5".into()),
+        None => Err("a duration is a number with the unit ms, s, m or h, like 500ms, 2s or 0.5".into()),
     }
 }
 
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_or_beyond_the_range_is_refused() {
+    fn other_texts_and_durations_out_of_range_are_refused() {
         for text in [
             "",
             "s",

@@ -1,16 +1,18 @@
-//! The client: one verb, one message, one answer, one exit code.
+//! The client: one verb, one message, one reply, one exit status.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
+mod advice;
 mod attempt;
 mod client;
+mod deadline;
 mod doctor;
 mod duration;
 mod error;
 mod options;
-mod queues;
 mod status;
-mod wait;
+mod target;
+mod view;
 mod watch;
 
 pub use error::Error;
@@ -21,19 +23,19 @@ use std::{
     io::{self, Write},
 };
 
-use client::Answer;
-use queues::Target;
+use client::Outcome;
 use shared::{Blink, Command, Refusal};
-use status::{Format, Words};
+use status::{Format, StateText};
+use target::Target;
 
-/// Does what the options say, and prints what came of it: one line, or with `doctor` and `status --watch` more.
+/// Does what the options say, and prints the result: one line; several with `doctor` and `status --watch`.
 ///
 /// # Errors
 ///
-/// Why the command is not known to have taken effect, or why not all is well.
+/// Why the command is not known to have been applied, or that `doctor` found problems.
 pub fn run(options: &Options) -> Result<(), Error> {
     match run_verb(options) {
-        // A reader who has seen enough is no error.
+        // The reader has read enough.
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
@@ -47,23 +49,24 @@ fn run_verb(options: &Options) -> Result<(), Error> {
         Verb::Off => Command::Off,
         Verb::Toggle => Command::Toggle,
         Verb::Blink { on, off, count } => {
-            let blink = Blink::new(on, off, count).ok_or_else(|| Error::Refused(Refusal::Blink.to_string()))?;
+            let blink =
+                Blink::new(on, off, count).ok_or_else(|| Error::Refused { reason: Refusal::Blink.to_string() })?;
             Command::Blink(blink)
         }
         Verb::Exit => Command::Exit,
         Verb::Status { json, watch } => {
-            let format = if json { Format::Json } else { Format::Words };
+            let format = if json { Format::Json } else { Format::Text };
             return if watch { watch::run(&target, timeout, format) } else { status::run(&target, timeout, format) };
         }
         Verb::Doctor => return doctor::run(&target, timeout),
     };
     if options.no_wait {
-        client::send(&target, command)?;
+        client::send_only(&target, command)?;
         return print("queued");
     }
     match client::ask(&target, command, timeout)? {
-        Answer::Ok(state, _) => print(Words(state)),
-        Answer::Ended => print("ended"),
+        Outcome::Applied(state, _) => print(StateText(state)),
+        Outcome::Ended => print("ended"),
     }
 }
 

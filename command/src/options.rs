@@ -10,7 +10,7 @@ use shared::{Blink, Key, account};
 
 use crate::{duration, error::program_name};
 
-/// Commands the LED controller, and prints what the LED does now.
+/// Command the LED controller, and print the state of the LED.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "command", version, args_override_self = true, disable_help_subcommand = true)]
 #[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs", after_help = EXIT_STATUS)]
@@ -23,15 +23,15 @@ pub struct Options {
     #[arg(long, global = true, default_value_t)]
     pub key: Key,
 
-    /// Trust queues that this user made, by name or number, beside root's, your own and the service's
+    /// Also trust queues that this user created, by name or number
     #[arg(long, global = true, value_name = "USER", value_parser = user)]
     pub owner: Option<u32>,
 
-    /// Do not wait for the answer: the command may yet be refused; not with status and doctor
+    /// Do not wait for the reply; not with status and doctor
     #[arg(long, global = true)]
     pub no_wait: bool,
 
-    /// How long to wait for the answer: 1ms to 1h
+    /// How long to wait for the reply: 1ms to 1h
     #[arg(long, global = true, default_value = "2s", value_parser = duration::parse, conflicts_with = "no_wait")]
     pub timeout: Duration,
 }
@@ -39,42 +39,42 @@ pub struct Options {
 /// What to do.
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
 pub enum Verb {
-    /// LED on
+    /// Turn the LED on
     On,
-    /// LED off
+    /// Turn the LED off
     Off,
-    /// LED on if it is off, else off: one that blinks is off then
+    /// Turn the LED on if it is off, else off
     Toggle,
-    /// LED on and off by turns, until the next command
+    /// Let the LED blink until the next command
     #[command(allow_negative_numbers = true)]
     Blink {
-        /// How long it is lit at a time: 1ms to 1h
+        /// Time on: 1ms to 1h
         #[arg(default_value = "500ms", value_parser = duration::parse)]
         on: Duration,
-        /// How long it is dark between
+        /// Time off: 1ms to 1h
         #[arg(default_value = "500ms", value_parser = duration::parse)]
         off: Duration,
-        /// How often it is lit, and then off: 1 to 1000000
+        /// Number of flashes, 1 to 1000000; then off
         #[arg(long, value_name = "N", value_parser = count)]
         count: Option<u32>,
     },
-    /// Change nothing: print what the LED does, and how the queue is
+    /// Print the state of the LED and of the queue
     Status {
-        /// One JSON object on a line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
-        /// A line at each change, until Ctrl-C; looks once a second
+        /// Print a line at each change, until Ctrl-C; looks once a second
         #[arg(long)]
         watch: bool,
     },
-    /// LED off, and the controller ends
+    /// Turn the LED off and end the controller
     Exit,
-    /// Check all that is between you and the LED, and say what to do
+    /// Check everything between you and the LED
     Doctor,
 }
 
 impl Options {
-    /// The options this process was started with; ends it, with exit status 2, where they are wrong.
+    /// The options of this process. Ends it with exit status 2 if they are wrong.
     #[must_use]
     pub fn from_command_line() -> Options {
         let options = Options::try_parse().unwrap_or_else(|error| match error.get(ContextKind::InvalidSubcommand) {
@@ -86,10 +86,7 @@ impl Options {
             None => error.exit(),
         });
         if options.no_wait && matches!(options.verb, Verb::Status { .. } | Verb::Doctor) {
-            wrong(
-                ErrorKind::ArgumentConflict,
-                "status and doctor print an answer, and --no-wait does not wait for one",
-            );
+            wrong(ErrorKind::ArgumentConflict, "status and doctor need the reply that --no-wait does not wait for");
         }
         options
     }
@@ -112,9 +109,9 @@ fn count(text: &str) -> Result<u32, String> {
 const EXIT_STATUS: &str = "\
 Exit status:
   0  applied; with --no-wait: queued
-  1  the controller refused it, or something else is wrong: the message says what
+  1  refused, or another error
   2  wrong usage
   3  no controller is running
-  4  not permitted, or the queue is not to be trusted
-  5  no answer; the command may have been applied, or may yet be
+  4  not permitted, or the queue is not trusted
+  5  no reply; the command may have been applied, or may still be
   6  the queue is full";

@@ -1,150 +1,136 @@
-//! `status`: what the LED does, and how the queue is, for people and for programs.
+//! `status`: the state of the LED and of the queue, for people and for programs.
 
 use std::{
     fmt,
     time::{Duration, SystemTime},
 };
 
-use serde::Serialize;
+use serde_json::json;
 use shared::{
-    Command, Info, Key, Line, Message, State, Status,
-    account::{Group, User, own_user},
-    lock::{self, Holder},
+    Command, Info, Line, State,
+    account::{Group, User},
+    lock::Holder,
 };
 
 use crate::{
     Error,
-    client::{self, Answer},
+    client::{self, Outcome},
     print,
-    queues::{Target, look},
+    target::Target,
+    view::QueueView,
 };
 
 /// How it is printed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Format {
-    Words,
+    Text,
     Json,
 }
 
-/// Prints one line: also of a queue that nobody serves, and before the error that says so.
+/// Prints one line. Also prints the state of a stale queue, before the error.
 pub(crate) fn run(target: &Target, timeout: Duration, format: Format) -> Result<(), Error> {
-    // Before anything is sent to it: what is sent is counted there.
-    let sight = Sight::of(target);
-    let answer = ask(target, timeout);
-    let info = answer.as_ref().ok().and_then(|answer| Info::decode(answer));
+    // Before the request, which changes the queue.
+    let view = QueueView::new(target);
+    let info = ask(target, timeout);
     let printed = match format {
-        Format::Words if sight.queue.is_none() => Ok(()),
-        Format::Words => print(sight.words(info.as_ref())),
-        Format::Json => print(sight.json(info.as_ref())),
+        Format::Text if view.status.is_none() => Ok(()),
+        Format::Text => print(text(&view, info.as_ref().ok())),
+        Format::Json => print(json(&view, info.as_ref().ok())),
     };
-    answer.map(drop).and(printed)
+    info.map(drop).and(printed)
 }
 
-/// Asks the controller for what it tells of itself.
-pub(crate) fn ask(target: &Target, timeout: Duration) -> Result<Box<Message>, Error> {
-    match client::ask(target, Command::Info, timeout)? {
-        Answer::Ok(_, message) if Info::decode(&message).is_some() => Ok(message),
-        Answer::Ok(_, message) => Err(Error::Malformed(message.to_string())),
-        Answer::Ended => Err(Error::NotRunning { key: target.key }),
+/// Asks the controller for its status.
+pub(crate) fn ask(target: &Target, timeout: Duration) -> Result<Info, Error> {
+    match client::ask(target, Command::Status, timeout)? {
+        Outcome::Applied(_, message) => {
+            Info::decode(&message).ok_or_else(|| Error::Malformed { reply: message.to_string() })
+        }
+        Outcome::Ended => Err(Error::NotRunning { key: target.key }),
     }
 }
 
-/// What can be seen of a queue without sending anything to it.
-pub(crate) struct Sight {
-    pub(crate) key: Key,
-    pub(crate) queue: Option<Status>,
-    pub(crate) server: Holder,
+/// `on (queue 1234: 0 messages, 0 bytes; last sender 4711, last receiver 640; served by 640)`
+fn text(view: &QueueView, info: Option<&Info>) -> String {
+    let state = info.map_or_else(|| "no reply".into(), |info| StateText(info.state).to_string());
+    let Some(queue) = view.status else { return state };
+    let process = |pid: Option<u32>| pid.map_or_else(|| "none".into(), |pid| pid.to_string());
+    let server = match (view.holder, info) {
+        (Holder::Process(pid), _) => pid.to_string(),
+        // In another PID namespace it can have another PID.
+        (_, Some(info)) => format!("{} as it reports", info.pid),
+        (Holder::Nobody, None) => "no process".into(),
+        (Holder::Unknown, None) => "an unknown process".into(),
+    };
+    let plural = |count: u64| if count == 1 { "" } else { "s" };
+    format!(
+        "{state} (queue {}: {} message{}, {} byte{}; last sender {}, last receiver {}; served by {server})",
+        view.key,
+        queue.messages,
+        plural(queue.messages),
+        queue.bytes,
+        plural(queue.bytes),
+        process(queue.last_sender),
+        process(queue.last_receiver),
+    )
 }
 
-impl Sight {
-    pub(crate) fn of(target: &Target) -> Sight {
-        let key = target.key;
-        let (queue, status) = look(key).unzip();
-        let owner = status.map_or_else(own_user, |status| status.creator);
-        // What another user writes of a controller is not believed either.
-        let server = if target.trusts(owner) { lock::holder(key, queue, owner) } else { Holder::Unknown };
-        Sight { key, queue: status, server }
-    }
-
-    /// `on (queue 1234: 0 messages, 0 bytes; last sender 4711, last receiver 640; served by 640)`
-    fn words(&self, info: Option<&Info<'_>>) -> String {
-        let state = info.map_or_else(|| "no controller answers".into(), |info| Words(info.state).to_string());
-        let Some(queue) = self.queue else { return state };
-        let process = |pid: Option<u32>| pid.map_or_else(|| "none".into(), |pid| pid.to_string());
-        let server = match (self.server, info) {
-            (Holder::Process(pid), _) => pid.to_string(),
-            // Its lock is out of sight, and so may its PID be.
-            (_, Some(info)) => format!("{} by its own count", info.pid),
-            (Holder::Nobody, None) => "no process".into(),
-            (Holder::Unknown, None) => "no process that can be seen".into(),
-        };
-        let plural = |count: u64| if count == 1 { "" } else { "s" };
-        format!(
-            "{state} (queue {}: {} message{}, {} byte{}; last sender {}, last receiver {}; served by {server})",
-            self.key,
-            queue.messages,
-            plural(queue.messages),
-            queue.bytes,
-            plural(queue.bytes),
-            process(queue.last_sender),
-            process(queue.last_receiver),
-        )
-    }
-
-    pub(crate) fn json(&self, info: Option<&Info<'_>>) -> String {
-        let line = info.and_then(|info| info.line);
-        let json = Json {
-            state: info.map(|info| match info.state {
-                State::Off => "off",
-                State::On => "on",
-                State::Blink(_) => "blink",
-            }),
-            blink: info.and_then(|info| match info.state {
-                State::Blink(blink) => Some(JsonBlink {
-                    on_ms: blink.on().as_millis(),
-                    off_ms: blink.off().as_millis(),
-                    left: blink.count(),
-                }),
-                _ => None,
-            }),
-            line: line.map(|line| line.name),
-            offset: line.map(|line| line.offset),
-            chip: line.map(|line| line.chip),
-            label: line.map(|line| line.label),
-            consumer: line.map(|_| Line::CONSUMER),
-            key: self.key.get(),
-            queue: self.queue.map(|queue| JsonQueue {
-                messages: queue.messages,
-                bytes: queue.bytes,
-                limit: queue.limit,
-                mode: queue.permissions.mode.to_string(),
-                owner: User(queue.permissions.owner).name(),
-                group: Group(queue.permissions.group).name(),
-                served_by: self.server.pid(),
-                last_sender: queue.last_sender,
-                last_receiver: queue.last_receiver,
-                last_sent: queue.last_sent.map(rfc3339),
-                last_received: queue.last_received.map(rfc3339),
-                last_changed: queue.last_changed.map(rfc3339),
-            }),
-            controller: info.map(|info| JsonController {
-                pid: info.pid,
-                version: info.version,
-                uptime_seconds: info.uptime.as_secs(),
-                applied: info.applied,
-                refused: info.refused,
-                answers_dropped: info.answers_dropped,
-            }),
-        };
-        serde_json::to_string(&json).unwrap_or_default()
-    }
+/// One JSON object. Its names and their order are those in command(1).
+pub(crate) fn json(view: &QueueView, info: Option<&Info>) -> String {
+    let line = info.and_then(|info| info.line.as_ref());
+    let blink = info.and_then(|info| match info.state {
+        State::Blink(blink) => Some(blink),
+        _ => None,
+    });
+    let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    json!({
+        "state": info.map(|info| match info.state {
+            State::Off => "off",
+            State::On => "on",
+            State::Blink(_) => "blink",
+        }),
+        "blink": blink.map(|blink| json!({
+            "on_ms": milliseconds(blink.on()),
+            "off_ms": milliseconds(blink.off()),
+            "left": blink.count(),
+        })),
+        "line": line.map(|line| &line.name),
+        "offset": line.map(|line| line.offset),
+        "chip": line.map(|line| &line.chip),
+        "label": line.map(|line| &line.label),
+        "consumer": line.map(|_| Line::CONSUMER),
+        "key": view.key.get(),
+        "queue": view.status.map(|queue| json!({
+            "messages": queue.messages,
+            "bytes": queue.bytes,
+            "limit": queue.limit,
+            "mode": queue.permissions.mode.to_string(),
+            "owner": User(queue.permissions.owner).name(),
+            "group": Group(queue.permissions.group).name(),
+            "served_by": view.holder.pid(),
+            "last_sender": queue.last_sender,
+            "last_receiver": queue.last_receiver,
+            "last_sent": queue.last_sent.map(rfc3339),
+            "last_received": queue.last_received.map(rfc3339),
+            "last_changed": queue.last_changed.map(rfc3339),
+        })),
+        "controller": info.map(|info| json!({
+            "pid": info.pid,
+            "version": info.version,
+            "uptime_seconds": info.uptime.as_secs(),
+            "applied": info.applied,
+            "refused": info.refused,
+            "answers_dropped": info.answers_dropped,
+        })),
+    })
+    .to_string()
 }
 
 /// A state as people read it: `blink 500ms 500ms, 3 left`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Words(pub(crate) State);
+pub(crate) struct StateText(pub(crate) State);
 
-impl fmt::Display for Words {
+impl fmt::Display for StateText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             State::Off => f.write_str("off"),
@@ -159,52 +145,4 @@ impl fmt::Display for Words {
 
 fn rfc3339(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
-}
-
-/// The names here are a promise: command(1) documents them.
-#[derive(Serialize)]
-struct Json<'a> {
-    state: Option<&'a str>,
-    blink: Option<JsonBlink>,
-    line: Option<&'a str>,
-    offset: Option<u32>,
-    chip: Option<&'a str>,
-    label: Option<&'a str>,
-    consumer: Option<&'a str>,
-    key: u32,
-    queue: Option<JsonQueue>,
-    controller: Option<JsonController<'a>>,
-}
-
-#[derive(Serialize)]
-struct JsonBlink {
-    on_ms: u128,
-    off_ms: u128,
-    left: Option<u32>,
-}
-
-#[derive(Serialize)]
-struct JsonQueue {
-    messages: u64,
-    bytes: u64,
-    limit: u64,
-    mode: String,
-    owner: String,
-    group: String,
-    served_by: Option<u32>,
-    last_sender: Option<u32>,
-    last_receiver: Option<u32>,
-    last_sent: Option<String>,
-    last_received: Option<String>,
-    last_changed: Option<String>,
-}
-
-#[derive(Serialize)]
-struct JsonController<'a> {
-    pid: u32,
-    version: &'a str,
-    uptime_seconds: u64,
-    applied: u64,
-    refused: u64,
-    answers_dropped: u64,
 }

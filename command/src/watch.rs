@@ -9,60 +9,62 @@ use std::{
 };
 
 use nix::poll::{PollFd, PollFlags, poll};
-use shared::{Info, State};
+use shared::State;
 use signal_hook::{consts::TERM_SIGNALS, flag};
 
 use crate::{
     Error, print,
-    queues::Target,
-    status::{self, Format, Sight, Words},
+    status::{self, Format, StateText},
+    target::Target,
+    view::QueueView,
 };
 
 /// How often the controller is asked.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What was last told.
+/// What was printed last.
 #[derive(PartialEq)]
-enum Told {
+enum Printed {
     Nothing,
     State(State),
-    Trouble(u8),
+    /// An error with this exit status.
+    Error(u8),
 }
 
-/// Prints the state at each change, and on standard error why there is no state while there is none: controllers may come and
-/// go. Ends only for what will not pass, and when its reader has gone.
+/// Prints the state at each change, and to standard error why there is no state. Ends at an error that does not pass, and when
+/// the reader of standard output has gone.
 pub(crate) fn run(target: &Target, timeout: Duration, format: Format) -> Result<(), Error> {
-    // The kernel gives the first process of a container no default action for signals.
+    // For the first process of a container, signals have no default action.
     if process::id() == 1 {
         for &signal in TERM_SIGNALS {
             let _ = flag::register_conditional_shutdown(signal, 128 + signal, Arc::new(AtomicBool::new(true)));
         }
     }
-    let (mut told, mut has_seen) = (Told::Nothing, false);
+    let (mut printed, mut has_seen) = (Printed::Nothing, false);
     loop {
-        let sight = Sight::of(target);
+        let view = QueueView::new(target);
         match status::ask(target, timeout) {
-            Ok(message) => {
+            Ok(info) => {
                 has_seen = true;
-                if let Some(info) = Info::decode(&message).filter(|info| told != Told::State(info.state)) {
-                    told = Told::State(info.state);
+                if printed != Printed::State(info.state) {
+                    printed = Printed::State(info.state);
                     match format {
-                        Format::Words => print(Words(info.state))?,
-                        Format::Json => print(sight.json(Some(&info)))?,
+                        Format::Text => print(StateText(info.state))?,
+                        Format::Json => print(status::json(&view, Some(&info)))?,
                     }
                 }
             }
             Err(error) => {
-                // The service takes its key back from a stranger.
+                // When the service starts, it takes its key back from another user.
                 let is_reclaimed = has_seen && matches!(error, Error::Untrusted { .. });
-                if !(is_reclaimed || error.may_pass()) {
+                if !(is_reclaimed || error.is_temporary()) {
                     return Err(error);
                 }
-                if told != Told::Trouble(error.status()) {
-                    told = Told::Trouble(error.status());
+                if printed != Printed::Error(error.exit_status()) {
+                    printed = Printed::Error(error.exit_status());
                     error.report();
                     if format == Format::Json {
-                        print(sight.json(None))?;
+                        print(status::json(&view, None))?;
                     }
                 }
             }
@@ -73,8 +75,8 @@ pub(crate) fn run(target: &Target, timeout: Duration, format: Format) -> Result<
     }
 }
 
-/// Waits this long, or until standard output is a pipe, socket or terminal whose other end has gone: while nothing changes, no
-/// write would tell.
+/// Waits for this time, or until standard output is a pipe, socket or terminal that is closed at the other end. While nothing
+/// changes, no write would fail.
 fn has_reader(patience: Duration) -> bool {
     let mut stdout = [PollFd::new(io::stdout().as_raw_fd(), PollFlags::empty())];
     let milliseconds = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);

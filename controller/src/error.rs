@@ -1,6 +1,6 @@
-//! Why the controller could not begin, or had to end.
+//! Why the controller cannot start, or has to end.
 
-use std::{error, fmt, fs, io, process, process::ExitCode};
+use std::{fmt, fs, io, process, process::ExitCode};
 
 use shared::{
     Key, Status, TEXT_MAX,
@@ -10,66 +10,107 @@ use shared::{
 
 use crate::gpio::GpioError;
 
-/// Why the controller could not begin, or had to end. Each says what to do next.
-#[derive(Debug)]
+/// Why the controller cannot start, or has to end. Each message has the next step.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Another controller serves this key.
-    Lock(LockError),
-    /// The LED's line cannot be had.
-    Gpio(GpioError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The LED's line is not available.
+    #[error(transparent)]
+    Gpio(#[from] GpioError),
     /// The LED could not be turned off at the end.
-    TurnOff(io::Error),
-    /// The group that is to command the LED does not exist.
-    NoGroup(String),
-    /// The key has a queue already that this controller did not make.
+    #[error("cannot turn the LED off, it may be on: {0}")]
+    TurnOff(#[source] io::Error),
+    /// The group for the queues does not exist.
+    #[error("there is no group {name}; {}", group_advice(name))]
+    NoGroup {
+        /// Its name or number.
+        name: String,
+    },
+    /// Another program uses the key.
+    #[error("{}; end the program that uses it, or choose another --key (\"sudo ipcrm -Q {}\" removes the queue)", .0, .0.key)]
     Taken(TakenBy),
-    /// Another process removed a queue while the controller served it, and the key has another queue now.
+    /// Another process removed a queue of this controller, and created one with its key.
+    #[error("another process removed the controller's queue; {}; end that program (\"sudo ipcrm -Q {}\" removes the queue)", .0, .0.key)]
     Replaced(TakenBy),
-    /// The key's queue is removed as fast as it is made.
+    /// Another process removes the queue each time it is created.
+    #[error("another process removes the queue with key {key} each time it is created")]
     Unstable {
         /// The key.
         key: Key,
     },
-    /// The kernel's limit on a queue is too small for one message.
+    /// The kernel's limit of a queue is too small for one message.
+    #[error("a queue holds {limit} bytes, and a message has up to {TEXT_MAX}; run \"sudo sysctl kernel.msgmnb=16384\"")]
     Limit {
-        /// The key.
-        key: Key,
         /// The limit in bytes.
         limit: u64,
     },
-    /// Only root can do this.
+    /// Only root may do this.
+    #[error("--reclaim removes queues of other users; run it as root")]
     NeedsRoot,
-    /// A queue cannot be made or used.
+    /// A call on a queue failed.
+    #[error("queue with key {key}: {source}")]
     Queue {
-        /// Its key.
+        /// The key.
         key: Key,
-        /// Why not.
+        /// The error.
         source: shared::Error,
     },
-    /// Anything else of the system.
+    /// Any other error.
+    #[error("{what}: {source}")]
     Os {
         /// What failed.
         what: &'static str,
-        /// Why.
+        /// The error.
         source: io::Error,
     },
 }
 
-/// A queue under a key, and what can be seen of the programs that use it.
+impl Error {
+    /// The exit status: 78, `EX_CONFIG` of sysexits(3), if a restart cannot help, else 1.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Error::NoGroup { .. } | Error::Taken(_) | Error::Limit { .. } | Error::NeedsRoot => 78.into(),
+            Error::Gpio(error) if error.is_ambiguous() => 78.into(),
+            // A chip can appear later, and another process can release the line.
+            _ => ExitCode::FAILURE,
+        }
+    }
+
+    /// The error of a controller that has created its queues before.
+    pub(crate) fn while_serving(self) -> Error {
+        match self {
+            Error::Taken(taken) => Error::Replaced(taken),
+            error => error,
+        }
+    }
+}
+
+fn group_advice(group: &str) -> String {
+    if group.bytes().all(|byte| byte.is_ascii_digit()) {
+        "--group takes a name or a number".into()
+    } else {
+        format!("run \"sudo groupadd --system {group}\", or choose another --group")
+    }
+}
+
+/// A queue of another program, and the processes that last used it.
 #[derive(Debug)]
 pub struct TakenBy {
     key: Key,
     creator: u32,
-    /// PID and name of its last sender and receiver, as far as they live.
+    /// PID and name of its last sender and receiver, if they still run.
     processes: Vec<(u32, String)>,
 }
 
 impl TakenBy {
-    pub(crate) fn of(key: Key, status: &Status) -> TakenBy {
+    pub(crate) fn new(key: Key, status: &Status) -> TakenBy {
         let name = |pid| {
             let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
-            // Any program can give itself any name.
+            // A program can give itself any name.
             Some((pid, String::from_utf8_lossy(&name).trim_end().escape_debug().to_string()))
         };
         let pids = [status.last_receiver, status.last_sender].into_iter().flatten();
@@ -86,82 +127,8 @@ impl fmt::Display for TakenBy {
             write!(f, "{}{name} (PID {pid})", if index == 0 { ", last used by " } else { " and " })?;
         }
         if self.processes.is_empty() && self.creator == own_user() {
-            f.write_str(", perhaps left by a program of yours that was killed")?;
+            f.write_str(", perhaps a program of yours that was killed")?;
         }
         Ok(())
-    }
-}
-
-impl Error {
-    /// The same of a controller that had made its queues before.
-    pub(crate) fn while_serving(self) -> Error {
-        match self {
-            Error::Taken(taken) => Error::Replaced(taken),
-            error => error,
-        }
-    }
-
-    /// The exit status: 78, `EX_CONFIG` of sysexits(3), for what stays wrong until somebody changes it, else 1.
-    #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
-        match self {
-            Error::NoGroup(_) | Error::Taken(_) | Error::Limit { .. } | Error::NeedsRoot => 78.into(),
-            Error::Gpio(GpioError::Choose(error)) if error.is_ambiguous() => 78.into(),
-            // A chip, a line or a device's group may yet come, and who holds a line may let go of it.
-            _ => ExitCode::FAILURE,
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Lock(source) => source.fmt(f),
-            Error::Gpio(source) => source.fmt(f),
-            Error::TurnOff(source) => write!(f, "the LED could not be turned off, and may be lit: {source}"),
-            Error::NoGroup(number) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
-                write!(f, "{number} is no group: --group takes the name of one, or its number")
-            }
-            Error::NoGroup(name) => {
-                write!(f, "there is no group {name}; `sudo groupadd --system {name}` makes it, --group names another")
-            }
-            Error::Taken(taken) => write!(
-                f,
-                "{taken}; end the program that uses it, or remove it with `sudo ipcrm -Q {}`; --key chooses another",
-                taken.key
-            ),
-            Error::Replaced(taken) => write!(
-                f,
-                "another process removed the controller's queue, and now {taken}; end that program, or remove its queue with \
-                 `sudo ipcrm -Q {}`",
-                taken.key
-            ),
-            Error::Unstable { key } => write!(f, "the queue with key {key} is removed as fast as it is made"),
-            Error::Limit { key, limit } => write!(
-                f,
-                "the queue with key {key} holds {limit} bytes, and a message has up to {TEXT_MAX}; \
-                 `sudo sysctl kernel.msgmnb=16384` raises the limit"
-            ),
-            Error::NeedsRoot => f.write_str("--reclaim removes other users' queues: run it as root"),
-            Error::Queue { key, source } => write!(f, "queue with key {key}: {source}"),
-            Error::Os { what, source } => write!(f, "{what}: {source}"),
-        }
-    }
-}
-
-impl error::Error for Error {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match self {
-            Error::Lock(source) => Some(source),
-            Error::Gpio(source) => Some(source),
-            Error::TurnOff(source) | Error::Os { source, .. } => Some(source),
-            Error::Queue { source, .. } => Some(source),
-            Error::NoGroup(_)
-            | Error::Taken(_)
-            | Error::Replaced(_)
-            | Error::Unstable { .. }
-            | Error::Limit { .. }
-            | Error::NeedsRoot => None,
-        }
     }
 }

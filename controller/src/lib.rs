@@ -1,81 +1,79 @@
-//! The daemon: takes the LED, makes the queues, serves commands until it is told to end, and leaves nothing behind.
+//! The daemon: takes the LED, creates the queues, serves commands until it is told to end, and leaves nothing behind.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
-mod blinker;
+mod drain;
 mod error;
 mod gpio;
-mod lamp;
 mod led;
 mod locks;
 pub mod logging;
-mod lost;
 mod options;
-mod queues;
-mod quota;
-mod screen;
+mod output;
+mod queue_pair;
+mod rate_limit;
 mod server;
-mod stop;
+mod shutdown;
+mod simulated;
+mod terminal;
 
 pub use error::{Error, TakenBy};
-pub use gpio::Place;
-pub use lamp::Lamp;
-pub use led::{Led, Light};
+pub use led::Led;
 pub use locks::Locks;
 pub use options::Options;
-pub use queues::{Queues, Settings};
+pub use output::{Level, Output};
+pub use queue_pair::{QueueOptions, QueuePair};
 pub use server::Server;
-pub use stop::Stop;
+pub use shutdown::Shutdown;
 
-use gpio::Gpio;
-use led::Simulated;
+use gpio::GpioLine;
+use simulated::Simulated;
 
-/// Does what the options say: serves until `exit` or a signal, or only cleans up after one that was killed.
+/// Does what the options say: serves until `exit` or a signal, or cleans up after a controller that was killed, or creates the
+/// queues for the service.
 ///
 /// # Errors
 ///
-/// Why it could not begin, had to end, or could not turn the LED off. Nothing is left behind in any case, but for an LED
-/// that could not be written.
+/// Why it cannot start, has to end, or cannot turn the LED off. It cleans up in each case.
 pub fn run(options: &Options) -> Result<(), Error> {
     if options.reclaim {
-        return queues::reclaim(options.key);
+        return queue_pair::reclaim(options.key);
     }
     if options.turn_off {
         return turn_off(options);
     }
-    // First of all, so that no signal finds this process without a way to clean up.
-    let stop = Stop::on_signals().map_err(|source| Error::Os { what: "cannot handle signals", source })?;
-    let settings = options.settings()?;
-    let locks = Locks::acquire(settings.key, None)?;
-    let (led, place): (Box<dyn Led>, _) = if options.simulate {
-        let led = Simulated::new(options.initial);
-        (Box::new(led.map_err(|source| Error::Os { what: "cannot write to standard output", source })?), None)
+    // First, so that a signal always cleans up.
+    let shutdown = Shutdown::on_signals().map_err(|source| Error::Os { what: "cannot handle signals", source })?;
+    let queue_options = options.queue()?;
+    let locks = Locks::acquire(options.key, None)?;
+    let (output, line): (Box<dyn Output>, _) = if options.simulate {
+        let output = Simulated::new(options.initial);
+        (Box::new(output.map_err(|source| Error::Os { what: "cannot write to standard output", source })?), None)
     } else {
-        let gpio = Gpio::take(&options.target(), options.initial).map_err(Error::Gpio)?;
-        let place = gpio.place().clone();
-        (Box::new(gpio), Some(place))
+        let output = GpioLine::take(&options.line(), options.initial)?;
+        let line = output.line().clone();
+        (Box::new(output), Some(line))
     };
-    let mut lamp = Lamp::new(led, options.initial);
-    match Queues::create(settings, locks) {
-        Ok(queues) => Server::new(lamp, place, queues, stop).run(),
+    let mut led = Led::new(output, options.initial);
+    match QueuePair::create(queue_options, locks) {
+        Ok(queues) => Server::new(led, line, queues, shutdown).run(),
         Err(error) => {
-            if let Err(lit) = lamp.turn_off() {
-                log::error!("{}", Error::TurnOff(lit));
+            if let Err(error) = led.turn_off() {
+                log::error!("{}", Error::TurnOff(error));
             }
             Err(error)
         }
     }
 }
 
-/// Cleans up after a controller that was killed: its LED, and its queues with the commands in them; one even if the other
-/// fails.
+/// Cleans up after a controller that was killed: its LED, and its queues. An error in one does not stop the other.
 fn turn_off(options: &Options) -> Result<(), Error> {
-    let dark = if options.simulate {
+    let off = if options.simulate {
         Ok(())
     } else {
-        let taken = Gpio::take(&options.target(), Light::Off).map_err(Error::Gpio);
-        taken.map(|gpio| log::info!("{} is off", gpio.place()))
+        let taken = GpioLine::take(&options.line(), Level::Off).map_err(Error::Gpio);
+        taken.map(|output| log::info!("{} is off", output.line()))
     };
-    let clean = Locks::acquire(options.key, None).and_then(|locks| locks::remove_left_overs(options.key, &locks));
-    dark.and(clean)
+    let removed = Locks::acquire(options.key, None).and_then(|locks| locks::remove_all(options.key, &locks));
+    off.and(removed)
 }

@@ -1,167 +1,156 @@
-//! The keys that a controller has: their locks, and what is found under them.
+//! The locks of both keys, and the queues that exist under the keys when the controller starts.
 
 use std::{path::Path, thread};
 
 use shared::{
-    Access, Key, Mode, Permissions, Queue, Status,
+    Key, Mode, Queue, Status,
     account::own_user,
     lock::{Lock, LockError},
 };
 
 use crate::{
     Error,
+    drain::{drain, wait_until_received},
     error::TakenBy,
-    lost,
-    queues::{COLLECT, Settings},
+    queue_pair::RECEIVE_PATIENCE,
 };
 
-/// The locks of both keys: of the command queue's, and of the reply queue's.
+/// The locks of the command queue's key and of the reply queue's key.
 #[derive(Debug)]
-pub struct Locks(pub(crate) [Option<Lock>; 2]);
+pub struct Locks {
+    pub(crate) commands: Option<Lock>,
+    pub(crate) replies: Option<Lock>,
+}
 
 impl Locks {
-    /// Takes both, in this directory or in the usual one. One that cannot be had, as where the directory is full, is done without: the kernel lets nobody make a queue
-    /// that is there. Then only what this process leaves when it is killed is not known to be a left-over.
+    /// Takes both, in this directory or in the default one.
+    ///
+    /// If a lock is not available, for instance because the directory is full, the controller does without it. The kernel still
+    /// prevents that two processes create a queue with one key. But the next controller cannot tell a stale queue.
     ///
     /// # Errors
     ///
-    /// [`Error::Lock`] if another controller holds one.
+    /// [`Error::Lock`] if another controller holds one of them.
     pub fn acquire(key: Key, directory: Option<&Path>) -> Result<Locks, Error> {
         let acquire = |key| match directory.map_or_else(|| Lock::acquire(key), |path| Lock::acquire_in(path, key)) {
             Ok(lock) => Ok(Some(lock)),
             Err(held @ LockError::Held { .. }) => Err(Error::Lock(held)),
             Err(error) => {
-                log::warn!("no lock for key {key}, and what a kill leaves must be removed by hand: {error}");
+                log::warn!(
+                    "no lock for key {key}, if this process is killed its queue must be removed by hand: {error}"
+                );
                 Ok(None)
             }
         };
-        Ok(Locks([acquire(key)?, acquire(key.reply())?]))
+        Ok(Locks { commands: acquire(key)?, replies: acquire(key.reply())? })
     }
 
-    /// No locks: for tests.
+    /// No locks, for tests.
     #[must_use]
     pub fn none() -> Locks {
-        Locks([None, None])
-    }
-
-    /// What there is under both keys.
-    pub(crate) fn find(&self, key: Key) -> Result<[Found; 2], Error> {
-        Ok([Found::under(key, self.0[0].as_ref())?, Found::under(key.reply(), self.0[1].as_ref())?])
-    }
-
-    /// Records both queues, and opens them to clients, the command queue last.
-    pub(crate) fn open(&mut self, settings: &Settings, commands: &Queue, replies: &Queue) -> Result<(), shared::Error> {
-        self.record(0, commands);
-        self.record(1, replies);
-        open(replies, settings.mode.of_replies(), settings.group)?;
-        open(commands, settings.mode, settings.group)
-    }
-
-    pub(crate) fn record(&mut self, index: usize, queue: &Queue) {
-        if let Some(Err(error)) = self.0[index].as_mut().map(|lock| lock.record(queue)) {
-            log::warn!("what a kill leaves must be removed by hand: {error}");
-        }
+        Locks { commands: None, replies: None }
     }
 }
 
-/// Says whom a queue is for.
-pub(crate) fn open(queue: &Queue, mode: Mode, group: Option<u32>) -> Result<(), shared::Error> {
-    let found = queue.status()?.permissions;
-    queue.set_permissions(Permissions { owner: found.owner, group: group.unwrap_or(found.group), mode })
+/// Records a queue that this process created.
+pub(crate) fn record(lock: &mut Option<Lock>, queue: &Queue) {
+    if let Some(Err(error)) = lock.as_mut().map(|lock| lock.record(queue)) {
+        log::warn!("if this process is killed, its queue must be removed by hand: {error}");
+    }
 }
 
-/// What is under a key whose lock is ours.
-pub(crate) enum Found {
+/// What exists under a key whose lock this process holds.
+pub(crate) enum Existing {
     Nothing,
-    /// Made by root for the service, and not open yet.
+    /// A closed queue that root created for the service, see `--reclaim`.
     Prepared(Queue),
-    /// Made by an earlier holder of the lock, which was killed.
-    LeftOver(Queue, Status),
-    /// Another program's.
-    Other(Queue, Status),
+    /// The queue of a controller that was killed.
+    Stale(Queue, Status),
+    /// A queue of another program.
+    Foreign(Queue, Status),
 }
 
-impl Found {
-    pub(crate) fn under(key: Key, lock: Option<&Lock>) -> Result<Found, Error> {
-        let Some((queue, status)) = find(key)? else { return Ok(Found::Nothing) };
+impl Existing {
+    pub(crate) fn find(key: Key, lock: Option<&Lock>) -> Result<Existing, Error> {
+        let found = Queue::find(key).map_err(|source| Error::Queue { key, source })?;
+        let Some((queue, status)) = found else { return Ok(Existing::Nothing) };
         let user = own_user();
-        // The service cannot remove what root's controller left.
+        // The service may not remove a queue of root's controller.
         let is_removable = user == 0 || [status.creator, status.permissions.owner].contains(&user);
-        let Some(lock) = lock.filter(|_| is_removable) else { return Ok(Found::Other(queue, status)) };
-        Ok(if lock.has_made(&queue, &status) {
-            if is_unused(&status) { Found::Prepared(queue) } else { Found::LeftOver(queue, status) }
-        } else if is_unused(&status) && lock.has_predecessor() && status.creator == user && is_abandoned(&queue) {
-            Found::LeftOver(queue, status)
+        let Some(lock) = lock.filter(|_| is_removable) else { return Ok(Existing::Foreign(queue, status)) };
+        Ok(if lock.has_created(&queue, &status) {
+            if is_unused(&status) { Existing::Prepared(queue) } else { Existing::Stale(queue, status) }
+        } else if is_unused(&status) && lock.has_predecessor() && status.creator == user && stays_closed(&queue) {
+            Existing::Stale(queue, status)
         } else {
-            Found::Other(queue, status)
+            Existing::Foreign(queue, status)
         })
     }
 
-    /// The queue, if it is to be removed before another is made.
-    pub(crate) fn left_over(self) -> Option<Queue> {
+    fn stale(self) -> Option<Queue> {
         match self {
-            Found::LeftOver(queue, _) => Some(queue),
+            Existing::Stale(queue, _) => Some(queue),
             _ => None,
         }
     }
 }
 
-/// Whether a queue is not open yet, and nobody has used it.
+/// Whether a queue is closed, and no process has used it.
 fn is_unused(status: &Status) -> bool {
     let uses = [status.last_sender, status.last_receiver];
-    status.permissions.mode == Mode::MAKING && status.messages == 0 && uses == [None; 2] && status.last_sent.is_none()
+    status.permissions.mode == Mode::CLOSED && status.messages == 0 && uses == [None; 2] && status.last_sent.is_none()
 }
 
-/// Whether a queue that is not open yet stays so: a controller with another lock directory may be making it.
-fn is_abandoned(queue: &Queue) -> bool {
-    thread::sleep(COLLECT);
-    queue.status().is_ok_and(|status| status.permissions.mode == Mode::MAKING)
+/// Whether a closed queue stays closed. A controller with another lock directory opens one soon after it created it.
+fn stays_closed(queue: &Queue) -> bool {
+    thread::sleep(RECEIVE_PATIENCE);
+    queue.status().is_ok_and(|status| status.permissions.mode == Mode::CLOSED)
 }
 
-/// Removes what a controller that was killed has left, and names what is another program's.
-pub(crate) fn remove_left_overs(key: Key, locks: &Locks) -> Result<(), Error> {
-    let left = |key, found| match found {
-        Found::Prepared(queue) | Found::LeftOver(queue, _) => Some(queue),
-        Found::Other(_, status) => {
-            log::warn!("{}; it stays", TakenBy::of(key, &status));
+/// Removes stale queues, before the controller creates its own.
+pub(crate) fn remove_stale(key: Key, locks: &Locks) -> Result<(), Error> {
+    let commands = Existing::find(key, locks.commands.as_ref())?.stale();
+    let replies = Existing::find(key.reply(), locks.replies.as_ref())?.stale();
+    remove(key, commands, replies)
+}
+
+/// Removes stale and prepared queues, for `--turn-off`, and logs those of other programs.
+pub(crate) fn remove_all(key: Key, locks: &Locks) -> Result<(), Error> {
+    let removable = |key, existing| match existing {
+        Existing::Prepared(queue) | Existing::Stale(queue, _) => Some(queue),
+        Existing::Foreign(_, status) => {
+            log::warn!("{}; not removed", TakenBy::new(key, &status));
             None
         }
-        Found::Nothing => None,
+        Existing::Nothing => None,
     };
-    let [commands, replies] = locks.find(key)?;
-    remove(key, [left(key, commands), left(key.reply(), replies)])
+    let commands = removable(key, Existing::find(key, locks.commands.as_ref())?);
+    let replies = removable(key.reply(), Existing::find(key.reply(), locks.replies.as_ref())?);
+    remove(key, commands, replies)
 }
 
-/// Tells clients whose commands still wait in left-over queues that these are not applied, and removes the queues.
-pub(crate) fn remove(key: Key, [commands, replies]: [Option<Queue>; 2]) -> Result<(), Error> {
+/// Replies to the clients whose commands are in a stale queue, and removes both queues.
+fn remove(key: Key, commands: Option<Queue>, replies: Option<Queue>) -> Result<(), Error> {
     if let Some(commands) = commands {
-        log::warn!("a controller that was killed left the queue with key {key}; removing it");
-        let lost = lost::close(&commands, replies.as_ref());
-        if let Some(replies) = replies.filter(|_| lost.is_answered()) {
-            lost::wait_until_collected(&replies, COLLECT);
+        log::warn!("removing the stale queue with key {key}, its controller was killed");
+        let drained = drain(&commands, replies.as_ref());
+        if let Some(replies) = replies.filter(|_| drained.replies > 0) {
+            wait_until_received(&replies, RECEIVE_PATIENCE);
         }
-        lost.log("no controller was running");
+        drained.log("no controller was running");
     }
     if let Some(replies) = replies {
         let key = key.reply();
-        log::warn!("a controller that was killed left the queue with key {key}; removing it");
-        replies.remove().or_else(|error| gone(key, error))?;
+        log::warn!("removing the stale queue with key {key}, its controller was killed");
+        remove_queue(key, &replies)?;
     }
     Ok(())
 }
 
-/// The queue with this key, and its state.
-fn find(key: Key) -> Result<Option<(Queue, Status)>, Error> {
-    match Queue::open(key, Access::Find).and_then(|queue| Ok((queue, queue.status()?))) {
-        Ok(found) => Ok(Some(found)),
-        Err(error) => gone(key, error).map(|()| None),
-    }
-}
-
-/// Already removed: fine.
-pub(crate) fn gone(key: Key, error: shared::Error) -> Result<(), Error> {
-    match error {
-        shared::Error::NotFound(_) | shared::Error::Removed(_) => Ok(()),
-        source => Err(Error::Queue { key, source }),
+pub(crate) fn remove_queue(key: Key, queue: &Queue) -> Result<(), Error> {
+    match queue.remove() {
+        // Already removed: fine.
+        Ok(()) | Err(shared::Error::Removed(_)) => Ok(()),
+        Err(source) => Err(Error::Queue { key, source }),
     }
 }

@@ -1,16 +1,20 @@
-//! The log: on standard error, by `log` and `env_logger`, at `info` unless `RUST_LOG` says otherwise.
+//! The log: on standard error, with `log` and `env_logger`, at `info` unless `RUST_LOG` says otherwise.
 
-use std::{env, fs, io::Write, os::unix::fs::MetadataExt};
+use std::{
+    env, fs,
+    io::{self, Write},
+    os::unix::fs::MetadataExt,
+    time::Duration,
+};
 
 use env_logger::{Builder, Target};
 use log::Level;
 
-use crate::screen::Log;
+use crate::terminal::{self, ERASE_LINE, PATIENCE, write_in_time};
 
-/// Starts the log. Under systemd its lines carry the priorities of sd-daemon(3) and no time, which the journal adds.
+/// Starts the log. Under systemd its lines have the priorities of sd-daemon(3), and no time, which the journal adds.
 pub fn start() {
     let mut builder = Builder::new();
-    // Set and empty is as good as not set.
     let filter = env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
     builder.parse_filters(filter.as_deref().unwrap_or("info"));
     if is_journal() {
@@ -18,16 +22,16 @@ pub fn start() {
     } else {
         builder.format_target(false);
     }
-    builder.target(Target::Pipe(Box::<Log>::default())).init();
+    builder.target(Target::Pipe(Box::<Stderr>::default())).init();
     if let Some(filter) = filter.filter(|filter| !filter.contains("off") && !log::log_enabled!(Level::Error)) {
-        let mut stderr = Log::default();
-        // As good as the log itself: there is nowhere else to say it.
-        let _ = writeln!(stderr, "RUST_LOG={filter} logs nothing: it is none of error, warn, info, debug, trace, off");
+        // The log itself is off.
+        let _ =
+            writeln!(Stderr::default(), "RUST_LOG={filter} logs nothing: use error, warn, info, debug, trace or off");
     }
 }
 
-/// Whether standard error is the stream that systemd connected to the journal, as systemd.exec(5) has it told: its
-/// device and inode are those in `JOURNAL_STREAM`, which processes inherit even when they redirect the stream.
+/// Whether standard error is a stream to the journal: its device and inode are those in `JOURNAL_STREAM`, see systemd.exec(5).
+/// Processes that redirect standard error inherit the variable too.
 fn is_journal() -> bool {
     let Ok(stream) = env::var("JOURNAL_STREAM") else { return false };
     fs::metadata("/proc/self/fd/2").is_ok_and(|file| stream == format!("{}:{}", file.dev(), file.ino()))
@@ -39,5 +43,39 @@ fn priority(level: Level) -> u8 {
         Level::Warn => 4,
         Level::Info => 6,
         Level::Debug | Level::Trace => 7,
+    }
+}
+
+/// Standard error, above the simulated LED if both are on one terminal.
+///
+/// A reader that stops reading must not delay commands: lines that find no room in time are dropped and counted.
+#[derive(Debug, Default)]
+struct Stderr {
+    dropped: u64,
+}
+
+impl Write for Stderr {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        // Held until the end, so that the LED is not drawn meanwhile.
+        let last_line = terminal::last_line();
+        let last_line = last_line.filter(|_| terminal::is_shared() && terminal::is_foreground());
+        let mut stderr = io::stderr().lock();
+        let lost = match self.dropped {
+            0 => String::new(),
+            dropped => format!("{dropped} lines of the log were dropped because they were not read\n"),
+        };
+        let (before, after) = last_line.map_or(("", ""), |line| (ERASE_LINE, line));
+        let text = [before.as_bytes(), lost.as_bytes(), lines, after.as_bytes()].concat();
+        let patience = if self.dropped == 0 { PATIENCE } else { Duration::ZERO };
+        self.dropped = match write_in_time(&mut stderr, &text, patience) {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => self.dropped + 1,
+            // There is no other place to report another error.
+            _ => 0,
+        };
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -19,10 +19,10 @@ fn main() -> ExitCode {
             if log::log_enabled!(log::Level::Error) {
                 log::error!("{error}");
             } else {
-                // Why it ends is for who started it, whatever RUST_LOG says.
+                // The reason is printed even if RUST_LOG turns the log off.
                 let _ = writeln!(io::stderr(), "controller: {error}");
             }
-            // What `systemctl status` shows above the log.
+            // `systemctl status` shows it.
             let _ = sd_notify::notify(&[NotifyState::Status(&error.to_string())]);
             error.exit_code()
         }

@@ -5,78 +5,78 @@ use std::str::FromStr;
 use clap::{Parser, builder::NonEmptyStringValueParser};
 use shared::{Key, Mode, account};
 
-use crate::{Error, Light, Settings, gpio::Target};
+use crate::{Error, Level, QueueOptions, gpio::LineOptions};
 
-/// The group that commands the LED where nothing else is said, if there is one: it owns /dev/gpiochip* on a Pi.
+/// The default group of the queues, if it exists: it owns /dev/gpiochip* on a Pi.
 const DEFAULT_GROUP: &str = "gpio";
 
-/// Owns one LED on a GPIO line, and serves commands from a System V message queue.
+/// Drive an LED on a GPIO line, on command from a System V message queue.
 ///
-/// Logs go to standard error, at `info` unless RUST_LOG says otherwise. SIGTERM, SIGINT, SIGHUP, SIGQUIT and `led exit`
-/// end it: LED off, line released, queues removed, exit status 0.
+/// Logs to standard error, at level info unless RUST_LOG sets another. SIGTERM, SIGINT, SIGHUP, SIGQUIT and `led exit` turn
+/// the LED off, release the line, remove the queues and end the controller with exit status 0.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "controller", version, args_override_self = true)]
 pub struct Options {
-    /// Name of the GPIO line that the LED is on
+    /// Name of the GPIO line of the LED
     #[arg(long, default_value = "GPIO17", value_parser = NonEmptyStringValueParser::new())]
     pub line: String,
 
-    /// The chip that the line is on, where its name alone does not tell
+    /// Chip of the line, if several lines have its name
     #[arg(long, value_name = "NAME|LABEL|PATH", value_parser = NonEmptyStringValueParser::new())]
     pub chip: Option<String>,
 
-    /// The LED is lit when the line is low
+    /// The LED is on when the line is low
     #[arg(long)]
     pub active_low: bool,
 
-    /// What the LED is when the controller has started
+    /// State of the LED after the start
     #[arg(long, value_enum, default_value = "off")]
-    pub initial: Light,
+    pub initial: Level,
 
-    /// Key of the command queue; the reply queue has the next one
+    /// Key of the command queue; the reply queue has the next key
     #[arg(long, default_value_t)]
     pub key: Key,
 
-    /// Permissions of the command queue in octal; 0620 lets clients send and not receive
+    /// Mode of the command queue, in octal; with 0620 clients may only send
     #[arg(long, default_value = "0660", value_parser = queue_mode)]
     pub mode: Mode,
 
-    /// Group that may command the LED, by name or number [default: gpio, where there is one]
+    /// Group that may send commands, by name or number [default: gpio, if it exists]
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub group: Option<String>,
 
-    /// Print what the LED does instead of driving a line
+    /// Print the state of the LED instead of driving a line
     #[arg(long)]
     pub simulate: bool,
 
-    /// Turn the LED off, remove the queues that a killed controller left, and end
+    /// Turn the LED off, remove stale queues, and exit
     #[arg(long)]
     pub turn_off: bool,
 
-    /// As root, before the service starts: replace queues of other users under its keys, and end
+    /// As root, before the service starts: replace queues of other users that have its keys, and exit
     #[arg(long, conflicts_with = "turn_off")]
     pub reclaim: bool,
 }
 
 impl Options {
-    pub(crate) fn target(&self) -> Target<'_> {
-        Target { line: &self.line, chip: self.chip.as_deref(), active_low: self.active_low }
+    pub(crate) fn line(&self) -> LineOptions<'_> {
+        LineOptions { name: &self.line, chip: self.chip.as_deref(), active_low: self.active_low }
     }
 
-    pub(crate) fn settings(&self) -> Result<Settings, Error> {
+    pub(crate) fn queue(&self) -> Result<QueueOptions, Error> {
         let group = match &self.group {
-            Some(group) => Some(account::group_id(group).ok_or_else(|| Error::NoGroup(group.clone()))?),
+            Some(group) => Some(account::group_id(group).ok_or_else(|| Error::NoGroup { name: group.clone() })?),
             None => account::group_id(DEFAULT_GROUP),
         };
-        Ok(Settings { key: self.key, mode: self.mode, group })
+        Ok(QueueOptions { key: self.key, mode: self.mode, group })
     }
 }
 
-/// A mode that lets the controller itself send, to wake and to clean up, and receive.
+/// A mode with which the controller itself may receive and clean up.
 fn queue_mode(text: &str) -> Result<Mode, String> {
     let mode = Mode::from_str(text).map_err(|error| error.to_string())?;
     if mode.bits() & 0o600 != 0o600 {
-        return Err("the controller itself needs 0600 of it".into());
+        return Err("the mode must include 0600, for the controller itself".into());
     }
     Ok(mode)
 }

@@ -1,4 +1,4 @@
-//! The loop: one message, one effect, at most one answer.
+//! The loop: one message, one effect, at most one reply.
 
 use std::{
     io,
@@ -8,86 +8,88 @@ use std::{
 };
 
 use sd_notify::NotifyState;
-use shared::{Command, Incoming, Info, Message, MessageType, Oversize, Refused, Reply, Request, Select, State};
+use shared::{Command, Incoming, Info, Line, Message, MessageType, Oversize, Refused, Reply, Request, Select, State};
 
 use crate::{
-    Error, Lamp, Light, Place, Queues, Stop,
-    lost::{self, put},
-    queues::COLLECT,
-    quota::{self, Quota},
+    Error, Led, Level, QueuePair, Shutdown,
+    drain::{drain, send_reply, wait_until_received},
+    queue_pair::RECEIVE_PATIENCE,
+    rate_limit::{self, Kind},
 };
 
-/// How long the answer that the LED may be lit is kept for the client to receive it.
-const COLLECT_FAILURE: Duration = Duration::from_secs(1);
+/// How long the reply queue is kept for a client that must learn that the LED may still be on.
+const FAILURE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Serves the queues with the LED. It owns both.
+/// Serves the queues. It owns them, and the LED.
 pub struct Server {
-    lamp: Lamp,
-    place: Option<Place>,
-    queues: Queues,
-    stop: Stop,
+    led: Led,
+    queues: QueuePair,
+    shutdown: Shutdown,
     started: Instant,
-    applied: u64,
-    refused: u64,
-    answers_dropped: u64,
+    /// What it replies to STATUS. State and uptime are set then.
+    info: Info,
 }
 
 impl Server {
-    /// A server for an LED at this place, or at none if it is simulated.
+    /// A server for an LED on this line; none if the LED is simulated.
     #[must_use]
-    pub fn new(lamp: Lamp, place: Option<Place>, queues: Queues, stop: Stop) -> Self {
-        let started = Instant::now();
-        Server { lamp, place, queues, stop, started, applied: 0, refused: 0, answers_dropped: 0 }
+    pub fn new(led: Led, line: Option<Line>, queues: QueuePair, shutdown: Shutdown) -> Self {
+        let info = Info {
+            state: State::Off,
+            line,
+            pid: process::id(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            uptime: Duration::ZERO,
+            applied: 0,
+            refused: 0,
+            answers_dropped: 0,
+        };
+        Server { led, queues, shutdown, started: Instant::now(), info }
     }
 
-    /// Serves until `exit` or a signal; then turns the LED off, gives it back, and removes both queues.
+    /// Serves until `exit` or a signal. Then turns the LED off, releases its line, and removes both queues.
     ///
     /// # Errors
     ///
-    /// The command queue cannot be read or made again, or the LED cannot be turned off. All is cleaned up then too.
+    /// The command queue cannot be read or created again, or the LED cannot be turned off. The rest of the cleanup is done.
     pub fn run(mut self) -> Result<(), Error> {
         let served = if self.watch() { self.serve() } else { Ok(None) };
         let replies = *self.queues.replies;
-        let lost = lost::close(&self.queues.commands, Some(&replies));
-        let turned_off = self.lamp.turn_off();
-        drop(self.lamp);
-        let mut patience = COLLECT;
+        let drained = drain(&self.queues.commands, Some(&replies));
+        let turned_off = self.led.turn_off();
+        drop(self.led);
         if let Ok(Some(reply_to)) = served {
             let reply = match &turned_off {
                 Ok(()) => Reply::Ok(State::Off),
-                Err(error) => Reply::Err(format!("the LED could not be turned off, and may be lit: {error}")),
+                Err(error) => Reply::Err(format!("cannot turn the LED off, it may be on: {error}")),
             };
-            let answer = reply.encode(reply_to);
-            // Where the queue is gone, nobody waits at it.
-            let _ = put(&replies, &answer, |_| {});
-            if turned_off.is_err() {
-                patience = COLLECT_FAILURE;
-            }
+            // Another process removed the queue: no client waits there.
+            let _ = send_reply(&replies, &reply.encode(reply_to), |_| {});
         }
-        lost::wait_until_collected(&replies, patience);
+        wait_until_received(&replies, if turned_off.is_ok() { RECEIVE_PATIENCE } else { FAILURE_PATIENCE });
         drop(self.queues);
         // Log only after cleanup: a blocked standard error would delay it.
         notify(NotifyState::Stopping);
-        quota::tell();
-        for lost in [self.stop.take_lost(), lost] {
-            lost.log("the controller ended");
+        rate_limit::report_all();
+        for drained in [self.shutdown.take_drained(), drained] {
+            drained.log("the controller ended");
         }
         turned_off.map_err(Error::TurnOff)?;
         served?;
-        let by = self.stop.requested().unwrap_or("exit");
+        let by = self.shutdown.requested().unwrap_or("exit");
         log::info!("ended by {by}: LED off, line released, queues removed");
         Ok(())
     }
 
-    /// Has a signal close the queues; `false` if one has come already.
+    /// Lets a signal drain the current queues; `false` if a signal has come already.
     fn watch(&self) -> bool {
-        self.stop.watch(*self.queues.commands, *self.queues.replies)
+        self.shutdown.watch(*self.queues.commands, *self.queues.replies)
     }
 
-    /// Serves until the end, and gives the reply type of the client that asked for it.
+    /// Serves until the end. Returns the reply type of the client that requested it.
     fn serve(&mut self) -> Result<Option<MessageType>, Error> {
-        let key = self.queues.settings.key;
-        log::info!("ready: key {key}, LED {}", self.lamp.state());
+        let key = self.queues.options.key;
+        log::info!("ready: key {key}, LED {}", self.led.state());
         notify(NotifyState::Ready);
         let mut message = Incoming::empty(MessageType::LED);
         loop {
@@ -97,9 +99,9 @@ impl Server {
                         return Ok(reply_to);
                     }
                 }
-                Err(shared::Error::Removed(_)) if self.stop.requested().is_some() => return Ok(None),
+                Err(shared::Error::Removed(_)) if self.shutdown.requested().is_some() => return Ok(None),
                 Err(shared::Error::Removed(_)) => {
-                    log::warn!("another process removed the command queue with key {key}; making both again");
+                    log::warn!("another process removed the command queue with key {key}; creating both again");
                     self.queues.recreate()?;
                     if !self.watch() {
                         return Ok(None);
@@ -110,103 +112,93 @@ impl Server {
         }
     }
 
-    /// Applies or refuses one message, and answers it if it asks for that; breaks off at `exit`, with whom to tell.
+    /// Applies or refuses one message, and sends the reply that it requests. Breaks at `exit`, with its reply type.
     ///
     /// # Errors
     ///
-    /// The reply queue is gone, and cannot be made again.
+    /// The reply queue was removed, and cannot be created again.
     pub fn handle(&mut self, message: &Incoming) -> Result<ControlFlow<Option<MessageType>>, Error> {
-        quota::tell_when_over();
-        let answer = match Request::decode(message) {
+        rate_limit::report_if_over();
+        let reply = match Request::decode(message) {
             Ok(Request { command: Command::Exit, reply_to }) => return Ok(ControlFlow::Break(reply_to)),
             Ok(Request { command, reply_to }) => match self.apply(command) {
                 Ok(()) => {
-                    let state = self.lamp.state();
+                    let state = self.led.state();
                     log::debug!("{command}: LED {state}");
                     reply_to.map(|reply_to| match command {
-                        Command::Info => self.info(state).encode(reply_to),
+                        Command::Status => self.status(state).encode(reply_to),
                         _ => Reply::<&str>::Ok(state).encode(reply_to),
                     })
                 }
                 Err(error) => {
-                    self.refused += 1;
-                    if quota::allows(Quota::Led) {
-                        log::error!("{command}: the LED cannot be changed: {error}");
+                    self.info.refused += 1;
+                    if rate_limit::allows(Kind::Led) {
+                        log::error!("{command}: cannot set the LED: {error}");
                     }
-                    let reason =
-                        |reply_to| Reply::Err(format_args!("the LED cannot be changed: {error}")).encode(reply_to);
-                    reply_to.map(reason)
+                    reply_to.map(|reply_to| Reply::Err(format_args!("cannot set the LED: {error}")).encode(reply_to))
                 }
             },
             Err(Refused { refusal, reply_to }) => {
-                self.refused += 1;
-                if quota::allows(Quota::Clients) {
+                self.info.refused += 1;
+                if rate_limit::allows(Kind::Clients) {
                     log::warn!("refused, {refusal}: {message}");
                 }
                 reply_to.map(|reply_to| Reply::Err(refusal).encode(reply_to))
             }
         };
-        answer.map_or(Ok(()), |answer| self.answer(&answer))?;
+        reply.map_or(Ok(()), |reply| self.reply(&reply))?;
         Ok(ControlFlow::Continue(()))
     }
 
     fn apply(&mut self, command: Command) -> io::Result<()> {
         match command {
-            Command::On => self.lamp.set(Light::On)?,
-            Command::Off => self.lamp.set(Light::Off)?,
-            Command::Toggle => self.lamp.toggle()?,
-            Command::Blink(blink) => self.lamp.blink(blink)?,
-            Command::Status | Command::Info | Command::Exit => return Ok(()),
+            Command::On => self.led.set(Level::On)?,
+            Command::Off => self.led.set(Level::Off)?,
+            Command::Toggle => self.led.toggle()?,
+            Command::Blink(blink) => self.led.blink(blink)?,
+            Command::Status | Command::Exit => return Ok(()),
         }
-        self.applied += 1;
+        self.info.applied += 1;
         Ok(())
     }
 
-    fn info(&self, state: State) -> Info<'_> {
-        Info {
-            state,
-            pid: process::id(),
-            version: env!("CARGO_PKG_VERSION"),
-            uptime: self.started.elapsed(),
-            applied: self.applied,
-            refused: self.refused,
-            answers_dropped: self.answers_dropped,
-            line: self.place.as_ref().map(Place::line),
-        }
+    fn status(&mut self, state: State) -> &Info {
+        self.info.state = state;
+        self.info.uptime = self.started.elapsed();
+        &self.info
     }
 
-    fn answer(&mut self, answer: &Message) -> Result<(), Error> {
-        let key = self.queues.settings.key.reply();
-        let mut dropped = |reply_to| log_dropped(&mut self.answers_dropped, reply_to);
-        let mut answered = put(&self.queues.replies, answer, &mut dropped);
-        if let Err(shared::Error::Removed(_)) = answered {
-            log::warn!("another process removed the reply queue with key {key}; making a new one");
+    fn reply(&mut self, reply: &Message) -> Result<(), Error> {
+        let key = self.queues.options.key.reply();
+        let mut dropped = |reply_to| log_dropped(&mut self.info.answers_dropped, reply_to);
+        let mut sent = send_reply(&self.queues.replies, reply, &mut dropped);
+        if let Err(shared::Error::Removed(_)) = sent {
+            log::warn!("another process removed the reply queue with key {key}; creating it again");
             self.queues.recreate_replies()?;
-            // The client has seen the old one go, and looks for its answer here.
-            answered = put(&self.queues.replies, answer, &mut dropped);
-            // A signal that has come meanwhile has closed the command queue, which ends the loop.
+            // The client has seen the old one go, and waits for its reply here.
+            sent = send_reply(&self.queues.replies, reply, &mut dropped);
+            // A signal that has come meanwhile has removed the command queue, which ends the loop.
             let _ = self.watch();
         }
-        if let Err(failed) = answered
-            && quota::allows(Quota::Clients)
+        if let Err(error) = sent
+            && rate_limit::allows(Kind::Clients)
         {
-            let reply_to = answer.message_type();
-            log::warn!("no answer to {reply_to} on the queue with key {key}: {failed}");
+            log::warn!("no reply to {} on the queue with key {key}: {error}", reply.message_type());
         }
         Ok(())
     }
 }
 
-/// Logged at 1, 2, 4, 8, ...: clients that never collect cannot fill the log.
+/// Logs 1, 2, 4, 8, … dropped replies: clients that never receive them cannot fill the log.
 fn log_dropped(count: &mut u64, reply_to: MessageType) {
     *count += 1;
     if count.is_power_of_two() {
-        log::warn!("the reply queue is full: {count} answers dropped that nobody collected, one to {reply_to}");
+        log::warn!("the reply queue is full: {count} replies dropped, the last of type {reply_to}");
     }
 }
 
 fn notify(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        log::warn!("the service manager cannot be told: {error}");
+        log::warn!("cannot notify the service manager: {error}");
     }
 }

@@ -2,14 +2,14 @@
 
 use std::io;
 
-use controller::{Lamp, Led, Light, Locks, Queues, Server, Settings, Stop};
+use controller::{Led, Level, Locks, Output, QueueOptions, QueuePair, Server, Shutdown};
 use shared::{Access, Incoming, Key, Message, MessageType, Mode, Oversize, Queue, Select};
 
 #[derive(Debug)]
 struct Nothing;
 
-impl Led for Nothing {
-    fn set(&mut self, _: Light) -> io::Result<()> {
+impl Output for Nothing {
+    fn set(&mut self, _: Level) -> io::Result<()> {
         Ok(())
     }
 }
@@ -17,15 +17,17 @@ impl Led for Nothing {
 #[test]
 fn applying_refusing_and_answering_allocate_nothing() {
     let key = Key::new(0x3000_0000 | std::process::id()).unwrap();
-    let settings = Settings { key, mode: Mode::new(0o600).unwrap(), group: None };
-    let queues = Queues::create(settings, Locks::none()).unwrap();
+    let settings = QueueOptions { key, mode: Mode::new(0o600).unwrap(), group: None };
+    let queues = QueuePair::create(settings, Locks::none()).unwrap();
     let replies = Queue::open(key.reply(), Access::Receive).unwrap();
-    let mut server = Server::new(Lamp::new(Box::new(Nothing), Light::Off), None, queues, Stop::default());
+    let mut server = Server::new(Led::new(Box::new(Nothing), Level::Off), None, queues, Shutdown::default());
+    let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
+    let status = format!("OK OFF\npid {pid}\nversion {version}\nuptime 0\napplied 2\nrefused 0\nanswers_dropped 0\n");
     for (text, answer) in [
         (&b"ON\0reply=77\0"[..], &b"OK ON"[..]),
         (b"toggle\n\0reply=77\0", b"OK OFF"),
-        (b"STATUS\0reply=77\0", b"OK OFF"),
-        (b"FLASH\0reply=77\0", b"ERR unknown command; known are ON, OFF, TOGGLE, STATUS, INFO, BLINK"),
+        (b"STATUS\0reply=77\0", status.as_bytes()),
+        (b"FLASH\0reply=77\0", b"ERR unknown command; known are ON, OFF, TOGGLE, STATUS, BLINK"),
     ] {
         let message = Incoming::new(MessageType::LED, text).unwrap();
         let counted = allocation_counter::measure(|| assert!(server.handle(&message).unwrap().is_continue()));

@@ -7,14 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use controller::{Error, Lamp, Led, Light, Locks, Queues, Server, Settings, Stop};
+use controller::{Error, Led, Level, Locks, Output, QueueOptions, QueuePair, Server, Shutdown};
 use shared::{Access, Key, Message, MessageType, Mode, Oversize, Queue, Select};
 
 /// Fails so many times, and then works.
 struct Failing(u32);
 
-impl Led for Failing {
-    fn set(&mut self, _: Light) -> io::Result<()> {
+impl Output for Failing {
+    fn set(&mut self, _: Level) -> io::Result<()> {
         match self.0.checked_sub(1) {
             Some(left) => {
                 self.0 = left;
@@ -30,9 +30,9 @@ fn server(led: Failing) -> (Key, Server) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(4, Ordering::Relaxed);
     let key = Key::new(0x5000_0000 | process::id() << 4 | number).unwrap();
-    let settings = Settings { key, mode: Mode::new(0o600).unwrap(), group: None };
-    let queues = Queues::create(settings, Locks::none()).unwrap();
-    (key, Server::new(Lamp::new(Box::new(led), Light::On), None, queues, Stop::default()))
+    let settings = QueueOptions { key, mode: Mode::new(0o600).unwrap(), group: None };
+    let queues = QueuePair::create(settings, Locks::none()).unwrap();
+    (key, Server::new(Led::new(Box::new(led), Level::On), None, queues, Shutdown::default()))
 }
 
 /// Asks for the end, and collects the answer some time after the command queue has gone.
@@ -59,7 +59,7 @@ fn whoever_comes_late_is_told_that_the_led_may_be_lit() {
     let (key, server) = server(Failing(u32::MAX));
     let (ended, answer) = exit(key, server);
     assert!(matches!(ended, Err(Error::TurnOff(_))), "{ended:?}");
-    assert_eq!(answer.text(), b"ERR the LED could not be turned off, and may be lit: broken");
+    assert_eq!(answer.text(), b"ERR cannot turn the LED off, it may be on: broken");
 }
 
 #[test]

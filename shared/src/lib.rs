@@ -1,34 +1,33 @@
 //! The contract between `controller` and `command`, and between `controller` and any client in any language.
 //!
-//! Two System V message queues, both made and removed by the controller, see [`Queue`] and [`Key`]:
+//! The controller creates and removes two System V message queues, see [`Queue`] and [`Key`]:
 //!
 //! | | command queue | reply queue |
 //! |---|---|---|
 //! | key | 1234 by default | the next one, 1235 |
-//! | who sends | clients | the controller alone |
-//! | who receives | the controller alone | clients |
+//! | sender | clients | the controller alone |
+//! | receiver | the controller alone | clients |
 //! | mode by default | 0660, group `gpio` | 0740 |
 //!
-//! A [`Message`] is the C layout of msgop(2), native endian: a `long` that is its type, then up to [`TEXT_MAX`] bytes of
-//! text. A [`Request`] to the controller:
+//! A [`Message`] has the C layout of msgop(2), native endian: a `long` that is its type, then up to [`TEXT_MAX`] bytes of
+//! text. A [`Request`] is:
 //!
 //! | type | text | meaning |
 //! |---|---|---|
 //! | 1 | `ON` | LED on |
 //! | 1 | `OFF` | LED off |
-//! | 1 | `TOGGLE` | the other one |
-//! | 1 | `BLINK on_ms off_ms [count]` | blink until the next command, or so many times and then off |
-//! | 1 | `STATUS` | change nothing, answer with the state |
-//! | 1 | `INFO` | the same, and what there is to know of the controller, see [`Info`] |
+//! | 1 | `TOGGLE` | LED on if it is off, else off |
+//! | 1 | `BLINK on_ms off_ms [count]` | blink until the next command, or `count` times and then off |
+//! | 1 | `STATUS` | reply with the state, and with more about the controller on further lines, see [`Info`] |
 //! | 2 | any | LED off, release the line, remove both queues, end |
 //!
-//! The text ends at its first NUL or at the end of the message; blanks and a newline at its end are ignored, and so is the
-//! case of the verb. After the NUL `reply=` and a decimal number may follow: the message type under which the sender waits for
-//! its answer on the reply queue, see [`MessageType::random`]. The [`Reply`] has that type and the text `OK <state>` or
-//! `ERR <reason>`, where the state is `OFF`, `ON` or `BLINK on_ms off_ms [left]`. Without `reply=` there is no answer.
+//! The text ends at its first NUL or at the end of the message. Blanks and a newline at its end are ignored, and so is the
+//! case of the verb. After the NUL, `reply=` and a message type in decimal request a reply of that type on the reply queue, see
+//! [`MessageType::random`]. The [`Reply`] is `OK <state>` or `ERR <reason>`, where the state is `OFF`, `ON` or
+//! `BLINK on_ms off_ms [left]`. Without `reply=` there is no reply.
 //!
-//! A queue is a controller's if a trusted user made it and its reply queue is marked, see [`Mode::is_of_replies`]. A command is
-//! applied at most once. Where its answer is lost, `ON`, `OFF` and questions may be sent again, `TOGGLE` and `BLINK` may not:
+//! A queue is a controller's if a trusted user created it and its reply queue is marked, see [`Mode::is_of_replies`]. A command
+//! is applied at most once. If its reply is lost, `ON`, `OFF` and `STATUS` may be sent again, `TOGGLE` and `BLINK` may not:
 //! led-controller(7) has the rules.
 //!
 //! # A client
@@ -39,13 +38,13 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let commands = Queue::open(Key::DEFAULT, Access::Send)?;
 //! let replies = Queue::open(Key::DEFAULT.reply(), Access::Receive)?;
-//! let question = MessageType::random();
-//! commands.try_send(&Request { command: Command::On, reply_to: Some(question) }.encode())?;
-//! let answer: Message = replies.receive(Select::Type(question), Oversize::Truncate)?;
-//! match Reply::decode(&answer) {
+//! let reply_type = MessageType::random();
+//! commands.try_send(&Request { command: Command::On, reply_to: Some(reply_type) }.encode())?;
+//! let reply: Message = replies.receive(Select::Type(reply_type), Oversize::Truncate)?;
+//! match Reply::decode(&reply) {
 //!     Some(Reply::Ok(state)) => println!("the LED is {state}"),
 //!     Some(Reply::Err(reason)) => println!("refused: {reason}"),
-//!     None => println!("no answer of this protocol: {answer}"),
+//!     None => println!("not a reply of this protocol: {reply}"),
 //! }
 //! # Ok(())
 //! # }
@@ -53,31 +52,21 @@
 //!
 //! # Message queues
 //!
-//! [`Queue`] is all of msgget(2), msgop(2) and msgctl(2) that is safe to say, for any program: see the examples `mailbox`,
-//! `server` and `client`, `reply_server` and `reply_client`, `priority_server` and `priority_client`, `monitor`. Each
-//! function names the errno behind each [`Error`]. Calls that sleep go on after a signal; what ends them is the removal of the
-//! queue. `unsafe` is in one file, around four calls, and no panic or undefined behaviour can be reached from what is public.
+//! [`Queue`] is msgget(2), msgop(2) and msgctl(2) for any program: see the examples `mailbox`, `server` and `client`,
+//! `reply_server` and `reply_client`, `priority_server` and `priority_client`, `monitor`. The documentation of each function has
+//! the errno of each [`Error`]. All unsafe code is in one file, around four calls. No public function panics or has undefined
+//! behaviour.
 
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod account;
-mod blink;
-mod error;
-mod info;
-mod key;
 pub mod lock;
-mod message;
-mod queue;
-mod record;
-mod reply;
-mod request;
-mod sys;
+mod protocol;
+mod sysv;
 
-pub use blink::Blink;
-pub use error::Error;
-pub use info::{Info, Line};
-pub use key::{Key, KeyError};
-pub use message::{Message, MessageType, TEXT_MAX};
-pub use queue::{Access, Mode, ModeError, Oversize, OwnedQueue, Permissions, Queue, Select, Status};
-pub use reply::{Reply, State};
-pub use request::{Command, Incoming, Refusal, Refused, Request};
+pub use protocol::{
+    Blink, Command, Incoming, Info, Key, KeyError, Line, Refusal, Refused, Reply, Request, State, TEXT_MAX,
+};
+pub use sysv::{
+    Access, Error, Message, MessageType, Mode, ModeError, Oversize, OwnedQueue, Permissions, Queue, Select, Status,
+};

@@ -141,7 +141,7 @@ fn commands(stage: &mut Stage<'_>) -> Result<(), Error> {
         &[r#""line":"GPIO17","offset":17,"chip":"gpiochip0","label":"pinctrl-rp1""#],
     )?;
     stage.types("runuser -u pi -- led doctor", 0, &["ok   line", "ok   group"])?;
-    stage.types("runuser -u eve -- led on", 4, &["not permitted"])?;
+    stage.types("runuser -u eve -- led on", 4, &["permission denied"])?;
     level_is(stage, 0)
 }
 

@@ -148,7 +148,7 @@ fn sigkill(stage: &mut Stage<'_>) -> Result<(), Error> {
     signal(stage, "KILL", 128 + 9)?;
     // As on a Pi 5: nobody holds the line, and it is lit.
     stage.pin_is(ON)?;
-    stage.types("./controller --turn-off", 0, &["is off", "left the queue with key 1234", "key 1235"])?;
+    stage.types("./controller --turn-off", 0, &["is off", "removing the stale queue with key 1234", "key 1235"])?;
     stage.pin_is(OFF)?;
     released(stage)?;
     // Killed again, and nobody cleans up but the next one.
@@ -157,7 +157,7 @@ fn sigkill(stage: &mut Stage<'_>) -> Result<(), Error> {
     signal(stage, "KILL", 128 + 9)?;
     stage.pin_is(ON)?;
     controller(stage, "")?;
-    stage.types("cat /tmp/log", 0, &["left the queue with key 1234"])?;
+    stage.types("cat /tmp/log", 0, &["removing the stale queue with key 1234"])?;
     stage.types("./command status", 0, &["off (queue 1234: 0 messages, 0 bytes; "])?;
     stage.pin_is(OFF)
 }
@@ -187,7 +187,7 @@ fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types(
         "./controller",
         1,
-        &["line GPIO17 (offset 17 of gpiochip0, pinctrl-bcm2835) is held by \"gpioset\""],
+        &["line GPIO17 (offset 17 of gpiochip0, pinctrl-bcm2835) is in use by \"gpioset\""],
     )?;
     stage.types("grep -c . /proc/sysvipc/msg", 0, &["1\n"])?;
     stage.pin_is(ON)?;
@@ -199,7 +199,7 @@ fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
 fn missing(stage: &mut Stage<'_>) -> Result<(), Error> {
     let looked_at = "gpiochip0 (pinctrl-bcm2835, 54 lines), gpiochip1 (raspberrypi-exp-gpio, 8 lines)";
     stage.types("./controller --line GPIO99", 1, &["no line is named GPIO99", looked_at])?;
-    stage.types("./controller --chip gpiochip7", 1, &["on a chip gpiochip7", looked_at])?;
+    stage.types("./controller --chip gpiochip7", 1, &["no line GPIO17 on chip gpiochip7", looked_at])?;
     stage.types("ln -s gpiochip0 /dev/gpiochip4", 0, &[])?;
     controller(stage, "--chip /dev/gpiochip4")?;
     stage.types("./command on", 0, &["on\n"])?;
@@ -245,7 +245,7 @@ fn faults(stage: &mut Stage<'_>) -> Result<(), Error> {
 
 fn no_chip(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types("mkdir /chips && cp -a /dev/gpiochip* /chips && rm /dev/gpiochip*", 0, &[])?;
-    stage.types("./controller", 1, &["there is no GPIO chip on this machine", "--simulate runs without one"])?;
+    stage.types("./controller", 1, &["this machine has no GPIO chip", "--simulate runs without one"])?;
     stage.types("cp -a /chips/* /dev && rm -r /chips", 0, &[])?;
     controller(stage, "")
 }
@@ -253,9 +253,9 @@ fn no_chip(stage: &mut Stage<'_>) -> Result<(), Error> {
 fn second(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
     stage.types("./command on", 0, &["on\n"])?;
-    stage.types("./controller", 1, &["a controller with PID", "uses key 1234 already"])?;
-    stage.types("./controller --key 99", 1, &["is held by \"led-controller\""])?;
-    stage.types("./controller --turn-off", 1, &["is held by \"led-controller\""])?;
+    stage.types("./controller", 1, &["another controller (PID ", "uses key 1234"])?;
+    stage.types("./controller --key 99", 1, &["is in use by \"led-controller\""])?;
+    stage.types("./controller --turn-off", 1, &["is in use by \"led-controller\""])?;
     stage.pin_is(ON)?;
     stage.types("./command status", 0, &["on (queue 1234: 0 messages, 0 bytes; "])
 }
@@ -311,9 +311,9 @@ fn json(stage: &mut Stage<'_>) -> Result<(), Error> {
 }
 
 fn doctor(stage: &mut Stage<'_>) -> Result<(), Error> {
-    let line = "line        GPIO17 (offset 17 of gpiochip0, pinctrl-bcm2835) is";
+    let line = "line        line GPIO17 (offset 17 of gpiochip0, pinctrl-bcm2835) is";
     let free = format!("ok   {line} free");
-    stage.types("./command doctor", 1, &["FAIL queue", "/controller` starts it; add --simulate", &free])?;
+    stage.types("./command doctor", 1, &["FAIL queue", "/controller\", with --simulate if there is no LED", &free])?;
     controller(stage, "")?;
     stage.types("./command doctor", 0, &["ok   controller", &format!("ok   {line} held by \"led-controller\"")])?;
     stage.types("./command exit", 0, &["ended\n"])?;
@@ -327,10 +327,10 @@ fn doctor(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types(
         "cd /proc/sys/kernel; echo 1000 >msgmnb; cd - >/dev/null; ./command doctor",
         1,
-        &["FAIL limits      a new queue holds 1000 bytes only: `sudo sysctl kernel.msgmnb=16384`"],
+        &["FAIL limits      a new queue holds only 1000 bytes: run \"sudo sysctl kernel.msgmnb=16384\""],
     )?;
     controller(stage, "")?;
-    stage.types("./command doctor", 1, &["FAIL queue", "it holds 1000 bytes only", "FAIL limits"])?;
+    stage.types("./command doctor", 1, &["FAIL queue", "it holds only 1000 bytes", "FAIL limits"])?;
     stage.types("./command exit; cd /proc/sys/kernel; echo 16384 >msgmnb; cd - >/dev/null", 0, &[])?;
     stage.types("mkdir /chips && cp -a /dev/gpiochip* /chips && rm /dev/gpiochip*", 0, &[])?;
     stage.types("./command doctor", 1, &["FAIL line        there is no GPIO chip"])?;

@@ -154,8 +154,12 @@ fn users(stage: &mut Stage<'_>) -> Result<(), Error> {
         stage.pin_is(pin)?;
     }
     for arguments in ["off", "off --no-wait", "status", "exit"] {
-        let group = "and group gpio";
-        stage.types(&format!("runuser -u eve -- led {arguments}"), 4, &["not permitted", group, "usermod -aG gpio"])?;
+        let queue = "queue 1234 belongs to led-controller:gpio (0660)";
+        stage.types(
+            &format!("runuser -u eve -- led {arguments}"),
+            4,
+            &["permission denied", queue, "usermod -aG gpio"],
+        )?;
     }
     let well =
         ["ok   unit        led-controller.service is active (running), enabled at boot", "ok   line", "ok   group"];
@@ -163,7 +167,11 @@ fn users(stage: &mut Stage<'_>) -> Result<(), Error> {
     // As one who joined the group after logging in.
     let older = "FAIL group       pi (1000) is in group gpio (";
     stage.types("setpriv --reuid=pi --regid=pi --clear-groups led doctor", 1, &[older, "log in again"])?;
-    stage.types("runuser -u eve -- led doctor", 1, &["FAIL send", "FAIL receive", "`sudo usermod -aG gpio $USER`"])?;
+    stage.types(
+        "runuser -u eve -- led doctor",
+        1,
+        &["FAIL send", "FAIL receive", "\"sudo usermod -aG gpio $USER\""],
+    )?;
     stage.types("runuser -u eve -- ipcrm -Q 1234", 1, &[])?;
     stage.types("runuser -u eve -- ipcrm -Q 1235", 1, &[])?;
     // A member may neither remove a queue nor forge an answer, and who is none may not even read.
@@ -193,7 +201,7 @@ fn stop(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.line_is_free("gpiochip0")?;
     stage.types("grep -c . /proc/sysvipc/msg", 0, &["1\n"])?;
     let stopped =
-        "FAIL unit        led-controller.service is inactive (dead): `sudo systemctl start led-controller` starts it";
+        "FAIL unit        led-controller.service is inactive (dead): run \"sudo systemctl start led-controller\"";
     stage.types("led doctor", 1, &["FAIL queue", stopped, "ok   line", "is free"])?;
     stage.types("led on", 3, &["systemctl start led-controller"])?;
     stage.types("systemctl start led-controller", 0, &[])?;
@@ -278,7 +286,7 @@ fn squatter(stage: &mut Stage<'_>) -> Result<(), Error> {
     let theirs = "runuser -u eve -- /usr/lib/led-controller/controller --simulate --mode 0666 >/tmp/eve 2>&1 & sleep 1";
     stage.types(theirs, 0, &[])?;
     for arguments in ["led on", "led on --no-wait", "runuser -u pi -- led on"] {
-        stage.types(arguments, 4, &["was made by user eve (", "nothing was sent", "--owner eve"])?;
+        stage.types(arguments, 4, &["was created by user eve (", "nothing was sent", "--owner eve"])?;
     }
     stage.types("systemctl start led-controller", 0, &[])?;
     stage.types("runuser -u pi -- led on", 0, &["on\n"])?;
@@ -289,7 +297,7 @@ fn squatter(stage: &mut Stage<'_>) -> Result<(), Error> {
     let spin = "'while (1) { msgget($_, 03666) for 1234, 1235 }'";
     stage.types("systemctl stop led-controller", 0, &[])?;
     stage.types(&format!("runuser -u eve -- perl -e {spin} >/dev/null 2>&1 & sleep 1"), 0, &[])?;
-    stage.types("led on", 4, &["was made by user eve ("])?;
+    stage.types("led on", 4, &["was created by user eve ("])?;
     stage.types("systemctl start led-controller", 0, &[])?;
     stage.types("led on", 0, &["on\n"])?;
     // All these starts count; only the one after the kill is to.
@@ -388,7 +396,7 @@ fn journal(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.types("systemctl restart led-controller; journalctl --sync", 0, &[])?;
     let of = |priority: &str| format!("journalctl -b _COMM=controller -p {priority} -o cat");
     stage.types(&(of("info..info") + " | sort | uniq -c"), 0, &["took line", "ready: key 1234", "ended by SIGTERM"])?;
-    stage.types(&(of("warning..warning") + " | sort | uniq -c"), 0, &["left the queue with key 1234"])?;
+    stage.types(&(of("warning..warning") + " | sort | uniq -c"), 0, &["removing the stale queue with key 1234"])?;
     stage.types(&(of("err..err") + " | sort | uniq -c"), 0, &["no line is named GPIO99"])?;
     stage.types("journalctl -b _COMM=controller -o cat | grep -e '^<' -e '^\\[20' -e '^\\[19'", 1, &[])
 }
@@ -443,7 +451,7 @@ fn poweroff(stage: &mut Stage<'_>) -> Result<(), Error> {
 
 fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
     given_up(stage)?;
-    stage.types("systemctl status led-controller", 3, &["GPIO17", "is held by \"gpioset\""])?;
+    stage.types("systemctl status led-controller", 3, &["GPIO17", "is in use by \"gpioset\""])?;
     stage.types("led on", 3, &["no controller is running"])?;
     stage.types(
         "systemctl stop hold-line; systemctl reset-failed led-controller; systemctl start led-controller",

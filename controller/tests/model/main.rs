@@ -2,7 +2,7 @@
 //! and must say the same.
 //!
 //! It is `Server::run` in a thread, with real queues: its loop, its end and its way back from a queue that was removed are
-//! what a model is for. One message at a time is in its hands, and `INFO` behind it says that it is done; where several have
+//! what a model is for. One message at a time is in its hands, and `STATUS` behind it says that it is done; where several have
 //! to wait, the LED holds the controller up. So nothing depends on who is scheduled when, and what failed fails again.
 
 use std::{
@@ -20,7 +20,7 @@ use std::{
 mod manual;
 mod steps;
 
-use controller::{Error, Lamp, Light, Locks, Queues, Server, Settings, Stop};
+use controller::{Error, Led, Level, Locks, QueueOptions, QueuePair, Server, Shutdown};
 use nix::sys::signal::Signal;
 use proptest::{
     prelude::*,
@@ -47,13 +47,13 @@ struct Notes {
     fails: bool,
 }
 
-impl controller::Led for Noted {
-    fn set(&mut self, light: Light) -> io::Result<()> {
+impl controller::Output for Noted {
+    fn set(&mut self, level: Level) -> io::Result<()> {
         let mut notes = lock(&self.0);
         if notes.fails {
             return Err(io::Error::other("broken"));
         }
-        notes.written.push(if light == Light::On { "on" } else { "off" });
+        notes.written.push(if level == Level::On { "on" } else { "off" });
         Ok(())
     }
 }
@@ -83,9 +83,9 @@ impl Drop for Clean {
 
 /// The controller, and the model beside it.
 struct Pair {
-    settings: Settings,
+    settings: QueueOptions,
     directory: Arc<TempDir>,
-    stop: Stop,
+    shutdown: Shutdown,
     thread: Option<JoinHandle<Result<(), Error>>>,
     started: Instant,
     notes: Arc<Mutex<Notes>>,
@@ -95,13 +95,13 @@ struct Pair {
 impl Pair {
     fn start(key: Key, directory: Arc<TempDir>) -> Pair {
         let started = Instant::now();
-        let settings = Settings { key, mode: MODE, group: None };
-        let (stop, notes) = (Stop::default(), Arc::default());
-        let lamp = Lamp::new(Box::new(Noted(Arc::clone(&notes))), Light::Off);
+        let settings = QueueOptions { key, mode: MODE, group: None };
+        let (shutdown, notes) = (Shutdown::default(), Arc::default());
+        let led = Led::new(Box::new(Noted(Arc::clone(&notes))), Level::Off);
         let locks = Locks::acquire(key, Some(directory.path())).unwrap();
-        let server = Server::new(lamp, None, Queues::create(settings, locks).unwrap(), stop.clone());
+        let server = Server::new(led, None, QueuePair::create(settings, locks).unwrap(), shutdown.clone());
         let thread = Some(thread::spawn(|| server.run()));
-        Pair { settings, directory, stop, thread, started, notes, model: Model::new() }
+        Pair { settings, directory, shutdown, thread, started, notes, model: Model::new() }
     }
 
     fn commands(&self) -> Result<Queue, shared::Error> {
@@ -191,7 +191,7 @@ impl Pair {
         }
         waiting.iter().for_each(|text| self.send(1, &text.0));
         if !matches!(by, By::Exit(_)) {
-            self.stop.request(Signal::SIGTERM);
+            self.shutdown.request(Signal::SIGTERM);
         }
         drop(held);
         self.until("it ends", || self.has_ended())?;
@@ -241,7 +241,7 @@ impl Pair {
 
     /// Leaves queues and records as a controller does that is killed.
     fn leave(&mut self) {
-        let Settings { key, mode, .. } = self.settings;
+        let QueueOptions { key, mode, .. } = self.settings;
         for (key, mode) in [(key.reply(), mode.of_replies()), (key, mode)] {
             let queue = Queue::create(key, mode).unwrap();
             Lock::acquire_in(self.directory.path(), key).unwrap().record(&queue).unwrap();
@@ -262,7 +262,7 @@ impl Pair {
             let has_come = answer == expected && lock(&self.notes).written.len() >= self.model.written.len();
             passes = !has_come && answer.1.starts_with("OK BLINK 1 ") && start.elapsed() < PATIENCE;
         }
-        let (answer, expected) = self.ask(b"INFO\0reply=4711\0")?;
+        let (answer, expected) = self.ask(b"STATUS\0reply=4711\0")?;
         prop_assert_eq!(answer, expected);
         let mut notes = lock(&self.notes);
         notes.fails = false;
@@ -337,7 +337,7 @@ impl Pair {
 
 impl Drop for Pair {
     fn drop(&mut self) {
-        self.stop.request(Signal::SIGTERM);
+        self.shutdown.request(Signal::SIGTERM);
         let _ = self.until("it ends", || self.has_ended());
     }
 }

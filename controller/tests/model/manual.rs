@@ -76,21 +76,20 @@ impl Model {
             ("ON", 0, ..) => (true, None),
             ("OFF", 0, ..) => (false, None),
             ("TOGGLE", 0, ..) => (!self.lit && self.blink.is_none(), None),
-            ("STATUS", 0, ..) => return Ok(self.state()),
-            ("INFO", 0, ..) => return Ok(self.info()),
+            ("STATUS", 0, ..) => return Ok(self.status()),
             ("BLINK", 2, Some(on), Some(off)) => (true, Some((on, off, None))),
             ("BLINK", 3, Some(on), Some(off)) if count.is_some() => (true, Some((on, off, count))),
             ("BLINK", ..) => {
                 return Err("BLINK takes two numbers of milliseconds, 1 to 3600000, \
-                            and, if it is to end, a count, 1 to 1000000");
+                            and an optional count, 1 to 1000000");
             }
             _ if text.is_empty() => return Err("there is no text"),
-            _ => return Err("unknown command; known are ON, OFF, TOGGLE, STATUS, INFO, BLINK"),
+            _ => return Err("unknown command; known are ON, OFF, TOGGLE, STATUS, BLINK"),
         };
         // Even if the line does not take it.
         self.blink = None;
         if led_fails {
-            return Err("the LED cannot be changed: broken");
+            return Err("cannot set the LED: broken");
         }
         self.write(lit);
         self.blink = blink;
@@ -98,7 +97,7 @@ impl Model {
         Ok(self.state())
     }
 
-    fn info(&self) -> String {
+    fn status(&self) -> String {
         let (state, pid, version) = (self.state(), process::id(), env!("CARGO_PKG_VERSION"));
         let Model { applied, refused, answers_dropped, .. } = self;
         format!(
@@ -140,7 +139,7 @@ impl Model {
             self.write(false);
         }
         self.written.push("released");
-        let told = if led_fails { "ERR the LED could not be turned off, and may be lit: broken" } else { "OK OFF" };
+        let told = if led_fails { "ERR cannot turn the LED off, it may be on: broken" } else { "OK OFF" };
         self.answers.as_ref()?;
         let mut answers = not_applied(waiting);
         answers.extend(wish(text).flatten().map(|reply_to| (reply_to, told.to_owned())));

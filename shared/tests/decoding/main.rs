@@ -8,7 +8,7 @@ use proptest::{collection::vec, option::of, prelude::*, sample::select};
 use shared::{Blink, Command, Incoming, Info, Line, Message, MessageType, Request, State, TEXT_MAX};
 
 const REQUEST: &str =
-    r"(?i)(on|off|toggle|status|info|blink([ \t][0-9]{1,7}){0,4})[ \n]{0,2}(\x00-?[0-9]{0,20}\x00?)?.{0,3}";
+    r"(?i)(on|off|toggle|status|blink([ \t][0-9]{1,7}){0,4})[ \n]{0,2}(\x00-?[0-9]{0,20}\x00?)?.{0,3}";
 const REPLY: &str = r"(OK (ON|OFF|BLINK( [0-9]{1,8}){1,4})|ERR .{0,99})(\r?\n[a-z_]{1,9} .{0,9}){0,9}";
 
 /// Such texts and any bytes, no longer than this.
@@ -24,7 +24,7 @@ fn state() -> impl Strategy<Value = State> {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    let words = [Command::On, Command::Off, Command::Toggle, Command::Status, Command::Info, Command::Exit];
+    let words = [Command::On, Command::Off, Command::Toggle, Command::Status, Command::Exit];
     prop_oneof![select(words.to_vec()), blink().prop_map(Command::Blink)]
 }
 
@@ -64,10 +64,10 @@ proptest! {
         names in [r"[^\n]{0,31}", r"[^\n]{0,31}", r"[^\n]{0,31}"],
         is_simulated: bool,
     ) {
-        let [name, chip, label] = &names;
+        let [name, chip, label] = names;
         let line = (!is_simulated).then_some(Line { name, offset, chip, label });
         let uptime = Duration::from_secs(uptime);
-        let info = Info { state, pid, version: &version, uptime, applied, refused, answers_dropped, line };
+        let info = Info { state, pid, version, uptime, applied, refused, answers_dropped, line };
         let message = info.encode(MessageType::LED);
         let read = Info::decode(&message);
         assert!(read == Some(info) || read.is_none() && message.text().len() > TEXT_MAX - 4, "{message}");

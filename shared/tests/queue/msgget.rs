@@ -135,7 +135,7 @@ fn a_queue_outlives_the_killed_process_that_made_it_with_all_that_waits_in_it() 
     }
 
     if let Ok(key) = env::var(KEY) {
-        let queue = Queue::create(key.parse().unwrap(), MODE).unwrap();
+        let queue = Queue::create(key.parse::<Key>().unwrap(), MODE).unwrap();
         send(&queue, 1, b"ON");
         send(&queue, 2, b"");
         // Until it is killed; or the test is, and then nothing must stay.

@@ -172,7 +172,7 @@ fn nothing_is_received_under_an_identifier_that_no_queue_has() {
 #[test]
 fn an_error_says_what_it_means_and_keeps_the_errno() {
     let error = take(&queue(), Select::Any).unwrap_err();
-    assert_eq!(error.to_string(), "no such message is waiting: No message of desired type (os error 42)");
+    assert_eq!(error.to_string(), "no such message: No message of desired type (os error 42)");
     assert_eq!(errno(&error), Some(libc::ENOMSG));
 }
 

@@ -1,17 +1,18 @@
-//! What the controller answers, as text in a message.
+//! A reply: the result of a command, as the controller sends it.
 
 use std::{fmt, fmt::Write, str};
 
-use crate::{Blink, Message, MessageType};
+use super::Blink;
+use crate::{Message, MessageType};
 
 /// What the LED does.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum State {
-    /// It is dark.
+    /// It is off.
     Off,
-    /// It is lit.
+    /// It is on.
     On,
-    /// It blinks, and so many times yet.
+    /// It blinks; the count is the number of flashes left.
     Blink(Blink),
 }
 
@@ -35,30 +36,30 @@ impl fmt::Display for State {
     }
 }
 
-/// An answer of the controller: `OK <state>` or `ERR <reason>`, without a NUL. After the state there may be further lines,
-/// as in [`Info`](crate::Info).
+/// A reply of the controller: `OK <state>` or `ERR <reason>`, without a NUL. Further lines may follow the state, see
+/// [`Info`](crate::Info).
 ///
 /// ```
 /// use shared::{MessageType, Reply, State};
 ///
 /// let sender = MessageType::new(4711).unwrap();
-/// let answer = Reply::<&str>::Ok(State::On).encode(sender);
-/// assert_eq!(answer.text(), b"OK ON");
-/// assert_eq!(Reply::decode(&answer), Some(Reply::Ok(State::On)));
+/// let reply = Reply::<&str>::Ok(State::On).encode(sender);
+/// assert_eq!(reply.text(), b"OK ON");
+/// assert_eq!(Reply::decode(&reply), Some(Reply::Ok(State::On)));
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reply<R> {
-    /// The command took effect, and this is the state now.
+    /// The command was applied, and this is the state of the LED now.
     Ok(State),
-    /// It did not, and this is why.
+    /// The command was not applied, for this reason.
     Err(R),
 }
 
 impl<R: fmt::Display> Reply<R> {
-    /// The message to send; a reason that is too long for it is cut.
+    /// The message to send. A reason that is too long is cut.
     pub fn encode(&self, reply_to: MessageType) -> Message {
         let mut message = Message::empty(reply_to);
-        // A cut reason is still a reason.
+        // A reason that was cut still helps.
         let _ = match self {
             Reply::Ok(state) => write!(message, "OK {state}"),
             Reply::Err(reason) => write!(message, "ERR {reason}"),
@@ -68,12 +69,12 @@ impl<R: fmt::Display> Reply<R> {
 }
 
 impl<'a> Reply<&'a str> {
-    /// The answer in a message; none if it has none, as from a controller of another version.
+    /// Decodes a message; none if it is not a reply of this protocol.
     #[must_use]
     pub fn decode<const N: usize>(message: &'a Message<N>) -> Option<Self> {
         let text = str::from_utf8(message.text()).ok()?;
         match text.split_once(' ')? {
-            ("OK", answer) => State::from_text(answer.lines().next()?).map(Reply::Ok),
+            ("OK", state) => State::from_text(state.lines().next()?).map(Reply::Ok),
             ("ERR", reason) => Some(Reply::Err(reason)),
             _ => None,
         }
@@ -83,7 +84,7 @@ impl<'a> Reply<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::TEXT_MAX;
+    use crate::TEXT_MAX;
 
     const SENDER: MessageType = MessageType::EXIT;
 
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_answers() {
+    fn other_texts_are_not_replies() {
         for text in [&b""[..], b"OK", b"OK ", b"OK DIM", b"OK BLINK", b"OK BLINK 0 1", b"ok ON", b"\xff"] {
             let message: Message = Message::new(SENDER, text).unwrap();
             assert_eq!(Reply::decode(&message), None, "{}", text.escape_ascii());

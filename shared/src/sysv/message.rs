@@ -7,10 +7,7 @@ use std::{
 
 use libc::c_long;
 
-use crate::sys::Layout;
-
-/// The most bytes of text a message of this protocol may have.
-pub const TEXT_MAX: usize = 256;
+use super::sys::Layout;
 
 /// The type of a message: any positive `long`, the `mtype` of [msgop(2)].
 ///
@@ -28,31 +25,26 @@ pub const TEXT_MAX: usize = 256;
 pub struct MessageType(c_long);
 
 impl MessageType {
-    /// Commands to the LED.
-    pub const LED: MessageType = MessageType(1);
-    /// The end of the controller.
-    pub const EXIT: MessageType = MessageType(2);
-
     /// The type with this number; none for 0 and below, which msgsnd(2) refuses with EINVAL.
     #[must_use]
     pub const fn new(number: c_long) -> Option<MessageType> {
         if number > 0 { Some(MessageType(number)) } else { None }
     }
 
-    /// A random type, for one question and its answer: no other process waits under it, or can guess it.
+    /// A random type, for one request and its reply: no other process can guess it.
     ///
-    /// Of all bits but the sign: 63 of them, or 31 where a `long` has 4 bytes.
+    /// All bits but the sign are random: 63, or 31 if a `long` has 4 bytes.
     #[must_use]
     pub fn random() -> MessageType {
-        // The standard library keys each of these hashers with random bytes of the kernel.
+        // The standard library seeds each of these hashers with random bytes from the kernel.
         let bits = RandomState::new().hash_one(()).to_ne_bytes();
         let mut number = [0; size_of::<c_long>()];
         number.copy_from_slice(&bits[..size_of::<c_long>()]);
         MessageType((c_long::from_ne_bytes(number) & c_long::MAX).max(1))
     }
 
-    /// The PID of this process: the type under which a textbook's client waits for its answers. Processes in other PID
-    /// namespaces, and later ones in this, may have the same.
+    /// The PID of this process, by which a textbook's client receives its replies. A process in another PID namespace,
+    /// or a later one, may have the same PID.
     #[must_use]
     pub fn own_pid() -> MessageType {
         MessageType(c_long::from(std::process::id().cast_signed()))
@@ -78,9 +70,9 @@ impl fmt::Display for MessageType {
 /// | 0 | `size_of::<c_long>()` | `message_type` |
 /// | after it | 0 to `N` | `message_text` |
 ///
-/// The length is kept beside the layout, as msgsnd(2) and msgrcv(2) take and give it, and never counts the type. Zero bytes
-/// are a message too; the most that the system sends is `kernel.msgmax`, 8192 bytes by default. The text is exactly what was
-/// sent: any bytes, with a NUL only where the sender put one.
+/// The length is stored beside the layout, as msgsnd(2) takes it and msgrcv(2) returns it, without the type. A message may be
+/// empty; the longest that the system sends has `kernel.msgmax` bytes, 8192 by default. The text is any bytes, and ends in a
+/// NUL only if the sender put one there.
 ///
 /// ```
 /// use std::fmt::Write;
@@ -90,7 +82,7 @@ impl fmt::Display for MessageType {
 /// assert_eq!(message.to_string(), r#"type 1, 2 bytes, "ON""#);
 /// write!(message, " {}", 17).unwrap();
 /// assert_eq!(message.text(), b"ON 17");
-/// // It does not fit, and what does is there.
+/// // As much of it as fits is written.
 /// assert!(message.write_str("text").is_err());
 /// assert_eq!(message.text(), b"ON 17tex");
 /// assert!(Message::<8>::new(MessageType::LED, b"nine char").is_none());
@@ -98,13 +90,13 @@ impl fmt::Display for MessageType {
 ///
 /// [msgop(2)]: https://man7.org/linux/man-pages/man2/msgop.2.html
 #[derive(Clone, Copy)]
-pub struct Message<const N: usize = TEXT_MAX> {
-    pub(crate) layout: Layout<N>,
-    pub(crate) length: usize,
+pub struct Message<const N: usize = 256> {
+    pub(super) layout: Layout<N>,
+    pub(super) length: usize,
 }
 
 impl<const N: usize> Message<N> {
-    /// A message of this type with this text; none if the text is longer than `N` bytes.
+    /// The message of this type with this text; none if the text is longer than `N` bytes.
     #[must_use]
     pub fn new(message_type: MessageType, text: &[u8]) -> Option<Self> {
         let mut message = Self::empty(message_type);
@@ -119,20 +111,25 @@ impl<const N: usize> Message<N> {
         Message { layout: Layout { message_type: message_type.0, message_text: [0; N] }, length: 0 }
     }
 
+    /// A message for msgrcv(2) to write.
+    pub(super) fn blank() -> Self {
+        Self::empty(MessageType(1))
+    }
+
     /// Its type.
     #[must_use]
     pub fn message_type(&self) -> MessageType {
         MessageType(self.layout.message_type)
     }
 
-    /// Its text: exactly the bytes that were sent or received.
+    /// Its text: the bytes that were sent or received.
     #[must_use]
     pub fn text(&self) -> &[u8] {
         &self.layout.message_text[..self.length]
     }
 }
 
-/// Text that does not fit is cut at the last whole character that does.
+/// Text that does not fit is cut after the last whole character that fits.
 impl<const N: usize> fmt::Write for Message<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = N - self.length;
@@ -143,7 +140,7 @@ impl<const N: usize> fmt::Write for Message<N> {
     }
 }
 
-/// `type 1, 2 bytes, "ON"`, with escapes for what is not printable ASCII: fit for a log.
+/// `type 1, 2 bytes, "ON"`, with escapes for all but printable ASCII: safe to log.
 impl<const N: usize> fmt::Display for Message<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.text();

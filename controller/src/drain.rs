@@ -1,4 +1,4 @@
-//! Commands that are not applied because their controller ends, or has been killed.
+//! Commands that are not applied, because their controller ends or was killed.
 
 use std::{
     thread,
@@ -7,18 +7,19 @@ use std::{
 
 use shared::{Incoming, Message, MessageType, Oversize, Queue, Refusal, Refused, Reply, Request, Select, TEXT_MAX};
 
-/// How many of them are logged.
+/// How many of them are logged in full.
 const LOGGED: usize = 10;
 
-/// The first of them, and how many there were.
+/// Messages that were drained from a command queue.
 #[derive(Debug, Default)]
-pub(crate) struct Lost {
+pub(crate) struct Drained {
     first: Vec<Incoming>,
     count: u64,
-    answered: u64,
+    /// How many of their senders got a reply.
+    pub(crate) replies: u64,
 }
 
-impl Lost {
+impl Drained {
     fn add(&mut self, message: &Incoming) {
         self.count += 1;
         if self.first.len() < LOGGED {
@@ -26,59 +27,53 @@ impl Lost {
         }
     }
 
-    /// Whether any sender was told.
-    pub(crate) fn is_answered(&self) -> bool {
-        self.answered > 0
-    }
-
     /// Logs the first ten, and the number of the others.
-    pub(crate) fn log(&self, why: &str) {
+    pub(crate) fn log(&self, reason: &str) {
         for message in &self.first {
-            log::warn!("not applied, {why}: {message}");
+            log::warn!("not applied, {reason}: {message}");
         }
         let others = self.count - self.first.len() as u64;
         if others > 0 {
-            log::warn!("not applied, {why}: {others} more");
+            log::warn!("not applied, {reason}: {others} more");
         }
     }
 }
 
-/// Closes the command queue to all senders, tells each client that waits for an answer that its command is not applied, and
-/// removes the queue.
+/// Closes and removes the command queue, and replies to each command in it that it is not applied.
 ///
-/// A queue with a limit of no bytes takes no message, also not from root: none can come between the last one that is taken
-/// off and the removal.
-pub(crate) fn close(commands: &Queue, replies: Option<&Queue>) -> Lost {
-    let mut lost = Lost::default();
-    // Where it is removed already, nothing waits.
+/// A queue with a limit of 0 bytes accepts no message, not even from root: none can come between the last one drained and the
+/// removal.
+pub(crate) fn drain(commands: &Queue, replies: Option<&Queue>) -> Drained {
+    let mut drained = Drained::default();
+    // Already removed: nothing is in it.
     let _ = commands.set_limit(0);
     let waiting = commands.status().map_or(0, |status| status.messages);
     for _ in 0..waiting {
         let Ok(message) = commands.try_receive(Select::Any, Oversize::Truncate) else { break };
-        lost.add(&message);
+        drained.add(&message);
         let reply_to = match Request::decode(&message) {
             Ok(Request { reply_to, .. }) | Err(Refused { reply_to, .. }) => reply_to,
         };
         if let Some((replies, reply_to)) = replies.zip(reply_to) {
-            let answer = Reply::Err(Refusal::Ended).encode(reply_to);
-            lost.answered += u64::from(put(replies, &answer, |_| {}).is_ok());
+            let reply = Reply::Err(Refusal::Ended).encode(reply_to);
+            drained.replies += u64::from(send_reply(replies, &reply, |_| {}).is_ok());
         }
     }
     let _ = commands.remove();
-    lost
+    drained
 }
 
-/// Sends an answer, and never sleeps: where the queue is full of answers that nobody collects, the oldest make room.
-pub(crate) fn put(
+/// Sends a reply, and never sleeps. If the queue is full of replies that no client receives, the oldest are dropped.
+pub(crate) fn send_reply(
     replies: &Queue,
-    answer: &Message,
+    reply: &Message,
     mut dropped: impl FnMut(MessageType),
 ) -> Result<(), shared::Error> {
     loop {
-        match replies.try_send(answer) {
+        match replies.try_send(reply) {
             Err(shared::Error::Full(full)) => match replies.try_receive::<TEXT_MAX>(Select::Any, Oversize::Truncate) {
                 Ok(oldest) => dropped(oldest.message_type()),
-                // Not one byte fits: somebody has lowered the queue's limit.
+                // Another process lowered the queue's limit below one message.
                 Err(shared::Error::Empty(_)) => return Err(shared::Error::Full(full)),
                 Err(error) => return Err(error),
             },
@@ -87,8 +82,8 @@ pub(crate) fn put(
     }
 }
 
-/// Waits until clients have taken all answers, or so long.
-pub(crate) fn wait_until_collected(replies: &Queue, patience: Duration) {
+/// Waits until clients have received all replies, up to this time.
+pub(crate) fn wait_until_received(replies: &Queue, patience: Duration) {
     let start = Instant::now();
     let waits = || replies.status().is_ok_and(|status| status.messages > 0);
     while waits() && start.elapsed() < patience {

@@ -1,10 +1,10 @@
-//! Blinking, as a client asks for it and as the controller tells of it.
+//! Blinking, as in a request and in a reply.
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
-/// How an LED blinks: lit, then dark, for whole milliseconds each; without end, or so many times and then dark.
+/// How an LED blinks: on and off by turns, each for a number of milliseconds, without end or `count` times.
 ///
-/// Written as in the protocol, both phases in milliseconds and then the count if there is one:
+/// Written as in the protocol, both phases in milliseconds, then the count if there is one:
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,12 +22,12 @@ pub struct Blink {
 }
 
 impl Blink {
-    /// How long a phase may be: 1 ms to 1 h.
+    /// The range of a phase: 1 ms to 1 h.
     pub const PHASE: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
-    /// How often it may be lit: 1 to 1,000,000 times.
+    /// The range of the count: 1 to 1,000,000.
     pub const COUNT: RangeInclusive<u32> = 1..=1_000_000;
 
-    /// Blinking with these phases; none if one of them, in whole milliseconds, or the count is out of range.
+    /// Blinking with these phases, cut to whole milliseconds; none if a phase or the count is out of range.
     #[must_use]
     pub fn new(on: Duration, off: Duration, count: Option<u32>) -> Option<Blink> {
         let milliseconds = |phase: Duration| u32::try_from(phase.as_millis()).ok();
@@ -40,20 +40,19 @@ impl Blink {
         (fits(on_ms) && fits(off_ms) && counts).then_some(Blink { on_ms, off_ms, count })
     }
 
-    /// How long it is lit at a time.
+    /// How long it is on.
     #[must_use]
     pub fn on(&self) -> Duration {
         Duration::from_millis(self.on_ms.into())
     }
 
-    /// How long it is dark between.
+    /// How long it is off.
     #[must_use]
     pub fn off(&self) -> Duration {
         Duration::from_millis(self.off_ms.into())
     }
 
-    /// How often it is lit; none if there is no end. In a [`State`](crate::State): how often yet, the present time
-    /// included.
+    /// The number of flashes; none if there is no end. In a [`State`](crate::State), the number left with the current one.
     #[must_use]
     pub fn count(&self) -> Option<u32> {
         self.count
@@ -71,7 +70,7 @@ impl Blink {
     }
 }
 
-/// Digits alone: no sign.
+/// A number of digits only, without a sign.
 fn number(word: &str) -> Option<u32> {
     word.parse().ok().filter(|_| word.bytes().all(|byte| byte.is_ascii_digit()))
 }

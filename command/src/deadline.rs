@@ -1,4 +1,4 @@
-//! Waiting until a deadline: msgrcv(2) has no timeout of its own.
+//! Waiting until a deadline: msgrcv(2) has no timeout.
 
 use std::{
     sync::{Arc, Once},
@@ -16,36 +16,36 @@ use nix::{
 };
 use shared::{Message, MessageType, Oversize, Queue, Select};
 
-/// How soon to look again for a queue that went away, or that is full: a controller that restarts is back within milliseconds.
+/// How often to look again for a queue that was removed or is full. A controller that restarts is back within milliseconds.
 ///
-/// This is the one thing that is polled. Nothing announces a queue, and only a client that has seen one go looks for the next.
-pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// Only clients that have seen a queue go poll for the next one: the kernel does not announce queues.
+pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The time that a client has for its answer.
-pub(crate) struct Wait {
-    deadline: Instant,
-    /// Interrupts a wait at the deadline and then every 10 ms: a signal that comes just before msgrcv(2) does not end it.
-    /// None where the system gives no timer; then the reply queue is polled.
+/// When a client stops waiting for its reply.
+pub(crate) struct Deadline {
+    end: Instant,
+    /// Interrupts msgrcv(2) at the deadline and then every 10 ms: a signal that comes just before the call does not end it.
+    /// Without a timer the reply queue is polled.
     timer: Option<Timer>,
 }
 
-impl Wait {
-    pub(crate) fn start(patience: Duration) -> Wait {
-        Wait { deadline: Instant::now() + patience, timer: timer(patience).ok() }
+impl Deadline {
+    pub(crate) fn after(timeout: Duration) -> Deadline {
+        Deadline { end: Instant::now() + timeout, timer: timer(timeout).ok() }
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        Instant::now() >= self.deadline
+        Instant::now() >= self.end
     }
 
-    /// Sleeps until it is time to look again; `false` when the time is over.
+    /// Sleeps until the next retry; `false` if the deadline is over.
     pub(crate) fn pause(&self) -> bool {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        thread::sleep(left.min(LOOK_AGAIN));
+        let left = self.end.saturating_duration_since(Instant::now());
+        thread::sleep(left.min(RETRY_INTERVAL));
         !left.is_zero()
     }
 
-    /// The message of this type, when it comes; none when the time is over.
+    /// Receives a message of this type; none if the deadline is over.
     pub(crate) fn receive(&self, queue: &Queue, of: MessageType) -> Result<Option<Message>, shared::Error> {
         let select = Select::Type(of);
         loop {
@@ -57,16 +57,16 @@ impl Wait {
                 Ok(message) => return Ok(Some(message)),
                 Err(shared::Error::Interrupted(_) | shared::Error::Empty(_)) if self.is_over() => return Ok(None),
                 Err(shared::Error::Interrupted(_)) => {}
-                Err(shared::Error::Empty(_)) => thread::sleep(LOOK_AGAIN),
+                Err(shared::Error::Empty(_)) => thread::sleep(RETRY_INTERVAL),
                 Err(error) => return Err(error),
             }
         }
     }
 }
 
-fn timer(patience: Duration) -> Result<Timer, Errno> {
+fn timer(timeout: Duration) -> Result<Timer, Errno> {
     static HANDLER: Once = Once::new();
-    // The handler sets a flag that nobody reads: that it is called interrupts the wait.
+    // The handler sets a flag that is not read. That a handler runs is what interrupts the call.
     HANDLER.call_once(|| drop(signal_hook::flag::register(Signal::SIGALRM as i32, Arc::default())));
     let mut alarm = SigSet::empty();
     alarm.add(Signal::SIGALRM);
@@ -74,6 +74,6 @@ fn timer(patience: Duration) -> Result<Timer, Errno> {
     alarm.thread_unblock()?;
     let notify = SigevNotify::SigevSignal { signal: Signal::SIGALRM, si_value: 0 };
     let mut timer = Timer::new(ClockId::CLOCK_MONOTONIC, SigEvent::new(notify))?;
-    timer.set(Expiration::IntervalDelayed(patience.into(), LOOK_AGAIN.into()), TimerSetTimeFlags::empty())?;
+    timer.set(Expiration::IntervalDelayed(timeout.into(), RETRY_INTERVAL.into()), TimerSetTimeFlags::empty())?;
     Ok(timer)
 }

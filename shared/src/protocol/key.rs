@@ -1,13 +1,13 @@
-//! The key under which two processes find one queue.
+//! The keys of the two queues.
 
-use std::{error, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 /// The key of a command queue, as msgget(2) takes it: 1 to 4294967294.
 ///
-/// The reply queue's key is the next one, [`Key::reply`]. The two ends of the range are refused for what they would
-/// mean: 0 is `IPC_PRIVATE`, a queue that nobody else can find, and the key after 4294967295 is 0 again.
+/// The key of the reply queue is the next one, [`Key::reply`]. 0 is not a key, because it is `IPC_PRIVATE`, nor is
+/// 4294967295, because the next one is 0.
 ///
-/// Written in decimal or, as ipcs(1) shows it, in hexadecimal after `0x`.
+/// Written in decimal or, as ipcs(1) shows it, in hexadecimal with `0x`.
 ///
 /// ```
 /// use shared::Key;
@@ -20,7 +20,7 @@ use std::{error, fmt, str::FromStr};
 pub struct Key(u32);
 
 impl Key {
-    /// 1234, the key of the textbook and of this project.
+    /// The default key: 1234, as in the textbook.
     pub const DEFAULT: Key = Key(1234);
 
     /// The key with this number; none for 0 and 4294967295.
@@ -38,15 +38,17 @@ impl Key {
         self.0
     }
 
-    /// The key of the reply queue that belongs to this command queue: the next one.
+    /// The key of the reply queue that belongs to this command queue.
     #[must_use]
     pub const fn reply(self) -> Key {
         Key(self.0 + 1)
     }
+}
 
-    /// The number as the kernel takes it: keys from 0x80000000 on are negative there.
-    pub(crate) const fn to_raw(self) -> libc::key_t {
-        self.0.cast_signed()
+/// The key as msgget(2) takes it: those from 0x80000000 on are negative.
+impl From<Key> for libc::key_t {
+    fn from(key: Key) -> Self {
+        key.0.cast_signed()
     }
 }
 
@@ -62,28 +64,19 @@ impl fmt::Display for Key {
     }
 }
 
-/// Why a text is no [`Key`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// Why a text is not a [`Key`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum KeyError {
     /// 0, which is `IPC_PRIVATE`.
+    #[error("0 is IPC_PRIVATE, a queue that no other process can find; use 1 to 4294967294")]
     Private,
     /// 4294967295, whose reply queue would have key 0.
+    #[error("its reply queue would have key 0, which is IPC_PRIVATE; use 1 to 4294967294")]
     Last,
-    /// No number, or one that does not fit.
+    /// Not a number, or out of range.
+    #[error("a key is a number from 1 to 4294967294, or 0x1 to 0xfffffffe")]
     NotANumber,
 }
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            KeyError::Private => "0 is IPC_PRIVATE, a queue that no other process can find; use 1 to 4294967294",
-            KeyError::Last => "its reply queue would have key 0, which is IPC_PRIVATE; use 1 to 4294967294",
-            KeyError::NotANumber => "a key is a number from 1 to 4294967294, or 0x1 to 0xfffffffe",
-        })
-    }
-}
-
-impl error::Error for KeyError {}
 
 impl FromStr for Key {
     type Err = KeyError;
@@ -129,7 +122,7 @@ mod tests {
     #[test]
     fn keys_from_the_upper_half_are_negative_to_the_kernel() {
         let key: Key = "0x80000000".parse().unwrap();
-        assert_eq!(key.to_raw(), i32::MIN);
+        assert_eq!(libc::key_t::from(key), i32::MIN);
         assert_eq!("0x7fffffff".parse::<Key>().unwrap().reply(), key);
     }
 }

@@ -1,93 +1,18 @@
-//! What a client asks of the controller, as text in a message.
+//! A request: a command, as a client sends it.
 
-use std::{fmt, fmt::Write, str};
+use std::{fmt::Write, str};
 
-use crate::{Blink, Message, MessageType, message::TEXT_MAX};
+use super::{Command, Refusal, Refused, TEXT_MAX};
+use crate::{Message, MessageType};
 
-/// A buffer for a message that a client sent: one byte longer than the longest legal text, so that a longer one, which
-/// the kernel cuts to the buffer, is told from one that just fits.
+/// A buffer for a request: one byte longer than the longest permitted text, so that a text that the kernel cut to the buffer
+/// is recognized.
 pub type Incoming = Message<{ TEXT_MAX + 1 }>;
 
-/// What the controller is to do.
+/// A command, and the message type of the reply.
 ///
-/// ```
-/// use std::time::Duration;
-/// use shared::{Blink, Command};
-///
-/// let phase = Duration::from_millis(500);
-/// let blink = Command::Blink(Blink::new(phase, phase, None).unwrap());
-/// assert_eq!((Command::On.to_string(), blink.to_string()), ("ON".to_owned(), "BLINK 500 500".to_owned()));
-/// ```
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Command {
-    /// LED on: type 1, `ON`.
-    On,
-    /// LED off: type 1, `OFF`.
-    Off,
-    /// LED on if it is off, off otherwise: type 1, `TOGGLE`.
-    Toggle,
-    /// LED on and off by turns until the next command, or so many times and then off: type 1,
-    /// `BLINK on_ms off_ms [count]`.
-    Blink(Blink),
-    /// Change nothing, answer with the state: type 1, `STATUS`.
-    Status,
-    /// Change nothing, answer with the state and with what there is to know of the controller: type 1, `INFO`.
-    Info,
-    /// LED off, both queues removed, end: type 2, any text.
-    Exit,
-}
-
-impl Command {
-    /// The commands of type 1 that are a verb and nothing else.
-    const VERBS: [(&'static str, Command); 5] = [
-        ("ON", Command::On),
-        ("OFF", Command::Off),
-        ("TOGGLE", Command::Toggle),
-        ("STATUS", Command::Status),
-        ("INFO", Command::Info),
-    ];
-    const BLINK: &'static str = "BLINK";
-
-    fn message_type(self) -> MessageType {
-        match self {
-            Command::Exit => MessageType::EXIT,
-            _ => MessageType::LED,
-        }
-    }
-
-    /// `text` up to its first NUL, the blanks and newlines at its end ignored.
-    fn from_text(text: &[u8]) -> Result<Command, Refusal> {
-        let text = text.trim_ascii_end();
-        let same_verb = |(verb, _): &&(&str, Command)| verb.as_bytes().eq_ignore_ascii_case(text);
-        if let Some((_, command)) = Self::VERBS.iter().find(same_verb) {
-            return Ok(*command);
-        }
-        let text = str::from_utf8(text).map_err(|_| Refusal::NotText)?;
-        if text.is_empty() {
-            return Err(Refusal::Empty);
-        }
-        let (verb, arguments) = text.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((text, ""));
-        if verb.eq_ignore_ascii_case(Self::BLINK) {
-            return Blink::from_text(arguments).map(Command::Blink).ok_or(Refusal::Blink);
-        }
-        Err(Refusal::UnknownVerb)
-    }
-}
-
-impl fmt::Display for Command {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Command::Blink(blink) = self {
-            return write!(f, "{} {blink}", Self::BLINK);
-        }
-        let verb = Self::VERBS.iter().find(|(_, command)| command == self);
-        f.write_str(verb.map_or("EXIT", |(verb, _)| verb))
-    }
-}
-
-/// A command, and where its sender waits for the answer.
-///
-/// In the message: the command's type; as text its verb, in any case, and a NUL, which a reader in C may need; and, where
-/// an answer is wanted, `reply=`, the message type under which the sender waits for it in decimal, and a NUL:
+/// The message has the command's type. Its text is the command, with the verb in any case, and a NUL, which a reader in C may
+/// need. To request a reply, it has `reply=`, a message type in decimal, and a NUL after that:
 ///
 /// ```
 /// use shared::{Command, Incoming, MessageType, Request};
@@ -102,7 +27,7 @@ impl fmt::Display for Command {
 pub struct Request {
     /// What to do.
     pub command: Command,
-    /// The type of the answer; nobody is answered without one.
+    /// The type of the reply, if one is requested.
     pub reply_to: Option<MessageType>,
 }
 
@@ -119,20 +44,20 @@ impl Request {
         message
     }
 
-    /// The request in a message from anybody.
+    /// Decodes a message.
     ///
-    /// Behind the first NUL only `reply=` counts: many a C client sends its whole buffer, with what an earlier command left
-    /// there.
+    /// Of the text after the first NUL only `reply=` is read: some clients in C send their whole buffer, with remains of
+    /// earlier commands.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, and the type to answer if that much is right.
+    /// The reason for a refusal, and the type of the reply if it is valid.
     pub fn decode(message: &Incoming) -> Result<Request, Refused> {
         let text = message.text();
         let mut fields = text.splitn(3, |&byte| byte == 0);
         let verb = fields.next().unwrap_or_default();
         let reply_to = match (fields.next(), fields.next()) {
-            // The kernel has cut the message, perhaps within the number.
+            // The kernel cut the message, perhaps within the number.
             (_, None) if text.len() > TEXT_MAX => Ok(None),
             (Some(field), _) => reply_to(field),
             (None, _) => Ok(None),
@@ -145,7 +70,7 @@ impl Request {
         };
         match (command, reply_to) {
             (Ok(command), Ok(reply_to)) => Ok(Request { command, reply_to }),
-            // Any text ends the controller, this one too.
+            // A message of type 2 ends the controller, whatever its text.
             (Ok(Command::Exit), Err(_)) => Ok(Request { command: Command::Exit, reply_to: None }),
             (Err(refusal), reply_to) => Err(Refused { refusal, reply_to: reply_to.ok().flatten() }),
             (Ok(_), Err(refusal)) => Err(Refused { refusal, reply_to: None }),
@@ -160,73 +85,10 @@ fn reply_to(field: &[u8]) -> Result<Option<MessageType>, Refusal> {
     number.and_then(MessageType::new).map(Some).ok_or(Refusal::ReplyType)
 }
 
-/// A message that was refused.
-///
-/// ```
-/// use shared::{Incoming, MessageType, Refusal, Refused, Request};
-///
-/// let message = Incoming::new(MessageType::LED, b"SHINE\0reply=4711\0").unwrap();
-/// let reply_to = MessageType::new(4711);
-/// assert_eq!(Request::decode(&message), Err(Refused { refusal: Refusal::UnknownVerb, reply_to }));
-/// ```
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Refused {
-    /// Why.
-    pub refusal: Refusal,
-    /// The type of the answer, if one was asked for.
-    pub reply_to: Option<MessageType>,
-}
-
-/// What is wrong with a message.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Refusal {
-    /// More than [`TEXT_MAX`] bytes of text.
-    TooLong,
-    /// Neither type 1 nor type 2.
-    UnknownType,
-    /// The text is not UTF-8.
-    NotText,
-    /// There is no text, or nothing but blanks.
-    Empty,
-    /// The text is no command.
-    UnknownVerb,
-    /// `BLINK` with other than two or three numbers, or with one that is out of range.
-    Blink,
-    /// What follows `reply=` is no type that a message can have.
-    ReplyType,
-    /// The controller ended before it came to this message. The one reason that programs may rely on: the command was not
-    /// applied, and may be sent to the next controller.
-    Ended,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::TooLong => write!(f, "the text is longer than {TEXT_MAX} bytes"),
-            Refusal::UnknownType => f.write_str("unknown message type; known are 1 (LED) and 2 (exit)"),
-            Refusal::NotText => f.write_str("the text is not UTF-8"),
-            Refusal::Empty => f.write_str("there is no text"),
-            Refusal::UnknownVerb => {
-                f.write_str("unknown command; known are")?;
-                for (verb, _) in Command::VERBS {
-                    write!(f, " {verb},")?;
-                }
-                write!(f, " {}", Command::BLINK)
-            }
-            Refusal::Blink => f.write_str(
-                "BLINK takes two numbers of milliseconds, 1 to 3600000, and, if it is to end, a count, 1 to 1000000",
-            ),
-            Refusal::ReplyType => {
-                write!(f, "the message type after reply= must be from 1 to {}", libc::c_long::MAX)
-            }
-            Refusal::Ended => f.write_str("not applied: the controller ended before it came to this command"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Blink;
 
     fn decode(message_type: libc::c_long, text: &[u8]) -> Result<Request, Refused> {
         let message_type = MessageType::new(message_type).unwrap();
@@ -245,7 +107,7 @@ mod tests {
     fn what_is_encoded_is_decoded_to_the_same() {
         let blink = |count| Command::Blink(Blink::new(*Blink::PHASE.end(), *Blink::PHASE.end(), count).unwrap());
         let blinks = [blink(None), blink(Some(*Blink::COUNT.end()))];
-        let plain = [Command::On, Command::Off, Command::Toggle, Command::Status, Command::Info, Command::Exit];
+        let plain = [Command::On, Command::Off, Command::Toggle, Command::Status, Command::Exit];
         for command in plain.into_iter().chain(blinks) {
             for reply_to in [None, MessageType::new(1), MessageType::new(libc::c_long::MAX)] {
                 let request = Request { command, reply_to };
@@ -351,6 +213,6 @@ mod tests {
 
     #[test]
     fn the_reason_for_an_unknown_command_names_the_known_ones() {
-        assert_eq!(Refusal::UnknownVerb.to_string(), "unknown command; known are ON, OFF, TOGGLE, STATUS, INFO, BLINK");
+        assert_eq!(Refusal::UnknownVerb.to_string(), "unknown command; known are ON, OFF, TOGGLE, STATUS, BLINK");
     }
 }

@@ -1,0 +1,216 @@
+//! Which line is meant: a pure function of the chips.
+//!
+//! Not by the number of a chip: the header of a Pi 5 was gpiochip4, and has been gpiochip0 since 2024.
+
+use std::path::{Path, PathBuf};
+
+use gpiod::LineId;
+
+/// The labels of the chips of a Raspberry Pi's header: Pi 5, Pi 4, older ones.
+const HEADERS: [&str; 3] = ["pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835"];
+
+/// What the kernel says of a chip.
+#[derive(Clone, Debug)]
+pub(super) struct ChipInfo {
+    pub(super) path: PathBuf,
+    pub(super) name: String,
+    pub(super) label: String,
+    /// The name of each line, by offset; empty if it has none.
+    pub(super) lines: Vec<String>,
+}
+
+impl ChipInfo {
+    fn is_header(&self) -> bool {
+        HEADERS.contains(&self.label.as_str())
+    }
+
+    fn matches(&self, chip: &Path) -> bool {
+        [Path::new(&self.name), Path::new(&self.label), &self.path].contains(&chip)
+    }
+
+    fn lines_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a ChipInfo, LineId)> {
+        let lines = (0..).zip(&self.lines);
+        lines.filter(move |(_, line)| *line == name).map(move |(offset, _)| (self, offset))
+    }
+
+    /// Line `GPIO17`, or `17`, of a chip whose lines have no names.
+    fn line_at(&self, name: &str) -> Option<(&ChipInfo, LineId)> {
+        if self.lines.iter().any(|line| !line.is_empty()) {
+            return None;
+        }
+        let offset: LineId = name.strip_prefix("GPIO").unwrap_or(name).parse().ok()?;
+        let exists = usize::try_from(offset).is_ok_and(|offset| offset < self.lines.len());
+        exists.then_some((self, offset))
+    }
+}
+
+/// Finds the line with this name: on any chip, or on those with the name, label or path `chip`.
+///
+/// Of several lines with this name the one on a Raspberry Pi's header is meant. If none has it, `GPIO17` is offset 17 of a chip
+/// whose lines have no names: of the header, or of `chip`.
+pub(super) fn find<'a>(
+    chips: &'a [ChipInfo],
+    line: &'a str,
+    chip: Option<&Path>,
+) -> Result<(&'a ChipInfo, LineId), FindError> {
+    let candidates = || chips.iter().filter(|info| chip.is_none_or(|chip| info.matches(chip)));
+    let mut found: Vec<_> = candidates().flat_map(|info| info.lines_named(line)).collect();
+    if found.is_empty() {
+        let unnamed = candidates().filter(|info| chip.is_some() || info.is_header());
+        found = unnamed.filter_map(|info| info.line_at(line)).collect();
+    } else if found.len() > 1 && found.iter().any(|(info, _)| info.is_header()) {
+        found.retain(|(info, _)| info.is_header());
+    }
+    match found[..] {
+        [found] => Ok(found),
+        [] => {
+            let (line, chips) = (line.to_owned(), list(chips.iter()));
+            Err(match chip {
+                Some(chip) => FindError::NotOnChip { line, chip: chip.display().to_string(), chips },
+                None => FindError::NotFound { line, chips },
+            })
+        }
+        _ => Err(FindError::Ambiguous { line: line.to_owned(), chips: list(found.iter().map(|(info, _)| *info)) }),
+    }
+}
+
+fn list<'a>(chips: impl Iterator<Item = &'a ChipInfo>) -> String {
+    let chips = chips.map(|chip| format!("{} ({}, {} lines)", chip.name, chip.label, chip.lines.len()));
+    chips.collect::<Vec<_>>().join(", ")
+}
+
+/// Why no line was found. The strings are what was looked for, and the chips.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the fields are the words of the message")]
+pub enum FindError {
+    /// No chip has the line.
+    #[error("no line is named {line}; looked at {chips}; --line names another")]
+    NotFound { line: String, chips: String },
+    /// The chip that was asked for does not have it.
+    #[error("no line {line} on chip {chip}; looked at {chips}; --line and --chip name others")]
+    NotOnChip { line: String, chip: String, chips: String },
+    /// Several lines have the name.
+    #[error("several lines are named {line}, on {chips}; choose one with --chip NAME, LABEL or PATH")]
+    Ambiguous { line: String, chips: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chip(number: u32, label: &str, lines: &[&str]) -> ChipInfo {
+        let name = format!("gpiochip{number}");
+        let lines = lines.iter().map(|&line| line.to_owned()).collect();
+        ChipInfo { path: format!("/dev/{name}").into(), name, label: label.into(), lines }
+    }
+
+    /// 54 lines; the first 28 are the header's.
+    fn header(number: u32, label: &str) -> ChipInfo {
+        let mut lines = vec!["ID_SDA".to_owned(), "ID_SCL".to_owned()];
+        lines.extend((2..28).map(|number| format!("GPIO{number}")));
+        lines.extend((28..54).map(|_| "-".to_owned()));
+        ChipInfo { lines, ..chip(number, label, &[]) }
+    }
+
+    fn nameless(number: u32, label: &str, lines: usize) -> ChipInfo {
+        chip(number, label, &vec![""; lines])
+    }
+
+    fn brcmstb(number: u32) -> ChipInfo {
+        chip(number, "gpio-brcmstb@107d508500", &["-", "2712_BOOT_CS_N", "PWR_GPIO"])
+    }
+
+    fn found(chips: &[ChipInfo], line: &str, wanted: Option<&str>) -> (String, LineId) {
+        let (chip, offset) = find(chips, line, wanted.map(Path::new)).unwrap();
+        (chip.name.clone(), offset)
+    }
+
+    fn error(chips: &[ChipInfo], line: &str, wanted: Option<&str>) -> String {
+        find(chips, line, wanted.map(Path::new)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn on_a_pi_5_before_the_renumbering_it_is_on_gpiochip4() {
+        let chips = [brcmstb(0), brcmstb(1), brcmstb(2), brcmstb(3), header(4, "pinctrl-rp1")];
+        assert_eq!(found(&chips, "GPIO17", None), ("gpiochip4".into(), 17));
+    }
+
+    #[test]
+    fn on_a_pi_5_after_the_renumbering_it_is_on_gpiochip0() {
+        let chips = [header(0, "pinctrl-rp1"), brcmstb(10), brcmstb(11), brcmstb(12), brcmstb(13)];
+        assert_eq!(found(&chips, "GPIO17", None), ("gpiochip0".into(), 17));
+    }
+
+    #[test]
+    fn on_a_pi_4_it_is_found_by_its_name_too() {
+        let expander = chip(1, "raspberrypi-exp-gpio", &["BT_ON", "WL_ON", "PWR_LED_OFF"]);
+        let chips = [header(0, "pinctrl-bcm2711"), expander];
+        assert_eq!(found(&chips, "GPIO17", None), ("gpiochip0".into(), 17));
+        assert_eq!(found(&chips, "WL_ON", None), ("gpiochip1".into(), 1));
+    }
+
+    #[test]
+    fn on_a_pi_without_line_names_the_number_is_the_offset_on_the_header() {
+        let chips = [nameless(0, "brcmvirt-gpio", 32), nameless(1, "pinctrl-bcm2835", 54)];
+        assert_eq!(found(&chips, "GPIO17", None), ("gpiochip1".into(), 17));
+        assert_eq!(found(&chips, "17", None), ("gpiochip1".into(), 17));
+        assert!(error(&chips, "GPIO54", None).contains("no line is named GPIO54"));
+        assert!(error(&chips, "LED", None).contains("no line is named LED"));
+    }
+
+    #[test]
+    fn on_another_board_an_offset_needs_the_chip() {
+        let chips = [nameless(0, "9030000.pl061", 8)];
+        assert_eq!(
+            error(&chips, "GPIO7", None),
+            "no line is named GPIO7; looked at gpiochip0 (9030000.pl061, 8 lines); --line names another"
+        );
+        assert_eq!(found(&chips, "7", Some("9030000.pl061")), ("gpiochip0".into(), 7));
+    }
+
+    #[test]
+    fn a_number_is_not_an_offset_if_lines_have_names() {
+        let chips = [header(0, "pinctrl-rp1")];
+        assert!(error(&chips, "17", None).contains("no line is named 17"));
+    }
+
+    #[test]
+    fn of_two_lines_with_the_name_the_one_on_the_header_is_meant() {
+        let chips = [chip(0, "mcp23017", &["GPIO16", "GPIO17"]), header(1, "pinctrl-rp1")];
+        assert_eq!(found(&chips, "GPIO17", None), ("gpiochip1".into(), 17));
+        assert_eq!(found(&chips, "GPIO17", Some("mcp23017")), ("gpiochip0".into(), 1));
+    }
+
+    #[test]
+    fn two_lines_with_the_name_and_no_header_are_refused_unless_the_chip_is_named() {
+        let chips = [chip(0, "mcp23017", &["GPIO17"]), chip(1, "pcf8574", &["", "GPIO17"])];
+        assert_eq!(
+            error(&chips, "GPIO17", None),
+            "several lines are named GPIO17, on gpiochip0 (mcp23017, 1 lines), gpiochip1 (pcf8574, 2 lines); \
+             choose one with --chip NAME, LABEL or PATH"
+        );
+        for wanted in ["gpiochip1", "pcf8574", "/dev/gpiochip1"] {
+            assert_eq!(found(&chips, "GPIO17", Some(wanted)), ("gpiochip1".into(), 1));
+        }
+    }
+
+    #[test]
+    fn two_lines_with_the_name_on_one_chip_are_refused() {
+        let chips = [chip(0, "pinctrl-rp1", &["GPIO17", "GPIO17"])];
+        assert!(error(&chips, "GPIO17", None).contains("several lines are named GPIO17"));
+    }
+
+    #[test]
+    fn if_no_chip_has_the_line_the_error_names_all_chips() {
+        let chips = [brcmstb(0), chip(1, "raspberrypi-exp-gpio", &["BT_ON"])];
+        assert_eq!(
+            error(&chips, "GPIO17", None),
+            "no line is named GPIO17; looked at gpiochip0 (gpio-brcmstb@107d508500, 3 lines), \
+             gpiochip1 (raspberrypi-exp-gpio, 1 lines); --line names another"
+        );
+        assert!(
+            error(&chips, "GPIO17", Some("gpiochip9"))
+                .contains("no line GPIO17 on chip gpiochip9; looked at gpiochip0")
+        );
+    }
+}

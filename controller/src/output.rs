@@ -1,0 +1,34 @@
+//! What drives the LED: a GPIO line, or the simulation.
+
+use std::io;
+
+use clap::ValueEnum;
+use shared::State;
+
+/// Whether the LED is on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Level {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+impl From<Level> for State {
+    fn from(level: Level) -> State {
+        match level {
+            Level::On => State::On,
+            Level::Off => State::Off,
+        }
+    }
+}
+
+/// An output that drives an LED. Dropping it releases it, and does not change the LED.
+pub trait Output: Send {
+    /// Turns the LED on or off.
+    ///
+    /// # Errors
+    ///
+    /// That of the hardware or of standard output. The LED can be on or off then.
+    fn set(&mut self, level: Level) -> io::Result<()>;
+}

@@ -1,0 +1,192 @@
+//! The command queue and the reply queue: creating, opening and removing them.
+
+use std::{mem, time::Duration};
+
+use shared::{
+    Key, Mode, OwnedQueue, Permissions, Queue, TEXT_MAX,
+    account::own_user,
+    lock::{Lock, service_user},
+};
+
+use crate::{
+    Error,
+    drain::wait_until_received,
+    error::TakenBy,
+    locks::{Existing, Locks, record, remove_queue, remove_stale},
+};
+
+/// How often the queues are created if another process removes them meanwhile.
+const ATTEMPTS: usize = 100;
+/// How often a queue of another user is removed if that user creates it each time.
+const RECLAIM_ATTEMPTS: usize = 1_000_000;
+/// How long the reply queue is kept for clients that have not received their replies.
+pub(crate) const RECEIVE_PATIENCE: Duration = Duration::from_millis(100);
+
+/// Key, mode and group of the queues.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueOptions {
+    /// Key of the command queue.
+    pub key: Key,
+    /// Mode of the command queue, from which that of the reply queue follows.
+    pub mode: Mode,
+    /// Group of both queues; none for the group of this process.
+    pub group: Option<u32>,
+}
+
+/// Both queues. Dropping it removes them, the command queue first.
+#[derive(Debug)]
+pub struct QueuePair {
+    pub(crate) commands: OwnedQueue,
+    pub(crate) replies: OwnedQueue,
+    pub(crate) options: QueueOptions,
+    locks: Locks,
+}
+
+impl QueuePair {
+    /// Creates both queues, in place of stale ones.
+    ///
+    /// Both are created closed and recorded. Then the reply queue is opened, and last the command queue: a client that may send
+    /// finds the reply queue.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Taken`] if a queue of another program has one of the keys; [`Error::Limit`] if the kernel's limit of a queue is
+    /// too small for a message; [`Error::Queue`].
+    pub fn create(options: QueueOptions, locks: Locks) -> Result<QueuePair, Error> {
+        let key = options.key;
+        remove_stale(key, &locks)?;
+        let mut attempt = 1;
+        let mut pair = QueuePair {
+            commands: create(key, &locks.commands)?,
+            replies: create(key.reply(), &locks.replies)?,
+            options,
+            locks,
+        };
+        loop {
+            match pair.open() {
+                Err(shared::Error::Removed(_)) if attempt < ATTEMPTS => attempt += 1,
+                result => return result.map(|()| pair).map_err(|source| Error::Queue { key, source }),
+            }
+            let _ = (pair.commands.remove(), pair.replies.remove());
+            pair.commands = create(key, &pair.locks.commands)?;
+            pair.replies = create(key.reply(), &pair.locks.replies)?;
+        }
+    }
+
+    /// Creates both again, after another process removed the command queue.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Replaced`] if another queue has one of the keys; [`Error::Unstable`]; [`Error::Queue`].
+    pub(crate) fn recreate(&mut self) -> Result<(), Error> {
+        let key = self.options.key;
+        for _ in 0..ATTEMPTS {
+            let _ = self.commands.remove();
+            // Clients that find it wait until it is open.
+            self.commands = create(key, &self.locks.commands).map_err(Error::while_serving)?;
+            // Clients whose commands were removed with the queue see the reply queue go, and try again.
+            wait_until_received(&self.replies, RECEIVE_PATIENCE);
+            let _ = self.replies.remove();
+            self.replies = create(key.reply(), &self.locks.replies).map_err(Error::while_serving)?;
+            match self.open() {
+                Err(shared::Error::Removed(_)) => {}
+                result => return result.map_err(|source| Error::Queue { key, source }),
+            }
+        }
+        Err(Error::Unstable { key })
+    }
+
+    /// Creates the reply queue again, after another process removed it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`QueuePair::recreate`].
+    pub(crate) fn recreate_replies(&mut self) -> Result<(), Error> {
+        let key = self.options.key.reply();
+        for _ in 0..ATTEMPTS {
+            self.replies = create(key, &self.locks.replies).map_err(Error::while_serving)?;
+            match self.open_replies() {
+                Err(shared::Error::Removed(_)) => {}
+                result => return result.map_err(|source| Error::Queue { key, source }),
+            }
+        }
+        Err(Error::Unstable { key })
+    }
+
+    /// Records both queues, and opens them to clients.
+    fn open(&mut self) -> Result<(), shared::Error> {
+        record(&mut self.locks.commands, &self.commands);
+        self.open_replies()?;
+        open(&self.commands, self.options.mode, self.options.group)
+    }
+
+    fn open_replies(&mut self) -> Result<(), shared::Error> {
+        record(&mut self.locks.replies, &self.replies);
+        open(&self.replies, self.options.mode.of_replies(), self.options.group)
+    }
+}
+
+fn open(queue: &Queue, mode: Mode, group: Option<u32>) -> Result<(), shared::Error> {
+    let found = queue.status()?.permissions;
+    queue.set_permissions(Permissions { owner: found.owner, group: group.unwrap_or(found.group), mode })
+}
+
+/// Creates a closed queue.
+fn create(key: Key, lock: &Option<Lock>) -> Result<OwnedQueue, Error> {
+    create_instead(key, lock, |_| false)
+}
+
+/// Creates a closed queue, in place of one whose creator it may be taken from.
+fn create_instead(key: Key, lock: &Option<Lock>, may_take: impl Fn(u32) -> bool) -> Result<OwnedQueue, Error> {
+    for attempt in 0..RECLAIM_ATTEMPTS {
+        let queue = match Queue::create(key, Mode::CLOSED) {
+            Ok(queue) => queue,
+            Err(shared::Error::Exists(_)) => match Existing::find(key, lock.as_ref())? {
+                Existing::Nothing => continue,
+                Existing::Prepared(queue) => queue.into_owned(),
+                Existing::Foreign(queue, status) if may_take(status.creator) => {
+                    if attempt == 0 {
+                        log::warn!("{}; removing it", TakenBy::new(key, &status));
+                    }
+                    remove_queue(key, &queue)?;
+                    continue;
+                }
+                Existing::Stale(_, status) | Existing::Foreign(_, status) => {
+                    return Err(Error::Taken(TakenBy::new(key, &status)));
+                }
+            },
+            Err(source) => return Err(Error::Queue { key, source }),
+        };
+        let limit = queue.status().map_or(u64::MAX, |status| status.limit);
+        if limit < TEXT_MAX as u64 {
+            return Err(Error::Limit { limit });
+        }
+        return Ok(queue);
+    }
+    Err(Error::Unstable { key })
+}
+
+/// Creates both queues for the service, in place of those of other users: as root, before the service starts.
+///
+/// The service only opens them. If it had to create them, another user could create a queue with the key first, each time.
+pub(crate) fn reclaim(key: Key) -> Result<(), Error> {
+    if own_user() != 0 {
+        return Err(Error::NeedsRoot);
+    }
+    let locks = Locks::acquire(key, None)?;
+    remove_stale(key, &locks)?;
+    let owner = service_user().unwrap_or(0);
+    let may_take = |creator| creator != 0 && creator != owner;
+    let commands = create_instead(key, &locks.commands, may_take)?;
+    let replies = create_instead(key.reply(), &locks.replies, may_take)?;
+    for (lock, queue) in [(locks.commands, commands), (locks.replies, replies)] {
+        // The service takes only recorded queues for its own. Another one is removed here.
+        let Some(Ok(())) = lock.map(|mut lock| lock.record(&queue)) else { continue };
+        let status = queue.status();
+        let given = status.and_then(|status| queue.set_permissions(Permissions { owner, ..status.permissions }));
+        given.map_err(|source| Error::Queue { key, source })?;
+        // The service removes it.
+        mem::forget(queue);
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Which process serves a key, as its clients see it.
+
+use std::{fs, os::unix::fs::MetadataExt};
+
+use super::{
+    directory::{self, Files},
+    record::{Record, own_namespace},
+};
+use crate::{Key, Queue};
+
+/// Which process serves a key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Holder {
+    /// The process with this PID.
+    Process(u32),
+    /// None: the controller that created the queue has ended.
+    Nobody,
+    /// Not known: there is no record of this queue that this user may read and trust, it was written in another PID
+    /// namespace, or /proc is not mounted.
+    Unknown,
+}
+
+impl Holder {
+    /// The PID, if it is known.
+    #[must_use]
+    pub fn pid(self) -> Option<u32> {
+        match self {
+            Holder::Process(pid) => Some(pid),
+            Holder::Nobody | Holder::Unknown => None,
+        }
+    }
+}
+
+/// Which process holds the lock of this key, if the user `owner` serves it. Reads the record and `/proc/locks` of proc(5), and
+/// does not touch the lock. With a queue, the result is [`Holder::Nobody`] only if the record names that queue.
+#[must_use]
+pub fn holder(key: Key, queue: Option<Queue>, owner: u32) -> Holder {
+    let Ok(locks) = fs::read_to_string("/proc/locks") else { return Holder::Unknown };
+    let mut nearest = Holder::Unknown;
+    for (directory, found) in directory::all(owner) {
+        let files = Files::new(&directory, key);
+        let Ok(Some(record)) = Record::read(&files.record, found.uid()) else { continue };
+        if record.pid_namespace != own_namespace("pid") {
+            continue;
+        }
+        if fs::symlink_metadata(&files.lock).is_ok_and(|lock| is_locked(&locks, lock.ino(), record.pid)) {
+            return Holder::Process(record.pid);
+        }
+        if queue.is_none_or(|queue| record.queue.is_some_and(|recorded| recorded.id == queue.id())) {
+            nearest = Holder::Nobody;
+        }
+    }
+    nearest
+}
+
+/// Whether `locks` has a line like `3: FLOCK  ADVISORY  WRITE 615 00:19:1024 0 EOF`, with this PID and inode. The device is
+/// not compared: overlay and btrfs show another number here than stat(2) returns.
+pub(super) fn is_locked(locks: &str, inode: u64, pid: u32) -> bool {
+    locks.lines().any(|line| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let [_, "FLOCK", _, "WRITE", holder, file, ..] = fields[..] else { return false };
+        let of_file = file.rsplit_once(':').and_then(|(_, inode)| inode.parse().ok());
+        holder.parse() == Ok(pid) && of_file == Some(inode)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCKS: &str = "\
+1: POSIX  ADVISORY  WRITE 100 00:19:77 0 EOF
+2: FLOCK  ADVISORY  READ  200 00:19:77 0 EOF
+2: -> FLOCK  ADVISORY  WRITE 250 00:19:77 0 EOF
+3: FLOCK  ADVISORY  WRITE 300 fe:00:777 0 EOF
+4: FLOCK  ADVISORY  WRITE 400 00:19:77 0 EOF
+";
+
+    #[test]
+    fn only_an_exclusive_flock_of_this_process_on_this_inode_counts() {
+        assert!(is_locked(LOCKS, 77, 400));
+        assert!(is_locked(LOCKS, 777, 300));
+        for (inode, pid) in [(77, 100), (77, 200), (77, 250), (77, 300), (7, 400)] {
+            assert!(!is_locked(LOCKS, inode, pid), "{inode} {pid}");
+        }
+        assert!(!is_locked("", 77, 400));
+    }
+}

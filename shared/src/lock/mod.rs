@@ -1,0 +1,165 @@
+//! One controller per key, and which process it is.
+//!
+//! A queue does not tell which process serves it: its last receiver is 0 before the first message, and may have ended after
+//! it. A lock does, and the kernel releases it however its holder ends.
+
+mod directory;
+mod holder;
+mod record;
+
+use std::{
+    fs::{self, File, Permissions, TryLockError},
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Key, Queue, Status,
+    account::{User, own_user},
+};
+use directory::Files;
+pub use directory::service_user;
+pub use holder::{Holder, holder};
+use record::{Record, RecordedQueue};
+
+/// The right to serve a key, until it is dropped or its process ends: flock(2) on a file that is never removed.
+///
+/// The file is `KEY-NAMESPACE.lock`, where `NAMESPACE` is the inode of the IPC namespace. Only its owner may open it, because
+/// every process that can open a file can lock it. `KEY-NAMESPACE.record` beside it, which all users may read, has the PID of
+/// the holder and the identifier of the queue that it created. Both are in `/run/led-controller` for root and for the user who
+/// owns that directory, which is the service's user; for other users in `/run/user/UID/led-controller` if `/run/user/UID`
+/// exists, else in `/tmp/led-controller-UID`. Tests set another directory with `LED_LOCK_DIRECTORY`.
+///
+/// ```no_run
+/// use shared::{Key, Mode, Queue, account::own_user, lock::{self, Holder, Lock}};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut lock = Lock::acquire(Key::DEFAULT)?;
+/// let queue = Queue::create(Key::DEFAULT, Mode::CLOSED)?;
+/// lock.record(&queue)?;
+/// assert_eq!(lock::holder(Key::DEFAULT, None, own_user()), Holder::Process(std::process::id()));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Lock {
+    record: PathBuf,
+    queue: Option<RecordedQueue>,
+    has_predecessor: bool,
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of this key. [`Lock::record`] then makes this process known as its holder.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Held`] if another process serves the key, [`LockError::Untrusted`] if the directory or a file in it belongs
+    /// to another user or is a link, [`LockError::Os`] if a file cannot be created, locked or written.
+    pub fn acquire(key: Key) -> Result<Lock, LockError> {
+        Self::acquire_in(&directory::own()?, key)
+    }
+
+    /// Takes the lock of this key in this directory, which clients do not read.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Lock::acquire`].
+    pub fn acquire_in(directory: &Path, key: Key) -> Result<Lock, LockError> {
+        let Files { lock: path, record } = Files::new(directory, key);
+        let at = |source| LockError::Os { path: path.clone(), source };
+        // The service's user can put a link to any file into a directory that root uses too.
+        let mut options = File::options();
+        options.read(true).write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+        let (file, has_predecessor) = match options.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (options.create(true).open(&path), false),
+            opened => (opened, true),
+        };
+        let file = file.map_err(at)?;
+        let (found, parent) = (file.metadata().map_err(at)?, fs::metadata(directory).map_err(at)?);
+        // Root gives a new lock to the owner of the directory. A lock is empty.
+        let is_to_be_given = own_user() == 0 && parent.uid() != found.uid();
+        if !found.is_file() || found.nlink() != 1 || is_to_be_given && found.len() > 0 {
+            return Err(LockError::Untrusted { path, owner: found.uid() });
+        }
+        let before = Record::read(&record, parent.uid()).ok().flatten();
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                // The record may be its predecessor's, while the holder starts.
+                let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+                let pid = before.map(|record| record.pid);
+                let pid = pid.filter(|&pid| holder::is_locked(&locks, found.ino(), pid));
+                return Err(LockError::Held { key, pid });
+            }
+            Err(TryLockError::Error(source)) => return Err(at(source)),
+        }
+        if is_to_be_given {
+            fchown(&file, Some(parent.uid()), Some(parent.gid())).map_err(at)?;
+        }
+        if found.mode() & 0o777 != 0o600 {
+            file.set_permissions(Permissions::from_mode(0o600)).map_err(at)?;
+        }
+        let queue = before.and_then(|record| record.queue);
+        Ok(Lock { record, queue, has_predecessor, _file: file })
+    }
+
+    /// Whether a holder of this lock created this queue. If this process did not, the queue is stale.
+    #[must_use]
+    pub fn has_created(&self, queue: &Queue, status: &Status) -> bool {
+        self.queue.is_some_and(|recorded| recorded.is(queue.id(), status))
+    }
+
+    /// Whether another process held this lock before. It may have been killed before it recorded its queue.
+    #[must_use]
+    pub fn has_predecessor(&self) -> bool {
+        self.has_predecessor
+    }
+
+    /// Records this process, and this queue as created by it.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Os`].
+    pub fn record(&mut self, queue: &Queue) -> Result<(), LockError> {
+        let queue = Some(RecordedQueue::new(queue.id()));
+        let written = Record::own(queue).write(&self.record);
+        written.map_err(|source| LockError::Os { path: self.record.clone(), source })?;
+        self.queue = queue;
+        Ok(())
+    }
+}
+
+/// Why a lock cannot be taken or recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process holds it.
+    #[error("{} uses key {key}; --key chooses another one", holder_name(*pid))]
+    Held {
+        /// The key.
+        key: Key,
+        /// The PID of that process, if it is known.
+        pid: Option<u32>,
+    },
+    /// The directory or the file belongs to another user, is a link, or other users can write to it.
+    #[error("{} belongs to {}, is a link, or can be written by others", path.display(), User(*owner))]
+    Untrusted {
+        /// The directory, or the file.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+    },
+    /// A file cannot be created, locked or written.
+    #[error("{}: {source}", path.display())]
+    Os {
+        /// The file.
+        path: PathBuf,
+        /// The error.
+        source: io::Error,
+    },
+}
+
+fn holder_name(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another controller".into(), |pid| format!("another controller (PID {pid})"))
+}

@@ -1,0 +1,32 @@
+//! What controller and client say to each other: keys and modes of the two queues, requests and replies.
+
+mod blink;
+mod command;
+mod info;
+mod key;
+mod mode;
+mod refusal;
+mod reply;
+mod request;
+
+pub use blink::Blink;
+pub use command::Command;
+pub use info::{Info, Line};
+pub use key::{Key, KeyError};
+pub use refusal::{Refusal, Refused};
+pub use reply::{Reply, State};
+pub use request::{Incoming, Request};
+
+use crate::{Message, MessageType};
+
+/// The most bytes of text that a message of this protocol may have.
+pub const TEXT_MAX: usize = 256;
+
+const _: () = assert!(size_of::<Message>() == size_of::<Message<TEXT_MAX>>());
+
+impl MessageType {
+    /// Commands to the LED.
+    pub const LED: MessageType = MessageType::new(1).unwrap();
+    /// The end of the controller.
+    pub const EXIT: MessageType = MessageType::new(2).unwrap();
+}

@@ -1,0 +1,66 @@
+//! Why the controller refuses a message.
+
+use std::fmt;
+
+use libc::c_long;
+
+use super::{Command, TEXT_MAX};
+use crate::MessageType;
+
+/// A message that the controller refused.
+///
+/// ```
+/// use shared::{Incoming, MessageType, Refusal, Refused, Request};
+///
+/// let message = Incoming::new(MessageType::LED, b"SHINE\0reply=4711\0").unwrap();
+/// let reply_to = MessageType::new(4711);
+/// assert_eq!(Request::decode(&message), Err(Refused { refusal: Refusal::UnknownVerb, reply_to }));
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Refused {
+    /// The reason.
+    pub refusal: Refusal,
+    /// The type of the reply, if the message requests one.
+    pub reply_to: Option<MessageType>,
+}
+
+/// What is wrong with a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// More than [`TEXT_MAX`] bytes of text.
+    #[error("the text is longer than {TEXT_MAX} bytes")]
+    TooLong,
+    /// Neither type 1 nor type 2.
+    #[error("unknown message type; known are 1 (LED) and 2 (exit)")]
+    UnknownType,
+    /// The text is not UTF-8.
+    #[error("the text is not UTF-8")]
+    NotText,
+    /// No text, or blanks only.
+    #[error("there is no text")]
+    Empty,
+    /// The text does not begin with a known verb.
+    #[error("unknown command; known are {KnownVerbs}")]
+    UnknownVerb,
+    /// `BLINK` without two or three numbers, or with a number that is out of range.
+    #[error("BLINK takes two numbers of milliseconds, 1 to 3600000, and an optional count, 1 to 1000000")]
+    Blink,
+    /// `reply=` without a valid message type.
+    #[error("the message type after reply= must be from 1 to {}", c_long::MAX)]
+    ReplyType,
+    /// The controller ended before it came to this message. Clients may rely on this text: the command was not applied and
+    /// may be sent to the next controller.
+    #[error("not applied: the controller ended before it came to this command")]
+    Ended,
+}
+
+struct KnownVerbs;
+
+impl fmt::Display for KnownVerbs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (verb, _) in Command::VERBS {
+            write!(f, "{verb}, ")?;
+        }
+        f.write_str(Command::BLINK)
+    }
+}
