@@ -1,75 +1,75 @@
 //! Blinking, as the lines of the simulated LED show it.
 
-use acceptance::{Place, Signal, wait_until};
+use testing::{Fixture, Signal, wait_until};
 
 #[test]
 fn it_blinks_until_the_next_command() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
-    place.command(&["blink", "1ms", "1ms"]).printed("blink 1ms 1ms");
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    fixture.command(&["blink", "1ms", "1ms"]).assert_printed("blink 1ms 1ms");
     for expected in ["LED on", "LED off", "LED on", "LED off", "LED on"] {
         assert_eq!(controller.line(), expected);
     }
-    place.led_is("blink 1ms 1ms");
-    place.command(&["on"]).printed("on");
-    place.led_is("on");
-    place.command(&["exit"]).printed("ended");
-    let (_, out, _) = controller.end();
+    fixture.assert_led("blink 1ms 1ms");
+    fixture.command(&["on"]).assert_printed("on");
+    fixture.assert_led("on");
+    fixture.command(&["exit"]).assert_printed("ended");
+    let (_, out, _) = controller.wait();
     assert_eq!(out.last().unwrap(), "LED off");
 }
 
 #[test]
 fn durations_and_counts_are_read_as_people_write_them() {
-    let place = Place::new();
-    let _controller = place.controller(&[]);
-    place.command(&["blink"]).printed("blink 500ms 500ms");
-    place.command(&["blink", "1s"]).printed("blink 1s 500ms");
-    place.command(&["blink", "0.5", "1h", "--count", "1000000"]).printed("blink 500ms 3600s, 1000000 left");
-    place.command(&["--count", "3", "blink"]).failed(2, &["--count"]);
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&[]);
+    fixture.command(&["blink"]).assert_printed("blink 500ms 500ms");
+    fixture.command(&["blink", "1s"]).assert_printed("blink 1s 500ms");
+    fixture.command(&["blink", "0.5", "1h", "--count", "1000000"]).assert_printed("blink 500ms 3600s, 1000000 left");
+    fixture.command(&["--count", "3", "blink"]).assert_failed(2, &["--count"]);
 }
 
 #[test]
 fn counted_flashes_are_counted_and_then_it_is_off() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
-    place.command(&["blink", "2ms", "2ms", "--count", "3"]).printed("blink 2ms 2ms, 3 left");
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    fixture.command(&["blink", "2ms", "2ms", "--count", "3"]).assert_printed("blink 2ms 2ms, 3 left");
     for expected in ["LED on", "LED off"].repeat(3) {
         assert_eq!(controller.line(), expected);
     }
-    wait_until("it is off", || place.command(&["status"]).out.starts_with("off ("));
+    wait_until("it is off", || fixture.command(&["status"]).out.starts_with("off ("));
     // It is told so too without a question in between, and owns its LED again.
-    place.command(&["blink", "1ms", "1ms", "--count", "1"]).printed("blink 1ms 1ms, 1 left");
+    fixture.command(&["blink", "1ms", "1ms", "--count", "1"]).assert_printed("blink 1ms 1ms, 1 left");
     assert_eq!([controller.line(), controller.line()], ["LED on", "LED off"]);
-    wait_until("the flash is over", || place.command(&["status"]).out.starts_with("off ("));
-    place.command(&["toggle"]).printed("on");
-    place.command(&["exit"]).printed("ended");
-    assert_eq!(controller.end().1, ["LED on", "LED off"]);
+    wait_until("the flash is over", || fixture.command(&["status"]).out.starts_with("off ("));
+    fixture.command(&["toggle"]).assert_printed("on");
+    fixture.command(&["exit"]).assert_printed("ended");
+    assert_eq!(controller.wait().1, ["LED on", "LED off"]);
 }
 
 #[test]
 fn another_blink_begins_anew_and_a_refused_one_changes_nothing() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
-    place.command(&["blink", "1h", "1h", "--count", "2"]).printed("blink 3600s 3600s, 2 left");
-    place.command(&["blink", "30m", "1h"]).printed("blink 1800s 3600s");
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    fixture.command(&["blink", "1h", "1h", "--count", "2"]).assert_printed("blink 3600s 3600s, 2 left");
+    fixture.command(&["blink", "30m", "1h"]).assert_printed("blink 1800s 3600s");
     for text in ["BLINK", "BLINK 0 1", "BLINK 1 3600001", "BLINK 1 1 1000001", "BLINK 1 1 0", "BLINK 1 1 1 1"] {
-        place.send(1, text.as_bytes());
+        fixture.send(1, text.as_bytes());
         controller.wait_for_log("BLINK takes two numbers of milliseconds");
     }
-    place.led_is("blink 1800s 3600s");
+    fixture.assert_led("blink 1800s 3600s");
     assert_eq!(controller.line(), "LED on");
-    place.command(&["exit"]).printed("ended");
-    assert_eq!(controller.end().1, ["LED off"]);
+    fixture.command(&["exit"]).assert_printed("ended");
+    assert_eq!(controller.wait().1, ["LED off"]);
 }
 
 #[test]
 fn toggle_ends_it_in_the_dark_whatever_its_phase() {
-    let place = Place::new();
-    let _controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&[]);
     for phases in [["1h", "1ms"], ["1ms", "1h"]] {
-        assert_eq!(place.command(&["blink", phases[0], phases[1]]).code, Some(0));
-        place.command(&["toggle"]).printed("off");
-        place.led_is("off");
+        assert_eq!(fixture.command(&["blink", phases[0], phases[1]]).code, Some(0));
+        fixture.command(&["toggle"]).assert_printed("off");
+        fixture.assert_led("off");
     }
 }
 
@@ -77,37 +77,37 @@ fn toggle_ends_it_in_the_dark_whatever_its_phase() {
 fn a_signal_and_exit_end_it_in_the_middle_of_a_phase() {
     for phases in [["1h", "1ms"], ["1ms", "1h"]] {
         for by_signal in [true, false] {
-            let place = Place::new();
-            let controller = place.controller(&[]);
-            assert_eq!(place.command(&["blink", phases[0], phases[1]]).code, Some(0));
+            let fixture = Fixture::new();
+            let controller = fixture.controller(&[]);
+            assert_eq!(fixture.command(&["blink", phases[0], phases[1]]).code, Some(0));
             assert_eq!(controller.line(), "LED on");
             if by_signal {
                 controller.signal(Signal::TERM);
             } else {
-                place.command(&["exit"]).printed("ended");
+                fixture.command(&["exit"]).assert_printed("ended");
             }
             // It would be an hour otherwise; and PATIENCE is a minute.
-            let (status, out, log) = controller.end();
+            let (status, out, log) = controller.wait();
             assert!(status.success(), "{log:?}");
             assert_eq!(out, ["LED off"]);
-            assert!(place.is_clean());
+            assert!(fixture.has_no_queues());
         }
     }
 }
 
 #[test]
 fn it_does_not_blink_faster_after_it_was_stopped() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
-    place.command(&["blink", "20ms", "20ms"]).printed("blink 20ms 20ms");
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    fixture.command(&["blink", "20ms", "20ms"]).assert_printed("blink 20ms 20ms");
     assert_eq!(controller.line(), "LED on");
     controller.stop();
     let missed = std::time::Duration::from_secs(2);
     std::thread::sleep(missed);
     controller.signal(Signal::CONT);
-    place.command(&["off"]).printed("off");
-    place.command(&["exit"]).printed("ended");
+    fixture.command(&["off"]).assert_printed("off");
+    fixture.command(&["exit"]).assert_printed("ended");
     // 100 changes were missed.
-    let lines = controller.end().1.len();
+    let lines = controller.wait().1.len();
     assert!(lines < 100, "{lines}");
 }

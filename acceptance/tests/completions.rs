@@ -6,8 +6,8 @@ use std::{
     sync::OnceLock,
 };
 
-use acceptance::programs;
 use tempfile::TempDir;
+use testing::programs;
 
 /// The three files, as the package installs them.
 fn files() -> &'static Path {

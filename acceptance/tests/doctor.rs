@@ -1,7 +1,7 @@
 //! `doctor`, well and in broken set-ups; those that need a Pi or systemd are scenes on the emulated one.
 
-use acceptance::{Outcome, Place, STRANGER};
 use shared::{Message, MessageType, Mode, Queue};
+use testing::{Fixture, Outcome, STRANGER};
 
 /// Asserts what is said of each of these checks, and the exit status that follows.
 #[track_caller]
@@ -28,9 +28,9 @@ fn is_ok(outcome: &Outcome) -> bool {
 
 #[test]
 fn all_is_well_beside_a_controller_that_answers() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
-    let outcome = place.command(&["doctor"]);
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    let outcome = fixture.command(&["doctor"]);
     let answers = format!("PID {} replies within ", controller.pid());
     says(
         &outcome,
@@ -51,10 +51,10 @@ fn all_is_well_beside_a_controller_that_answers() {
 
 #[test]
 fn without_a_controller_it_says_how_to_start_one() {
-    let place = Place::new();
-    let start = format!("/controller --key {}\", with --simulate if there is no LED", place.key);
+    let fixture = Fixture::new();
+    let start = format!("/controller --key {}\", with --simulate if there is no LED", fixture.key);
     says(
-        &place.command(&["doctor"]),
+        &fixture.command(&["doctor"]),
         &[
             ("FAIL", "queue", &start),
             ("-", "send", "no queue"),
@@ -66,29 +66,29 @@ fn without_a_controller_it_says_how_to_start_one() {
 
 #[test]
 fn a_queue_that_a_killed_controller_left_is_told_from_one_that_is_served() {
-    let place = Place::new();
-    place.controller(&[]).kill();
-    let outcome = place.command(&["doctor", "--timeout", "50ms"]);
+    let fixture = Fixture::new();
+    fixture.controller(&[]).kill();
+    let outcome = fixture.command(&["doctor", "--timeout", "50ms"]);
     says(&outcome, &[("ok", "queue", "0 messages are waiting"), ("FAIL", "controller", "is stale")]);
 }
 
 #[test]
 fn a_controller_that_stands_still_is_named_with_the_word_to_go_on() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
     controller.stop();
     let go_on = format!("run \"kill -CONT {}\"", controller.pid());
-    says(&place.command(&["doctor", "--timeout", "50ms"]), &[("FAIL", "controller", &go_on)]);
+    says(&fixture.command(&["doctor", "--timeout", "50ms"]), &[("FAIL", "controller", &go_on)]);
 }
 
 #[test]
 fn a_full_queue_is_seen() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
     controller.stop();
     let message: Message<1024> = Message::new(MessageType::LED, &[b' '; 1024]).unwrap();
-    while place.queue().try_send(&message).is_ok() {}
-    let outcome = place.command(&["doctor", "--timeout", "50ms"]);
+    while fixture.queue().try_send(&message).is_ok() {}
+    let outcome = fixture.command(&["doctor", "--timeout", "50ms"]);
     says(
         &outcome,
         &[
@@ -100,10 +100,10 @@ fn a_full_queue_is_seen() {
 
 #[test]
 fn a_queue_of_another_program_is_left_alone() {
-    let place = Place::new();
-    let queue = Queue::create(place.key, Mode::new(0o600).unwrap()).unwrap();
+    let fixture = Fixture::new();
+    let queue = Queue::create(fixture.key, Mode::new(0o600).unwrap()).unwrap();
     says(
-        &place.command(&["doctor"]),
+        &fixture.command(&["doctor"]),
         &[
             ("ok", "send", "permitted"),
             ("FAIL", "receive", "is not a reply queue"),
@@ -116,11 +116,11 @@ fn a_queue_of_another_program_is_left_alone() {
 #[test]
 #[ignore = "needs root"]
 fn who_is_not_in_the_group_is_told_how_to_join_it() {
-    let place = Place::new();
-    let _controller = place.controller(&["--group", "daemon"]);
-    let outcome = place.program("command", Some(STRANGER)).arg("doctor").output().unwrap().into();
-    let denied = format!("permission denied: queue {} belongs to root:daemon (0660)", place.key);
-    let denied_replies = format!("permission denied: queue {} belongs to root:daemon (0740)", place.key.reply());
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&["--group", "daemon"]);
+    let outcome = fixture.program("command", Some(STRANGER)).arg("doctor").output().unwrap().into();
+    let denied = format!("permission denied: queue {} belongs to root:daemon (0660)", fixture.key);
+    let denied_replies = format!("permission denied: queue {} belongs to root:daemon (0740)", fixture.key.reply());
     says(
         &outcome,
         &[
@@ -140,9 +140,9 @@ fn who_is_not_in_the_group_is_told_how_to_join_it() {
 #[test]
 #[ignore = "needs root"]
 fn a_queue_for_its_owner_alone_is_said_to_be_so() {
-    let place = Place::new();
-    let _controller = place.controller(&["--mode", "0600"]);
-    let outcome = place.program("command", Some(STRANGER)).arg("doctor").output().unwrap().into();
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&["--mode", "0600"]);
+    let outcome = fixture.program("command", Some(STRANGER)).arg("doctor").output().unwrap().into();
     says(
         &outcome,
         &[("FAIL", "send", "its mode does not permit its group"), ("-", "group", "the mode does not permit the group")],
@@ -151,14 +151,14 @@ fn a_queue_for_its_owner_alone_is_said_to_be_so() {
 
 #[test]
 fn its_exit_status_is_the_same_for_who_reads_only_the_beginning() {
-    let place = Place::new();
+    let fixture = Fixture::new();
     // The first lines are well.
-    let controller = place.controller(&[]);
+    let controller = fixture.controller(&[]);
     controller.stop();
     let mut shell = std::process::Command::new("bash");
     shell.args(["-c", "exec 3>&1; { \"$0\" \"$@\" doctor --timeout 100ms; echo $? >&3; } | true"]);
-    let client = place.program("command", None);
-    shell.env("LED_LOCK_DIRECTORY", place.path());
+    let client = fixture.program("command", None);
+    shell.env("LED_LOCK_DIRECTORY", fixture.path());
     let shell = shell.arg(client.get_program()).args(client.get_args()).output().unwrap();
     assert_eq!(String::from_utf8(shell.stdout).unwrap(), "1\n");
 }
@@ -166,8 +166,8 @@ fn its_exit_status_is_the_same_for_who_reads_only_the_beginning() {
 #[test]
 #[ignore = "needs root"]
 fn nobody_is_told_to_join_the_group_of_root() {
-    let place = Place::new();
-    let _controller = place.controller(&["--group", "root"]);
-    let outcome = place.program("command", Some(STRANGER)).arg("doctor").output().unwrap().into();
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&["--group", "root"]);
+    let outcome = fixture.program("command", Some(STRANGER)).arg("doctor").output().unwrap().into();
     says(&outcome, &[("FAIL", "group", "run this as root, or give the controller a --group")]);
 }

@@ -10,8 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use acceptance::{Place, Random, Running, Signal, rounds, wait_until};
 use shared::{Message, MessageType};
+use testing::{Fixture, Random, Running, Signal, rounds, wait_until};
 
 /// System calls that the controller makes, each with what it may fail with. A thread comes from one of the clones, as the C
 /// library has it.
@@ -32,28 +32,28 @@ const FAULTS: [(&str, &[&str]); 10] = [
 /// next one finds nothing that it cannot clean. None if there are not so many.
 fn with_fault(call: &str, errno: &str, nth: usize) -> Option<&'static str> {
     let context = format!("{call} {errno} {nth}");
-    let place = Place::new();
-    let controller = place.program("controller", None);
+    let fixture = Fixture::new();
+    let controller = fixture.program("controller", None);
     let mut strace = Command::new("strace");
-    let trace = place.path().join("trace");
+    let trace = fixture.path().join("trace");
     strace.args(["--follow-forks", "--quiet=all", "--seccomp-bpf", "--output"]).arg(&trace);
     strace.arg(format!("--trace={call}"));
     strace.arg(format!("--inject={call}:error={errno}:when={nth}"));
     strace.arg(controller.get_program()).args(controller.get_args()).arg("--simulate");
-    strace.env("LED_LOCK_DIRECTORY", place.path()).env_remove("RUST_LOG");
+    strace.env("LED_LOCK_DIRECTORY", fixture.path()).env_remove("RUST_LOG");
     let mut running = Running::start(&mut strace);
-    wait_until(&context, || !running.is_running() || place.command(&["status", "--timeout", "1s"]).code == Some(0));
+    wait_until(&context, || !running.is_running() || fixture.command(&["status", "--timeout", "1s"]).code == Some(0));
     // Each phase of its life, with clients of each kind.
     for arguments in [&["on"][..], &["blink", "1ms", "1ms"], &["on", "--no-wait"], &["exit"], &["exit"], &["exit"]] {
         if running.is_running() {
-            let outcome = place.command(
+            let outcome = fixture.command(
                 &[arguments, if arguments.contains(&"--no-wait") { &[] } else { &["--timeout", "1s"] }].concat(),
             );
             // Told, or told why not; never more than that.
             assert!(matches!(outcome.code, Some(0 | 1 | 3 | 5)), "{context}: {outcome:?}");
         }
     }
-    let (status, out, log) = running.end();
+    let (status, out, log) = running.wait();
     let log = log.join("\n");
     if !status.success() {
         assert!(matches!(status.code(), Some(1 | 78)), "{context}: {status} {log}");
@@ -66,10 +66,10 @@ fn with_fault(call: &str, errno: &str, nth: usize) -> Option<&'static str> {
     let is_lit = out.last().is_some_and(|line| line == "LED on");
     assert!(!is_lit || log.contains("may be on"), "{context}: {out:?} {log}");
     // The next one cleans up whatever it was.
-    let next = place.controller(&[]);
-    place.led_is("off");
-    place.command(&["exit"]).printed("ended");
-    assert!(next.end().0.success() && place.is_clean(), "{context}");
+    let next = fixture.controller(&[]);
+    fixture.assert_led("off");
+    fixture.command(&["exit"]).assert_printed("ended");
+    assert!(next.wait().0.success() && fixture.has_no_queues(), "{context}");
     let is_injected = fs::read_to_string(trace).unwrap().contains("(INJECTED)");
     is_injected.then_some(if status.success() { "served on" } else { "ended" })
 }
@@ -93,7 +93,7 @@ fn whatever_call_fails_it_serves_on_or_ends_with_a_reason_and_leaves_nothing_beh
 
 #[test]
 fn killed_at_any_instant_it_never_let_a_client_believe_what_was_not_so() {
-    let place = Place::new();
+    let fixture = Fixture::new();
     let (is_over, told, lost) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     let (kills, mut applied) = (rounds(200, 5000), 0);
     thread::scope(|threads| {
@@ -101,7 +101,7 @@ fn killed_at_any_instant_it_never_let_a_client_believe_what_was_not_so() {
             // One after the other: each waits through the restarts, and none beyond its time.
             while !is_over.load(Ordering::Relaxed) {
                 let start = Instant::now();
-                let outcome = place.command(&["toggle", "--timeout", "20s"]);
+                let outcome = fixture.command(&["toggle", "--timeout", "20s"]);
                 assert!(start.elapsed() < Duration::from_secs(40), "{outcome:?}");
                 match outcome.code {
                     Some(0) => told.fetch_add(1, Ordering::Relaxed),
@@ -115,15 +115,15 @@ fn killed_at_any_instant_it_never_let_a_client_believe_what_was_not_so() {
         });
         let (mut random, mut by_end) = (Random(1), 0);
         for round in 0..kills {
-            let controller = Running::start(place.program("controller", None).arg("--simulate"));
+            let controller = Running::start(fixture.program("controller", None).arg("--simulate"));
             // The last one is left alone until all is over.
             if round + 1 == kills {
                 controller.wait_for_log("ready");
                 is_over.store(true, Ordering::Relaxed);
                 wait_until("the client is done", || client.is_finished());
                 // The end turns it off, and no client asked for that.
-                let is_lit = place.command(&["status"]).out.starts_with("on");
-                place.command(&["exit"]).printed("ended");
+                let is_lit = fixture.command(&["status"]).out.starts_with("on");
+                fixture.command(&["exit"]).assert_printed("ended");
                 by_end = usize::from(is_lit);
             } else {
                 // Before it serves, and while it does: on a slow machine it takes long to start.
@@ -133,7 +133,7 @@ fn killed_at_any_instant_it_never_let_a_client_believe_what_was_not_so() {
                 thread::sleep(Duration::from_micros(random.below(20_000)));
                 controller.signal(Signal::KILL);
             }
-            let (_, lines, log) = controller.end();
+            let (_, lines, log) = controller.wait();
             // Dark at first, and then by turns.
             let by_turns =
                 lines.iter().zip(["LED on", "LED off"].iter().cycle()).all(|(line, expected)| line == expected);
@@ -144,18 +144,18 @@ fn killed_at_any_instant_it_never_let_a_client_believe_what_was_not_so() {
     let (told, lost) = (told.into_inner(), lost.into_inner());
     println!("kills: {kills}, commands told applied: {told}, perhaps applied: {lost}, applied: {applied}");
     assert!(told > 0 && (told..=told + lost).contains(&applied), "{told} told, {lost} perhaps, {applied} applied");
-    assert!(place.is_clean());
+    assert!(fixture.has_no_queues());
 }
 
 #[test]
 fn restarted_at_any_instant_it_loses_no_toggle_and_applies_none_twice() {
-    let place = Place::new();
+    let fixture = Fixture::new();
     let (is_over, told) = (AtomicBool::new(false), AtomicUsize::new(0));
     let (restarts, mut applied) = (rounds(50, 1000), 0);
     thread::scope(|threads| {
         let toggle = || {
             while !is_over.load(Ordering::Relaxed) {
-                let outcome = place.command(&["toggle", "--timeout", "60s"]);
+                let outcome = fixture.command(&["toggle", "--timeout", "60s"]);
                 match outcome.code {
                     Some(0) => told.fetch_add(1, Ordering::Relaxed),
                     // It found no queue, and sent nothing.
@@ -167,7 +167,7 @@ fn restarted_at_any_instant_it_loses_no_toggle_and_applies_none_twice() {
         let clients: Vec<_> = (0..8).map(|_| threads.spawn(toggle)).collect();
         let mut random = Random(1);
         for round in 0..restarts {
-            let mut controller = place.program("controller", None);
+            let mut controller = fixture.program("controller", None);
             let controller = Running::start(controller.arg("--simulate").env("RUST_LOG", "debug"));
             let ready = controller.wait_for_log("ready");
             assert!(ready.ends_with("LED OFF"), "{ready}");
@@ -178,7 +178,7 @@ fn restarted_at_any_instant_it_loses_no_toggle_and_applies_none_twice() {
                 thread::sleep(Duration::from_micros(random.below(20_000)));
             }
             controller.signal(Signal::TERM);
-            let (status, _, log) = controller.end();
+            let (status, _, log) = controller.wait();
             assert!(status.success(), "{log:?}");
             applied += log.iter().filter(|line| line.contains("TOGGLE: LED")).count();
         }
@@ -186,23 +186,23 @@ fn restarted_at_any_instant_it_loses_no_toggle_and_applies_none_twice() {
     let told = told.into_inner();
     println!("restarts: {restarts}, toggles told applied: {told}, applied: {applied}");
     assert_eq!(told, applied);
-    assert!(told > 0 && place.is_clean());
+    assert!(told > 0 && fixture.has_no_queues());
 }
 
 #[test]
 fn many_clients_at_once_are_each_served() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
     let count = rounds(200, 1000);
     let clients: Vec<Running> = (0..count)
-        .map(|_| Running::start(place.program("command", None).args(["toggle", "--timeout", "60s"])))
+        .map(|_| Running::start(fixture.program("command", None).args(["toggle", "--timeout", "60s"])))
         .collect();
     let mut codes = BTreeMap::new();
     for client in clients {
-        *codes.entry(client.end().0.code()).or_insert(0) += 1;
+        *codes.entry(client.wait().0.code()).or_insert(0) += 1;
     }
-    place.command(&["exit"]).printed("ended");
-    let changes = controller.end().1.len();
+    fixture.command(&["exit"]).assert_printed("ended");
+    let changes = controller.wait().1.len();
     println!("{count} clients at once: exit statuses {codes:?}");
     let served = codes.get(&Some(0)).copied().unwrap_or_default();
     // Off at the end, if it was lit.
@@ -212,9 +212,9 @@ fn many_clients_at_once_are_each_served() {
 
 #[test]
 fn a_flood_costs_no_memory_and_a_polite_client_is_served_beside_it() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
-    place.command(&["on"]).printed("on");
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    fixture.command(&["on"]).assert_printed("on");
     let peak = || {
         let status = fs::read_to_string(format!("/proc/{}/status", controller.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -222,8 +222,8 @@ fn a_flood_costs_no_memory_and_a_polite_client_is_served_beside_it() {
     };
     let is_over = AtomicBool::new(false);
     let (mut latencies, mut full) = (Vec::new(), 0);
-    let flooded = |place: &Place| {
-        let (queue, mut sent) = (place.queue(), 0_u64);
+    let flooded = |fixture: &Fixture| {
+        let (queue, mut sent) = (fixture.queue(), 0_u64);
         let texts = [&b"junk"[..], b"ON\0reply=99\0", b"", &[0xff; 300]];
         let junk = texts.map(|text| Message::<512>::new(MessageType::LED, text).unwrap());
         while !is_over.load(Ordering::Relaxed) {
@@ -233,12 +233,12 @@ fn a_flood_costs_no_memory_and_a_polite_client_is_served_beside_it() {
     };
     let (mut before, mut sent) = (0, 0);
     thread::scope(|threads| {
-        let flood = threads.spawn(|| flooded(&place));
+        let flood = threads.spawn(|| flooded(&fixture));
         let start = Instant::now();
         let time = Duration::from_secs(rounds(2, 60) as u64);
         while start.elapsed() < time || latencies.is_empty() {
             let asked = Instant::now();
-            match place.command(&["toggle", "--timeout", "60s"]).code {
+            match fixture.command(&["toggle", "--timeout", "60s"]).code {
                 Some(0) => latencies.push(asked.elapsed()),
                 Some(6) => full += 1,
                 code => panic!("{code:?}"),
@@ -261,7 +261,7 @@ fn a_flood_costs_no_memory_and_a_polite_client_is_served_beside_it() {
         percentile(99)
     );
     controller.signal(Signal::TERM);
-    let (status, _, log) = controller.end();
+    let (status, _, log) = controller.wait();
     assert!(status.success());
     let refused = log.iter().filter(|line| line.contains("refused, ")).count();
     assert!(refused <= 100 * rounds(1, 2), "{refused} lines");

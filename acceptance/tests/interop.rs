@@ -7,11 +7,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-use acceptance::{Outcome, Place, Running, wait_until};
+use testing::{Fixture, Outcome, Running, wait_until};
 
-fn c(place: &Place, name: &str) -> PathBuf {
+fn c(fixture: &Fixture, name: &str) -> PathBuf {
     let source = fs::read_to_string(format!("{}/{name}.c", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    place.compile(&place.with_own_keys(&source))
+    fixture.compile(&fixture.replace_keys(&source))
 }
 
 /// What a program prints that goes well.
@@ -25,20 +25,20 @@ fn said(command: &mut Command) -> String {
     outcome.out
 }
 
-fn python(place: &Place, code: &str) -> String {
+fn python(fixture: &Fixture, code: &str) -> String {
     // Debian's own, for which its package of sysv_ipc is made.
-    said(Command::new("/usr/bin/python3").args(["-c", &place.with_own_keys(code)]))
+    said(Command::new("/usr/bin/python3").args(["-c", &fixture.replace_keys(code)]))
 }
 
-fn perl(place: &Place, code: &str) -> String {
-    said(Command::new("perl").args(["-Mstrict", "-Mwarnings", "-e", &place.with_own_keys(code)]))
+fn perl(fixture: &Fixture, code: &str) -> String {
+    said(Command::new("perl").args(["-Mstrict", "-Mwarnings", "-e", &fixture.replace_keys(code)]))
 }
 
 #[test]
 fn a_textbook_client_in_c_with_and_without_its_nul() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
-    let client = c(&place, "textbook");
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    let client = c(&fixture, "textbook");
     for nul in ["0", "1"] {
         for (text, line) in [("ON", "LED on"), ("OFF", "LED off")] {
             assert_eq!(said(Command::new(&client).args([text, nul])), "");
@@ -49,26 +49,26 @@ fn a_textbook_client_in_c_with_and_without_its_nul() {
 
 #[test]
 fn the_real_client_drives_a_textbook_controller_in_c() {
-    let place = Place::new();
-    let controller = Running::start(&mut Command::new(c(&place, "textbook_controller")));
+    let fixture = Fixture::new();
+    let controller = Running::start(&mut Command::new(c(&fixture, "textbook_controller")));
     assert_eq!(controller.line(), "ready");
     for (verb, line) in [("off", "LED off"), ("on", "LED on"), ("off", "LED off"), ("toggle", "unknown")] {
-        place.command(&["--no-wait", verb]).printed("queued");
+        fixture.command(&["--no-wait", verb]).assert_printed("queued");
         assert_eq!(controller.line(), line);
     }
-    place.command(&["status"]).failed_after(5, "no reply (queue", &["is not a reply queue", "--no-wait"]);
-    place.command(&["--no-wait", "exit"]).printed("queued");
-    assert!(controller.end().0.success());
-    assert!(place.is_clean());
+    fixture.command(&["status"]).assert_failed_after(5, "no reply (queue", &["is not a reply queue", "--no-wait"]);
+    fixture.command(&["--no-wait", "exit"]).assert_printed("queued");
+    assert!(controller.wait().0.success());
+    assert!(fixture.has_no_queues());
 }
 
 #[test]
 #[ignore = "needs python3-sysv-ipc"]
 fn python_with_sysv_ipc() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
     // Without a mode, as the documentation of sysv_ipc shows it: it asks for 0600.
-    python(&place, "import sysv_ipc; sysv_ipc.MessageQueue(1234).send('ON')");
+    python(&fixture, "import sysv_ipc; sysv_ipc.MessageQueue(1234).send('ON')");
     assert_eq!(controller.line(), "LED on");
     let asks = "
 import os, sysv_ipc
@@ -78,19 +78,19 @@ for text in 'OFF', 'BLINK 60000 1 2', 'STATUS', 'BLINK 0 0', 'DIM':
     answer, type = answers.receive(type=os.getpid())
     print(answer.decode().splitlines()[0], type == os.getpid())
 commands.send(b'', type=2)";
-    let answers = python(&place, asks);
+    let answers = python(&fixture, asks);
     let lines: Vec<&str> = answers.lines().collect();
     assert_eq!(lines[..3], ["OK OFF True", "OK BLINK 60000 1 2 True", "OK BLINK 60000 1 2 True"]);
     assert!(lines[3].starts_with("ERR BLINK takes two") && lines[4].starts_with("ERR unknown command;"), "{answers}");
-    assert!(controller.end().0.success());
-    assert!(place.is_clean());
+    assert!(controller.wait().0.success());
+    assert!(fixture.has_no_queues());
 }
 
 #[test]
 #[ignore = "needs python3"]
 fn python_with_ctypes() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
     let asks = "
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
@@ -106,59 +106,59 @@ assert libc.msgsnd(commands, ctypes.byref(message), len(text), 0) == 0, ctypes.g
 message = Message()
 length = libc.msgrcv(answers, ctypes.byref(message), 256, os.getpid(), 0)
 print(bytes(message.text[:length]))";
-    assert_eq!(python(&place, asks), "b'OK ON'\n");
+    assert_eq!(python(&fixture, asks), "b'OK ON'\n");
     assert_eq!(controller.line(), "LED on");
 }
 
 #[test]
 #[ignore = "needs perl"]
 fn perl_with_ipc_msg_and_with_its_own_msgsnd() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
     let asks = r#"
         use IPC::Msg;
         my ($commands, $answers) = (IPC::Msg->new(1234, 0200), IPC::Msg->new(1235, 0400));
         $commands->snd(1, "ON\0reply=$$\0") or die $!;
         my $type = $answers->rcv(my $answer, 256, $$);
         print $type == $$, " $answer\n";"#;
-    assert_eq!(perl(&place, asks), "1 OK ON\n");
+    assert_eq!(perl(&fixture, asks), "1 OK ON\n");
     assert_eq!(controller.line(), "LED on");
-    perl(&place, r#"msgsnd(msgget(1234, 0200), pack("l! a*", 1, "OFF"), 0) or die $!"#);
+    perl(&fixture, r#"msgsnd(msgget(1234, 0200), pack("l! a*", 1, "OFF"), 0) or die $!"#);
     assert_eq!(controller.line(), "LED off");
     // The usual mistake: four bytes of type, and then the text is the rest of it.
-    perl(&place, r#"msgsnd(msgget(1234, 0200), pack("l a*", 1, "ON  "), 0) or die $!"#);
+    perl(&fixture, r#"msgsnd(msgget(1234, 0200), pack("l a*", 1, "ON  "), 0) or die $!"#);
     controller.wait_for_log("unknown message type");
-    place.led_is("off");
+    fixture.assert_led("off");
 }
 
 #[test]
 #[ignore = "needs ipcs, ipcrm and ipcmk of util-linux"]
 fn the_tools_of_util_linux() {
-    let place = Place::new();
-    let controller = place.controller(&["--mode", "0640"]);
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&["--mode", "0640"]);
     let listed = said(Command::new("ipcs").arg("-q"));
     let of_key = |key: shared::Key| {
         let line = listed.lines().find(|line| line.starts_with(&format!("{:#010x} ", key.get()))).unwrap();
         line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(of_key(place.key)[3..], ["640", "0", "0"]);
-    assert_eq!(of_key(place.key.reply())[3..], ["700", "0", "0"]);
+    assert_eq!(of_key(fixture.key)[3..], ["640", "0", "0"]);
+    assert_eq!(of_key(fixture.key.reply())[3..], ["700", "0", "0"]);
     // By key and by identifier; it serves on.
-    said(Command::new("ipcrm").args(["-Q", &place.key.to_string()]));
+    said(Command::new("ipcrm").args(["-Q", &fixture.key.to_string()]));
     controller.wait_for_log("another process removed the command queue");
-    wait_until("it serves again", || place.command(&["on"]).code == Some(0));
-    let id = shared::Queue::open(place.key, shared::Access::Find).unwrap().id();
+    wait_until("it serves again", || fixture.command(&["on"]).code == Some(0));
+    let id = shared::Queue::open(fixture.key, shared::Access::Find).unwrap().id();
     said(Command::new("ipcrm").args(["-q", &id.to_string()]));
     controller.wait_for_log("another process removed the command queue");
-    wait_until("it serves again", || place.command(&["on"]).code == Some(0));
-    place.led_is("on");
+    wait_until("it serves again", || fixture.command(&["on"]).code == Some(0));
+    fixture.assert_led("on");
     // A queue that ipcmk makes, under a key that it chooses.
     let made = said(Command::new("ipcmk").args(["--queue", "--mode", "0600"]));
     let id = made.trim().rsplit(' ').next().unwrap();
     let listed = said(Command::new("ipcs").arg("-q"));
     let line = listed.lines().find(|line| line.split_whitespace().nth(1) == Some(id)).unwrap();
     let key = line.split_whitespace().next().unwrap();
-    let outcome = place.command(&["status", "--key", key]);
+    let outcome = fixture.command(&["status", "--key", key]);
     said(Command::new("ipcrm").args(["-q", id]));
     assert!(
         outcome.out.contains("0 messages, 0 bytes; last sender none, last receiver none; served by an unknown process"),

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{BufRead, BufReader, Write},
+    io::Write,
     os::unix::fs::OpenOptionsExt,
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -10,56 +10,59 @@ use std::{
     time::{Duration, Instant},
 };
 
-use acceptance::{Place, Random, Running, Signal, rounds, wait_until};
-use rustix::process::{Pid, kill_process};
 use shared::{Access, Message, MessageType, Queue};
+use testing::{Fixture, Random, Running, Signal, rounds, wait_until};
 
 #[test]
 fn each_signal_ends_it_clean() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT] {
-        let place = Place::new();
-        let controller = place.controller(&[]);
-        place.command(&["on"]).printed("on");
+        let fixture = Fixture::new();
+        let controller = fixture.controller(&[]);
+        fixture.command(&["on"]).assert_printed("on");
         controller.signal(signal);
-        let (status, out, log) = controller.end();
+        let (status, out, log) = controller.wait();
         assert!(status.success(), "{signal:?}: {status}");
         assert_eq!(out, ["LED on", "LED off"]);
         assert!(log.last().unwrap().contains("LED off, line released, queues removed"), "{log:?}");
-        assert!(place.is_clean());
+        assert!(fixture.has_no_queues());
     }
 }
 
 #[test]
 fn under_nohup_it_outlives_its_terminal() {
-    let place = Place::new();
-    let program = place.program("controller", None);
+    let fixture = Fixture::new();
+    let program = fixture.program("controller", None);
     let mut nohup = Command::new("nohup");
-    nohup.arg(program.get_program()).args(program.get_args()).arg("--simulate").env("LED_LOCK_DIRECTORY", place.path());
+    nohup
+        .arg(program.get_program())
+        .args(program.get_args())
+        .arg("--simulate")
+        .env("LED_LOCK_DIRECTORY", fixture.path());
     let controller = Running::start(&mut nohup);
     controller.wait_for_log("ready");
     controller.signal(Signal::HUP);
-    place.command(&["on"]).printed("on");
+    fixture.command(&["on"]).assert_printed("on");
     controller.signal(Signal::TERM);
-    assert!(controller.end().0.success());
+    assert!(controller.wait().0.success());
 }
 
 #[test]
 fn a_program_name_that_is_cut_inside_a_character_does_not_hide_what_nohup_ignores() {
-    let place = Place::new();
-    let program = place.program("controller", None);
+    let fixture = Fixture::new();
+    let program = fixture.program("controller", None);
     // The kernel keeps 15 bytes of it.
-    let renamed = place.path().join("controller-aaaï");
+    let renamed = fixture.path().join("controller-aaaï");
     assert!(Command::new("cp").arg(program.get_program()).arg(&renamed).status().unwrap().success());
     let mut nohup = Command::new("nohup");
-    nohup.arg(&renamed).args(program.get_args()).arg("--simulate").env("LED_LOCK_DIRECTORY", place.path());
+    nohup.arg(&renamed).args(program.get_args()).arg("--simulate").env("LED_LOCK_DIRECTORY", fixture.path());
     let controller = Running::start(&mut nohup);
     controller.wait_for_log("ready");
     let status = fs::read(format!("/proc/{}/status", controller.pid())).unwrap();
     assert!(String::from_utf8(status).is_err(), "its name is not cut inside a character");
     controller.signal(Signal::HUP);
-    place.command(&["on"]).printed("on");
+    fixture.command(&["on"]).assert_printed("on");
     controller.signal(Signal::TERM);
-    assert!(controller.end().0.success());
+    assert!(controller.wait().0.success());
 }
 
 /// Signals land before the handlers are there, before the queue is, between two messages, in msgrcv and behind it.
@@ -69,29 +72,29 @@ fn sigterm_and_exit_at_any_instant_end_it_with_the_led_off_and_no_queue() {
         let mut random = Random(seed);
         for round in 0..rounds(1000, 5000) {
             let delay = Duration::from_micros(random.below(8000));
-            let place = Place::new();
-            let controller = Running::start(place.program("controller", None).arg("--simulate"));
+            let fixture = Fixture::new();
+            let controller = Running::start(fixture.program("controller", None).arg("--simulate"));
             let on: Message = Message::new(MessageType::LED, b"ON").unwrap();
             let start = Instant::now();
             // Commands keep coming until the instant of the signal.
             while start.elapsed() < delay {
-                if let Ok(queue) = Queue::open(place.key, Access::Send) {
+                if let Ok(queue) = Queue::open(fixture.key, Access::Send) {
                     let _ = queue.try_send(&on);
                 }
             }
             // By its own message too, where there is a queue to take it.
             let exit: Message = Message::empty(MessageType::EXIT);
             let by_exit =
-                round % 2 == 1 && Queue::open(place.key, Access::Send).is_ok_and(|queue| queue.send(&exit).is_ok());
+                round % 2 == 1 && Queue::open(fixture.key, Access::Send).is_ok_and(|queue| queue.send(&exit).is_ok());
             if !by_exit {
                 controller.signal(Signal::TERM);
             }
-            let (status, out, log) = controller.end();
+            let (status, out, log) = controller.wait();
             // Before main there is nobody to catch it, and nothing to clean up.
             let caught = status.success() || (status.code().is_none() && log.is_empty() && out.is_empty());
             assert!(caught, "{delay:?}: {status} {log:?}");
             assert_ne!(out.last().map(String::as_str), Some("LED on"), "{delay:?}: {log:?}");
-            assert!(place.is_clean(), "{delay:?}: {log:?}");
+            assert!(fixture.has_no_queues(), "{delay:?}: {log:?}");
         }
     };
     thread::scope(|scope| {
@@ -102,13 +105,13 @@ fn sigterm_and_exit_at_any_instant_end_it_with_the_led_off_and_no_queue() {
 
 #[test]
 fn commands_that_wait_at_the_end_are_logged_as_lost() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
     controller.stop();
-    place.send(2, b"");
-    place.send(1, b"ON");
+    fixture.send(2, b"");
+    fixture.send(1, b"ON");
     controller.signal(Signal::CONT);
-    let (status, out, log) = controller.end();
+    let (status, out, log) = controller.wait();
     assert!(status.success());
     assert!(out.is_empty(), "{out:?}");
     assert!(log.iter().any(|line| line.contains("not applied") && line.contains("\"ON\"")), "{log:?}");
@@ -116,15 +119,15 @@ fn commands_that_wait_at_the_end_are_logged_as_lost() {
 
 #[test]
 fn many_commands_that_wait_are_ten_lines_of_the_log_and_a_count() {
-    let place = Place::new();
+    let fixture = Fixture::new();
     let memory = |controller: &Running| {
         let status = fs::read_to_string(format!("/proc/{}/status", controller.pid())).unwrap();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().to_owned();
         peak.trim_end_matches(" kB").parse::<u64>().unwrap()
     };
-    let fill = |place: &Place| {
+    let fill = |fixture: &Fixture| {
         let on: Message = Message::new(MessageType::LED, b"ON").unwrap();
-        let (queue, mut sent) = (place.queue(), 0);
+        let (queue, mut sent) = (fixture.queue(), 0);
         while queue.try_send(&on).is_ok() {
             sent += 1;
         }
@@ -135,92 +138,92 @@ fn many_commands_that_wait_are_ten_lines_of_the_log_and_a_count() {
         assert_eq!(lines.len(), 11, "{log:?}");
         assert!(lines[10].ends_with(&format!(": {} more", sent - 10)), "{lines:?}");
     };
-    let controller = place.controller(&[]);
+    let controller = fixture.controller(&[]);
     controller.stop();
     let exit: Message = Message::empty(MessageType::EXIT);
-    place.queue().try_send(&exit).unwrap();
-    let sent = fill(&place);
+    fixture.queue().try_send(&exit).unwrap();
+    let sent = fill(&fixture);
     controller.signal(Signal::CONT);
-    logged(&controller.end().2, sent);
+    logged(&controller.wait().2, sent);
     // At the start of the next one, too; and its memory does not grow with them.
-    let killed = place.controller(&[]);
+    let killed = fixture.controller(&[]);
     let idle = memory(&killed);
     killed.stop();
-    let sent = fill(&place);
+    let sent = fill(&fixture);
     killed.kill();
-    let mut controller = place.program("controller", None);
+    let mut controller = fixture.program("controller", None);
     let controller = Running::start(controller.arg("--simulate"));
-    wait_until("it serves", || place.command(&["status"]).code == Some(0));
+    wait_until("it serves", || fixture.command(&["status"]).code == Some(0));
     let peak = memory(&controller);
     assert!(peak <= idle + 128, "{idle} kB idle, {peak} kB after {sent} commands");
-    place.command(&["exit"]).printed("ended");
-    logged(&controller.end().2, sent);
+    fixture.command(&["exit"]).assert_printed("ended");
+    logged(&controller.wait().2, sent);
 }
 
 #[test]
 fn two_controllers_with_different_lock_directories_leave_each_other_alone() {
-    let (place, other) = (Place::new(), Place::new());
-    let controller = place.controller(&[]);
-    place.command(&["on"]).printed("on");
-    let mut second = place.program("controller", None);
+    let (fixture, other) = (Fixture::new(), Fixture::new());
+    let controller = fixture.controller(&[]);
+    fixture.command(&["on"]).assert_printed("on");
+    let mut second = fixture.program("controller", None);
     let outcome = second.arg("--simulate").env("LED_LOCK_DIRECTORY", other.path()).output().unwrap();
-    let (pid, key) = (controller.pid(), place.key);
-    acceptance::Outcome::from(outcome).failed(
+    let (pid, key) = (controller.pid(), fixture.key);
+    testing::Outcome::from(outcome).assert_failed(
         78,
         &[
             &format!("the queue with key {key} belongs to user root (0), last used by controller (PID {pid})"),
             &format!("\"sudo ipcrm -Q {key}\" removes the queue"),
         ],
     );
-    place.led_is("on");
+    fixture.assert_led("on");
     drop(controller);
 }
 
 #[test]
 fn a_queue_that_another_process_replaced_ends_the_controller_with_that_reason() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
-    place.command(&["on"]).printed("on");
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    fixture.command(&["on"]).assert_printed("on");
     controller.stop();
     let mode = shared::Mode::new(0o600).unwrap();
-    Queue::open(place.key, Access::Find).unwrap().remove().unwrap();
-    let theirs = Queue::create(place.key, mode).unwrap();
+    Queue::open(fixture.key, Access::Find).unwrap().remove().unwrap();
+    let theirs = Queue::create(fixture.key, mode).unwrap();
     controller.signal(Signal::CONT);
-    let (status, out, log) = controller.end();
+    let (status, out, log) = controller.wait();
     assert_eq!(status.code(), Some(1));
     assert_eq!(out, ["LED on", "LED off"]);
-    let reason = format!("another process removed the controller's queue; the queue with key {}", place.key);
+    let reason = format!("another process removed the controller's queue; the queue with key {}", fixture.key);
     assert!(log.last().unwrap().contains(&reason), "{log:?}");
     assert!(theirs.status().is_ok());
-    assert!(Queue::open(place.key.reply(), Access::Find).is_err());
+    assert!(Queue::open(fixture.key.reply(), Access::Find).is_err());
 }
 
 #[test]
 fn a_controller_that_is_killed_while_it_ends_long_after_its_start_leaves_no_queue_that_stays() {
-    let place = Place::new();
-    let killed = place.controller(&[]);
+    let fixture = Fixture::new();
+    let killed = fixture.controller(&[]);
     killed.stop();
     // As if it had been made an hour before, and closed now.
-    let record = place.lock_file("record");
+    let record = fixture.lock_file("record");
     let text = fs::read_to_string(&record).unwrap();
     let line = text.lines().find(|line| line.starts_with("created ")).unwrap();
     let created: u64 = line["created ".len()..].parse().unwrap();
     fs::write(&record, text.replace(line, &format!("created {}", created - 3600))).unwrap();
-    place.queue().set_limit(0).unwrap();
+    fixture.queue().set_limit(0).unwrap();
     killed.kill();
-    let next = place.controller(&[]);
-    place.command(&["on"]).printed("on");
+    let next = fixture.controller(&[]);
+    fixture.command(&["on"]).assert_printed("on");
     next.signal(Signal::TERM);
-    assert!(next.end().0.success() && place.is_clean());
+    assert!(next.wait().0.success() && fixture.has_no_queues());
 }
 
 #[test]
 fn a_closed_queue_of_another_program_is_left_alone() {
-    let place = Place::new();
-    let ended = place.controller(&[]);
+    let fixture = Fixture::new();
+    let ended = fixture.controller(&[]);
     ended.signal(Signal::TERM);
-    assert!(ended.end().0.success());
-    let theirs = Queue::create(place.key, shared::Mode::CLOSED).unwrap();
+    assert!(ended.wait().0.success());
+    let theirs = Queue::create(fixture.key, shared::Mode::CLOSED).unwrap();
     // Root may send to any queue; for others it was closed after that.
     theirs
         .set_permissions(shared::Permissions {
@@ -228,54 +231,55 @@ fn a_closed_queue_of_another_program_is_left_alone() {
             ..theirs.status().unwrap().permissions
         })
         .unwrap();
-    place.send(1, b"theirs");
+    fixture.send(1, b"theirs");
     theirs
         .set_permissions(shared::Permissions { mode: shared::Mode::CLOSED, ..theirs.status().unwrap().permissions })
         .unwrap();
-    let refused = place.program("controller", None).arg("--simulate").output().unwrap();
-    acceptance::Outcome::from(refused).failed(78, &[&format!("the queue with key {} belongs to user", place.key)]);
+    let refused = fixture.program("controller", None).arg("--simulate").output().unwrap();
+    testing::Outcome::from(refused)
+        .assert_failed(78, &[&format!("the queue with key {} belongs to user", fixture.key)]);
     assert_eq!(theirs.status().unwrap().messages, 1);
 }
 
 #[test]
 #[ignore = "needs strace"]
 fn a_queue_that_is_left_in_the_middle_of_its_making_is_removed_by_the_next_controller() {
-    let place = Place::new();
-    let program = place.program("controller", None);
+    let fixture = Fixture::new();
+    let program = fixture.program("controller", None);
     let mut strace = Command::new("strace");
     // The first such call comes after the first queue is made. No controller has run here before: the lock tells of this one.
     strace.args(["-f", "-e", "trace=msgctl", "-e", "inject=msgctl:signal=KILL:when=1", "-o", "/dev/null"]);
     strace.arg(program.get_program()).args(program.get_args()).arg("--simulate");
-    let killed = strace.env("LED_LOCK_DIRECTORY", place.path()).output().unwrap();
+    let killed = strace.env("LED_LOCK_DIRECTORY", fixture.path()).output().unwrap();
     assert!(!killed.status.success());
-    let commands = Queue::open(place.key, Access::Find).unwrap();
+    let commands = Queue::open(fixture.key, Access::Find).unwrap();
     assert_eq!(commands.status().unwrap().permissions.mode, shared::Mode::CLOSED);
     // Not by one with another lock directory, which may be making it, for all the next one knows.
-    let other = Place::new();
-    let mut second = place.program("controller", None);
+    let other = Fixture::new();
+    let mut second = fixture.program("controller", None);
     let refused = second.arg("--simulate").env("LED_LOCK_DIRECTORY", other.path()).output().unwrap();
-    acceptance::Outcome::from(refused).failed(78, &["belongs to user"]);
-    let controller = place.controller(&[]);
-    place.command(&["on"]).printed("on");
+    testing::Outcome::from(refused).assert_failed(78, &["belongs to user"]);
+    let controller = fixture.controller(&[]);
+    fixture.command(&["on"]).assert_printed("on");
     assert!(commands.status().is_err());
     controller.signal(Signal::TERM);
-    assert!(controller.end().0.success() && place.is_clean());
+    assert!(controller.wait().0.success() && fixture.has_no_queues());
 }
 
 #[test]
 fn a_second_controller_is_refused_and_told_who_serves() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
-    let second = place.program("controller", None).arg("--simulate").output().unwrap();
-    acceptance::Outcome::from(second).failed(1, &[&format!("(PID {}) uses key {}", controller.pid(), place.key)]);
-    place.command(&["on"]).printed("on");
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    let second = fixture.program("controller", None).arg("--simulate").output().unwrap();
+    testing::Outcome::from(second).assert_failed(1, &[&format!("(PID {}) uses key {}", controller.pid(), fixture.key)]);
+    fixture.command(&["on"]).assert_printed("on");
 }
 
 #[test]
 fn of_two_controllers_started_at_the_same_instant_exactly_one_serves() {
     for _ in 0..100 {
-        let place = Place::new();
-        let start = || Running::start(place.program("controller", None).arg("--simulate"));
+        let fixture = Fixture::new();
+        let start = || Running::start(fixture.program("controller", None).arg("--simulate"));
         let mut both = [start(), start()];
         let mut loser = None;
         wait_until("one of the two gives up", || {
@@ -284,65 +288,65 @@ fn of_two_controllers_started_at_the_same_instant_exactly_one_serves() {
         });
         let [first, second] = both;
         let (loser, mut winner) = if loser == Some(0) { (first, second) } else { (second, first) };
-        let (status, _, log) = loser.end();
+        let (status, _, log) = loser.wait();
         assert_eq!(status.code(), Some(1));
         assert!(log.concat().contains("another controller"), "{log:?}");
         winner.wait_for_log("ready");
-        place.command(&["on"]).printed("on");
+        fixture.command(&["on"]).assert_printed("on");
         assert!(winner.is_running());
     }
 }
 
 #[test]
 fn what_a_killed_controller_left_is_made_anew_and_its_commands_are_not_applied() {
-    let place = Place::new();
-    let killed = place.controller(&[]);
+    let fixture = Fixture::new();
+    let killed = fixture.controller(&[]);
     killed.stop();
-    place.send(1, b"ON");
-    place.send(1, b"TOGGLE\n");
+    fixture.send(1, b"ON");
+    fixture.send(1, b"TOGGLE\n");
     killed.kill();
-    let controller = Running::start(place.program("controller", None).arg("--simulate"));
-    controller.wait_for_log(&format!("removing the stale queue with key {}", place.key));
+    let controller = Running::start(fixture.program("controller", None).arg("--simulate"));
+    controller.wait_for_log(&format!("removing the stale queue with key {}", fixture.key));
     assert!(controller.wait_for_log("not applied").contains("type 1, 2 bytes, \"ON\""));
     assert!(controller.wait_for_log("not applied").contains(r#"type 1, 7 bytes, "TOGGLE\n""#));
     controller.wait_for_log("ready");
-    place.led_is("off");
+    fixture.assert_led("off");
 }
 
 #[test]
 fn turn_off_removes_what_a_killed_controller_left_and_nothing_else() {
-    let place = Place::new();
+    let fixture = Fixture::new();
     let turn_off = || {
-        let outcome = place.program("controller", None).args(["--simulate", "--turn-off"]).output().unwrap();
-        acceptance::Outcome::from(outcome)
+        let outcome = fixture.program("controller", None).args(["--simulate", "--turn-off"]).output().unwrap();
+        testing::Outcome::from(outcome)
     };
-    let killed = place.controller(&[]);
-    turn_off().failed(1, &[&format!("(PID {}) uses key {}", killed.pid(), place.key)]);
-    assert!(!place.is_clean());
+    let killed = fixture.controller(&[]);
+    turn_off().assert_failed(1, &[&format!("(PID {}) uses key {}", killed.pid(), fixture.key)]);
+    assert!(!fixture.has_no_queues());
     killed.stop();
-    place.send(1, b"ON");
+    fixture.send(1, b"ON");
     killed.kill();
     let outcome = turn_off();
     assert_eq!(outcome.code, Some(0));
     assert!(outcome.err.contains("not applied") && outcome.err.contains("\"ON\""), "{}", outcome.err);
-    assert!(place.is_clean());
+    assert!(fixture.has_no_queues());
     assert_eq!(turn_off().err, "");
 }
 
 #[test]
 fn a_client_that_waits_is_served_by_the_next_controller() {
     for signal in [Signal::KILL, Signal::TERM] {
-        let place = Place::new();
-        let first = place.controller(&[]);
+        let fixture = Fixture::new();
+        let first = fixture.controller(&[]);
         first.stop();
-        let client = Running::start(place.program("command", None).args(["on", "--timeout", "60s"]));
-        wait_until("the client has asked", || place.queue().status().unwrap().messages == 1);
+        let client = Running::start(fixture.program("command", None).args(["on", "--timeout", "60s"]));
+        wait_until("the client has asked", || fixture.queue().status().unwrap().messages == 1);
         // A stopped process takes SIGTERM when it goes on, before or after the client's command.
         first.signal(signal);
         first.signal(Signal::CONT);
-        assert_eq!(first.end().0.success(), signal == Signal::TERM);
-        let second = place.controller(&[]);
-        let (status, out, log) = client.end();
+        assert_eq!(first.wait().0.success(), signal == Signal::TERM);
+        let second = fixture.controller(&[]);
+        let (status, out, log) = client.wait();
         assert!(status.success(), "{signal:?}: {log:?}");
         assert_eq!(out, ["on"], "{signal:?}");
         drop(second);
@@ -351,10 +355,10 @@ fn a_client_that_waits_is_served_by_the_next_controller() {
 
 #[test]
 fn a_queue_that_is_removed_while_it_sleeps_is_made_anew_with_the_led_unchanged() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
-    place.command(&["on"]).printed("on");
-    for key in [place.key, place.key.reply()] {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    fixture.command(&["on"]).assert_printed("on");
+    for key in [fixture.key, fixture.key.reply()] {
         let removed = Command::new("ipcrm").arg("-Q").arg(key.to_string()).status();
         match removed {
             Ok(status) => assert!(status.success()),
@@ -362,26 +366,26 @@ fn a_queue_that_is_removed_while_it_sleeps_is_made_anew_with_the_led_unchanged()
             Err(_) => Queue::open(key, Access::Find).unwrap().remove().unwrap(),
         }
         // The controller learns of the reply queue when it has something to answer.
-        place.led_is("on");
+        fixture.assert_led("on");
         controller.wait_for_log("another process removed the");
     }
-    place.command(&["off"]).printed("off");
+    fixture.command(&["off"]).assert_printed("off");
     controller.signal(Signal::TERM);
-    let (status, out, _) = controller.end();
+    let (status, out, _) = controller.wait();
     assert!(status.success());
     assert_eq!(out, ["LED on", "LED off"]);
 }
 
 #[test]
 fn a_queue_that_is_removed_while_it_works_is_made_anew() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
             let status: Message = Message::new(MessageType::LED, b"STATUS").unwrap();
             while !done.load(Ordering::Relaxed) {
-                if let Ok(queue) = Queue::open(place.key, Access::Send) {
+                if let Ok(queue) = Queue::open(fixture.key, Access::Send) {
                     let _ = queue.try_send(&status);
                 }
             }
@@ -389,81 +393,81 @@ fn a_queue_that_is_removed_while_it_works_is_made_anew() {
         for _ in 0..200 {
             let mut old = None;
             wait_until("there is a queue to remove", || {
-                old = Queue::open(place.key, Access::Find).ok();
+                old = Queue::open(fixture.key, Access::Find).ok();
                 old.is_some_and(|queue| queue.remove().is_ok())
             });
-            wait_until("there is another", || Queue::open(place.key, Access::Find).is_ok_and(|new| Some(new) != old));
+            wait_until("there is another", || Queue::open(fixture.key, Access::Find).is_ok_and(|new| Some(new) != old));
         }
         done.store(true, Ordering::Relaxed);
     });
-    wait_until("a command is taken", || place.command(&["on"]).code == Some(0));
+    wait_until("a command is taken", || fixture.command(&["on"]).code == Some(0));
     controller.signal(Signal::TERM);
-    assert!(controller.end().0.success());
-    assert!(place.is_clean());
+    assert!(controller.wait().0.success());
+    assert!(fixture.has_no_queues());
 }
 
 #[test]
 fn an_answer_whose_queue_is_removed_is_asked_for_again_and_nothing_is_applied_twice_or_lost() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
     controller.stop();
-    let client = Running::start(place.program("command", None).args(["toggle", "--timeout", "60s"]));
-    wait_until("the client has asked", || place.queue().status().unwrap().messages == 1);
+    let client = Running::start(fixture.program("command", None).args(["toggle", "--timeout", "60s"]));
+    wait_until("the client has asked", || fixture.queue().status().unwrap().messages == 1);
     // Of a client that asks for no answer, and would never send again.
-    place.send(1, b"TOGGLE");
-    place.send(1, b"TOGGLE");
-    Queue::open(place.key.reply(), Access::Find).unwrap().remove().unwrap();
+    fixture.send(1, b"TOGGLE");
+    fixture.send(1, b"TOGGLE");
+    Queue::open(fixture.key.reply(), Access::Find).unwrap().remove().unwrap();
     controller.signal(Signal::CONT);
-    let (status, out, log) = client.end();
+    let (status, out, log) = client.wait();
     assert!(status.success(), "{log:?}");
     assert_eq!(out, ["on"]);
     controller.signal(Signal::TERM);
-    assert_eq!(controller.end().1, ["LED on", "LED off", "LED on", "LED off"]);
+    assert_eq!(controller.wait().1, ["LED on", "LED off", "LED on", "LED off"]);
 }
 
 #[test]
 fn exit_is_not_said_to_have_ended_a_controller_that_never_got_it() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
-    place.command(&["on"]).printed("on");
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    fixture.command(&["on"]).assert_printed("on");
     controller.stop();
-    let client = Running::start(place.program("command", None).args(["exit", "--timeout", "60s"]));
-    wait_until("the client has asked", || place.queue().status().unwrap().messages == 1);
-    for key in [place.key, place.key.reply()] {
+    let client = Running::start(fixture.program("command", None).args(["exit", "--timeout", "60s"]));
+    wait_until("the client has asked", || fixture.queue().status().unwrap().messages == 1);
+    for key in [fixture.key, fixture.key.reply()] {
         Queue::open(key, Access::Find).unwrap().remove().unwrap();
     }
     controller.signal(Signal::CONT);
-    let (status, out, _) = client.end();
+    let (status, out, _) = client.wait();
     assert!(status.success());
     assert_eq!(out, ["ended"]);
     // It asked again, and so it is true.
-    assert!(controller.end().0.success());
-    assert!(place.is_clean());
+    assert!(controller.wait().0.success());
+    assert!(fixture.has_no_queues());
 }
 
 #[test]
 fn controllers_on_neighbouring_keys_would_share_a_queue_and_the_second_is_refused() {
-    let place = Place::new();
-    let _controller = place.controller(&[]);
-    let mut neighbour = place.program("controller", None);
-    neighbour.args(["--simulate", "--key", &place.key.reply().to_string()]);
-    let said = format!("uses key {}", place.key.reply());
-    acceptance::Outcome::from(neighbour.output().unwrap()).failed(1, &[&said, "--key chooses another one"]);
-    place.command(&["on"]).printed("on");
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&[]);
+    let mut neighbour = fixture.program("controller", None);
+    neighbour.args(["--simulate", "--key", &fixture.key.reply().to_string()]);
+    let said = format!("uses key {}", fixture.key.reply());
+    testing::Outcome::from(neighbour.output().unwrap()).assert_failed(1, &[&said, "--key chooses another one"]);
+    fixture.command(&["on"]).assert_printed("on");
 }
 
 #[test]
 fn a_lock_that_is_a_link_is_not_followed() {
-    let place = Place::new();
-    let precious = place.path().join("precious");
+    let fixture = Fixture::new();
+    let precious = fixture.path().join("precious");
     fs::write(&precious, "precious").unwrap();
-    let lock = place.lock_file("lock");
+    let lock = fixture.lock_file("lock");
     let serves_without = || {
-        let controller = Running::start(place.program("controller", None).arg("--simulate"));
+        let controller = Running::start(fixture.program("controller", None).arg("--simulate"));
         assert!(controller.wait_for_log("no lock for key").contains(lock.to_str().unwrap()));
         controller.wait_for_log("ready");
-        place.command(&["exit"]).printed("ended");
-        assert!(controller.end().0.success());
+        fixture.command(&["exit"]).assert_printed("ended");
+        assert!(controller.wait().0.success());
         assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
         fs::remove_file(&lock).unwrap();
     };
@@ -475,64 +479,61 @@ fn a_lock_that_is_a_link_is_not_followed() {
 
 #[test]
 fn a_lock_directory_that_cannot_be_written_is_done_without() {
-    let place = Place::new();
+    let fixture = Fixture::new();
     let start = || {
-        let mut controller = place.program("controller", None);
+        let mut controller = fixture.program("controller", None);
         Running::start(controller.arg("--simulate").env("LED_LOCK_DIRECTORY", "/proc/self"))
     };
     let controller = start();
     assert!(controller.wait_for_log("no lock for key").contains("/proc/self/"));
     controller.wait_for_log("ready");
-    place.command(&["on"]).printed("on");
+    fixture.command(&["on"]).assert_printed("on");
     // The kernel lets no second one make the queues, and the second one removes nothing that it did not make.
-    let (status, _, log) = start().end();
+    let (status, _, log) = start().wait();
     assert_eq!(status.code(), Some(78), "{log:?}");
-    assert!(log.last().unwrap().contains(&format!("the queue with key {} belongs to user", place.key)), "{log:?}");
-    place.led_is("on");
-    place.command(&["exit"]).printed("ended");
-    assert!(controller.end().0.success());
-    assert!(place.is_clean());
+    assert!(log.last().unwrap().contains(&format!("the queue with key {} belongs to user", fixture.key)), "{log:?}");
+    fixture.assert_led("on");
+    fixture.command(&["exit"]).assert_printed("ended");
+    assert!(controller.wait().0.success());
+    assert!(fixture.has_no_queues());
 }
 
 #[test]
 fn why_it_ends_is_said_even_with_the_log_off() {
-    let place = Place::new();
-    let mut controller = place.program("controller", None);
+    let fixture = Fixture::new();
+    let mut controller = fixture.program("controller", None);
     let outcome = controller.args(["--line", "NO SUCH LINE"]).env("RUST_LOG", "off").output().unwrap();
     // On a machine without GPIO, or with it.
-    let outcome = acceptance::Outcome::from(outcome);
+    let outcome = testing::Outcome::from(outcome);
     assert_eq!(outcome.code, Some(1));
     let no_chip = "this machine has no GPIO chip (/dev/gpiochip*); --simulate runs without one";
     assert!(outcome.err.contains(no_chip) || outcome.err.contains("no line is named"), "{}", outcome.err);
 }
 
 #[test]
-fn who_stalls_its_log_does_not_keep_the_led_lit() {
-    let place = Place::new();
-    let mut program = place.program("controller", None);
-    // A pipe for the log that is filled to the brim, and read by nobody.
+fn a_stalled_log_does_not_keep_the_led_on() {
+    let fixture = Fixture::new();
+    let mut program = fixture.program("controller", None);
     let (reader, writer) = std::io::pipe().unwrap();
-    let controller = program.arg("--simulate").stdout(Stdio::piped()).stderr(writer);
-    let mut controller = controller.spawn().unwrap();
-    wait_until("it is ready", || place.command(&["on"]).code == Some(0));
-    let mut filling = File::options();
-    filling.write(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    let mut filling = filling.open(format!("/proc/{}/fd/2", controller.id())).unwrap();
-    while filling.write(b"x").is_ok() {}
-    kill_process(Pid::from_child(&controller), Signal::TERM).unwrap();
-    let out = BufReader::new(controller.stdout.take().unwrap());
-    let lines: Vec<_> = out.lines().take(2).map(Result::unwrap).collect();
-    assert_eq!(lines, ["LED on", "LED off"]);
-    wait_until("the queues are removed", || place.is_clean());
-    wait_until("it ends", || controller.try_wait().unwrap().is_some());
+    let controller = Running::start_with_own_output(program.arg("--simulate").stdout(Stdio::piped()).stderr(writer));
+    wait_until("the controller serves", || fixture.command(&["on"]).code == Some(0));
+    // Fill the pipe of the log. It is not read.
+    let mut pipe = File::options();
+    pipe.write(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let mut pipe = pipe.open(format!("/proc/{}/fd/2", controller.pid())).unwrap();
+    while pipe.write(b"x").is_ok() {}
+    controller.signal(Signal::TERM);
+    assert_eq!([controller.line(), controller.line()], ["LED on", "LED off"]);
+    wait_until("the queues are removed", || fixture.has_no_queues());
+    let _ = controller.wait();
     drop(reader);
 }
 
 #[test]
 fn it_does_not_wake_up_while_nobody_asks() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
-    place.command(&["on"]).printed("on");
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    fixture.command(&["on"]).assert_printed("on");
     let switches = || -> Vec<String> {
         let tasks = fs::read_dir(format!("/proc/{}/task", controller.pid())).unwrap();
         let status = |task: fs::DirEntry| fs::read_to_string(task.path().join("status")).unwrap();
@@ -556,19 +557,19 @@ fn it_does_not_wake_up_while_nobody_asks() {
 #[test]
 #[ignore = "needs strace"]
 fn a_signal_while_the_handlers_are_being_installed_is_not_lost() {
-    let place = Place::new();
-    let trace = place.path().join("trace");
-    let program = place.program("controller", None);
+    let fixture = Fixture::new();
+    let trace = fixture.path().join("trace");
+    let program = fixture.program("controller", None);
     let mut strace = Command::new("strace");
     // -D: the controller itself is our child.
     strace.args(["-D", "-e", "trace=rt_sigaction", "-e", "inject=rt_sigaction:delay_exit=20000", "-o"]).arg(&trace);
     strace.arg(program.get_program()).args(program.get_args()).arg("--simulate");
-    let controller = Running::start(strace.env("LED_LOCK_DIRECTORY", place.path()));
+    let controller = Running::start(strace.env("LED_LOCK_DIRECTORY", fixture.path()));
     let installing = || fs::read_to_string(&trace).unwrap_or_default();
     wait_until("it installs its handler of SIGTERM", || installing().contains("SIGTERM, {sa_handler"));
     controller.signal(Signal::TERM);
-    let (status, out, log) = controller.end();
+    let (status, out, log) = controller.wait();
     assert!(status.success(), "{status} {log:?}");
     assert!(out.is_empty());
-    assert!(place.is_clean());
+    assert!(fixture.has_no_queues());
 }

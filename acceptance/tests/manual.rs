@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, fs, iter, process::Command, time::Duration};
 
-use acceptance::{Outcome, Place, Running, Signal, programs, wait_until};
 use serde_json::Value;
 use shared::{Access, Info, Line, MessageType, Queue, Refusal, State};
+use testing::{Fixture, Outcome, Running, Signal, programs, wait_until};
 
 type Words = BTreeSet<String>;
 
@@ -166,17 +166,17 @@ fn json_has_the_names_of_the_page() {
             all.insert(path);
         }
     }
-    let place = Place::new();
-    let _controller = place.controller(&[]);
-    place.command(&["blink", "1h"]).printed("blink 3600s 500ms");
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&[]);
+    fixture.command(&["blink", "1h"]).assert_printed("blink 3600s 500ms");
     let mut all = Words::new();
-    names("", &serde_json::from_str(&place.command(&["status", "--json"]).out).unwrap(), &mut all);
+    names("", &serde_json::from_str(&fixture.command(&["status", "--json"]).out).unwrap(), &mut all);
     assert_eq!(column(&page("command.1"), "Name"), all);
 }
 
 #[test]
 fn doctor_checks_what_the_page_lists() {
-    let outcome = Place::new().command(&["doctor"]);
+    let outcome = Fixture::new().command(&["doctor"]);
     let checks = outcome.out.lines().filter_map(|line| line.split_ascii_whitespace().nth(1));
     assert_eq!(items(&page("command.1"), ".Ss Doctor"), checks.map(str::to_owned).collect());
 }
@@ -224,47 +224,47 @@ fn every_refusal_is_on_the_page() {
 }
 
 /// The client that the page shows, with this place's keys, and with more patience for machines that are shared.
-fn client(place: &Place, part: &str) -> String {
+fn client(fixture: &Fixture, part: &str) -> String {
     let code = code(&page("led-controller.7"), part);
     assert!(code.contains("alarm(2)"), "{code}");
-    place.with_own_keys(&code.replace("alarm(2)", "alarm(60)"))
+    fixture.replace_keys(&code.replace("alarm(2)", "alarm(60)"))
 }
 
 /// Asserts that a client does what the page says of one; `start` makes it from the command.
-fn does_what_a_client_does(place: &Place, client: impl Fn(&str) -> Command) {
+fn does_what_a_client_does(fixture: &Fixture, client: impl Fn(&str) -> Command) {
     let run = |command| Outcome::from(client(command).output().unwrap());
     assert_eq!(run("ON").code, Some(1));
-    let first = place.controller(&[]);
-    run("ON").printed("OK ON");
-    run("blink 3600000 1 7").printed("OK BLINK 3600000 1 7");
+    let first = fixture.controller(&[]);
+    run("ON").assert_printed("OK ON");
+    run("blink 3600000 1 7").assert_printed("OK BLINK 3600000 1 7");
     assert_eq!((run("FLASH").code, run("FLASH").out), (Some(1), format!("ERR {}\n", Refusal::UnknownVerb)));
-    run("OFF").printed("OK OFF");
-    let has_asked = || wait_until("it has asked", || place.queue().status().unwrap().messages == 1);
+    run("OFF").assert_printed("OK OFF");
+    let has_asked = || wait_until("it has asked", || fixture.queue().status().unwrap().messages == 1);
 
     first.stop();
     let toggle = Running::start(&mut client("TOGGLE"));
     has_asked();
-    Queue::open(place.key.reply(), Access::Find).unwrap().remove().unwrap();
+    Queue::open(fixture.key.reply(), Access::Find).unwrap().remove().unwrap();
     first.signal(Signal::CONT);
     assert_eq!(toggle.line(), "OK ON");
-    assert!(toggle.end().0.success());
-    place.led_is("on");
+    assert!(toggle.wait().0.success());
+    fixture.assert_led("on");
 
     first.stop();
     let on = Running::start(&mut client("ON"));
     has_asked();
     first.kill();
-    let _second = place.controller(&[]);
+    let _second = fixture.controller(&[]);
     assert_eq!(on.line(), "OK ON");
-    assert!(on.end().0.success());
-    place.led_is("on");
+    assert!(on.wait().0.success());
+    fixture.assert_led("on");
 }
 
 #[test]
 fn the_c_client_does_what_a_client_does() {
-    let place = Place::new();
-    let program = place.compile(&client(&place, "#include"));
-    does_what_a_client_does(&place, |command| {
+    let fixture = Fixture::new();
+    let program = fixture.compile(&client(&fixture, "#include"));
+    does_what_a_client_does(&fixture, |command| {
         let mut client = Command::new(&program);
         client.arg(command);
         client
@@ -274,9 +274,9 @@ fn the_c_client_does_what_a_client_does() {
 #[test]
 #[ignore = "needs python3-sysv-ipc"]
 fn the_python_client_does_what_a_client_does() {
-    let place = Place::new();
-    let script = place.write("client.py", &client(&place, "import sysv_ipc"));
-    does_what_a_client_does(&place, |command| {
+    let fixture = Fixture::new();
+    let script = fixture.write("client.py", &client(&fixture, "import sysv_ipc"));
+    does_what_a_client_does(&fixture, |command| {
         // Debian's own, for which its package of sysv_ipc is made.
         let mut client = Command::new("/usr/bin/python3");
         client.arg(&script).arg(command);

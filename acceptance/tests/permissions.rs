@@ -7,8 +7,8 @@ use std::{
     process::Command,
 };
 
-use acceptance::{OTHER_STRANGER, Outcome, Place, Running, STRANGER};
 use shared::{Access, Mode, Queue};
+use testing::{Fixture, OTHER_STRANGER, Outcome, Running, STRANGER};
 
 fn outcome(command: &mut Command) -> Outcome {
     command.output().unwrap().into()
@@ -17,71 +17,71 @@ fn outcome(command: &mut Command) -> Outcome {
 #[test]
 #[ignore = "needs root"]
 fn who_is_not_in_the_group_is_refused_with_owner_group_and_mode() {
-    let place = Place::new();
-    let _controller = place.controller(&["--group", "daemon"]);
-    outcome(place.program("command", Some(STRANGER)).arg("on")).failed(
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&["--group", "daemon"]);
+    outcome(fixture.program("command", Some(STRANGER)).arg("on")).assert_failed(
         4,
         &[
-            &format!("permission denied: queue {} belongs to root:daemon (0660)", place.key),
+            &format!("permission denied: queue {} belongs to root:daemon (0660)", fixture.key),
             "usermod -aG daemon",
             "log in again",
         ],
     );
-    place.led_is("off");
+    fixture.assert_led("off");
 }
 
 #[test]
 #[ignore = "needs root"]
 fn a_mode_that_gives_the_group_nothing_is_said_to_do_so() {
-    let place = Place::new();
-    let _controller = place.controller(&["--mode", "0600"]);
-    outcome(place.program("command", Some(STRANGER)).arg("on"))
-        .failed(4, &["permission denied", "(0600)", "its mode does not permit its group", "--mode"]);
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&["--mode", "0600"]);
+    outcome(fixture.program("command", Some(STRANGER)).arg("on"))
+        .assert_failed(4, &["permission denied", "(0600)", "its mode does not permit its group", "--mode"]);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn in_a_mailbox_the_group_commands_and_hears_but_cannot_take_commands_or_forge_answers() {
-    let place = Place::new();
-    let controller = place.controller(&["--mode", "0622"]);
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&["--mode", "0622"]);
     // The others of 0622 stand for the group of 0620: no test can add a user to a group.
-    outcome(place.program("command", Some(STRANGER)).arg("on")).printed("on");
+    outcome(fixture.program("command", Some(STRANGER)).arg("on")).assert_printed("on");
     assert_eq!(controller.line(), "LED on");
-    let status = outcome(place.program("command", Some(STRANGER)).arg("status"));
+    let status = outcome(fixture.program("command", Some(STRANGER)).arg("status"));
     assert!(status.out.starts_with("on (queue ") && status.out.contains("last receiver"), "{status:?}");
     assert!(status.out.ends_with(&format!("served by {})\n", controller.pid())), "{status:?}");
     let mode = |key| Queue::open(key, Access::Find).unwrap().status().unwrap().permissions.mode;
-    assert_eq!((mode(place.key), mode(place.key.reply())), (Mode::new(0o622).unwrap(), Mode::new(0o744).unwrap()));
+    assert_eq!((mode(fixture.key), mode(fixture.key.reply())), (Mode::new(0o622).unwrap(), Mode::new(0o744).unwrap()));
 }
 
 #[test]
 #[ignore = "needs root"]
 fn a_group_that_does_not_exist_is_named() {
-    let place = Place::new();
-    let mut controller = place.program("controller", None);
+    let fixture = Fixture::new();
+    let mut controller = fixture.program("controller", None);
     outcome(controller.args(["--simulate", "--group", "no-such-group"]))
-        .failed(78, &["there is no group no-such-group", "groupadd --system no-such-group"]);
+        .assert_failed(78, &["there is no group no-such-group", "groupadd --system no-such-group"]);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn a_lock_that_root_makes_in_the_directory_of_another_user_is_theirs() {
-    let place = Place::new();
-    std::os::unix::fs::chown(place.path(), Some(STRANGER), Some(STRANGER)).unwrap();
-    let controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    std::os::unix::fs::chown(fixture.path(), Some(STRANGER), Some(STRANGER)).unwrap();
+    let controller = fixture.controller(&[]);
     controller.kill();
     // The queue is root's now, the lock is not.
-    place.command(&["off", "--timeout", "50ms"]).failed(3, &["is stale"]);
-    let mut theirs = place.program("controller", Some(STRANGER));
-    outcome(theirs.arg("--simulate")).failed(78, &["belongs to user root (0)"]);
+    fixture.command(&["off", "--timeout", "50ms"]).assert_failed(3, &["is stale"]);
+    let mut theirs = fixture.program("controller", Some(STRANGER));
+    outcome(theirs.arg("--simulate")).assert_failed(78, &["belongs to user root (0)"]);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn a_user_without_a_runtime_directory_has_a_lock_in_one_of_his_own() {
-    let place = Place::new();
+    let fixture = Fixture::new();
     let directory = format!("/tmp/led-controller-{STRANGER}");
-    let program = place.program("controller", Some(STRANGER));
+    let program = fixture.program("controller", Some(STRANGER));
     // What it makes is to be seen by others all the same.
     let start = || {
         let mut shell = Command::new("sh");
@@ -94,35 +94,35 @@ fn a_user_without_a_runtime_directory_has_a_lock_in_one_of_his_own() {
     };
     let controller = Running::start(&mut start());
     controller.wait_for_log("ready");
-    outcome(&mut start()).failed(1, &[&format!("(PID {}) uses", controller.pid())]);
+    outcome(&mut start()).assert_failed(1, &[&format!("(PID {}) uses", controller.pid())]);
     // A client without that variable finds the lock by the creator of the queue.
     controller.stop();
-    let mut client = place.program("command", Some(OTHER_STRANGER));
+    let mut client = fixture.program("command", Some(OTHER_STRANGER));
     let client = client.env_remove("LED_LOCK_DIRECTORY").args(["off", "--timeout", "50ms", "--owner"]);
     let client = client.arg(STRANGER.to_string());
-    outcome(client).failed(5, &[&format!("(PID {})", controller.pid())]);
+    outcome(client).assert_failed(5, &[&format!("(PID {})", controller.pid())]);
     // A directory that it cannot look into does not prove that no controller runs.
     std::fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
-    outcome(client).failed(5, &["no process is known to serve the queue"]);
+    outcome(client).assert_failed(5, &["no process is known to serve the queue"]);
     drop(controller);
-    place.program("controller", Some(STRANGER)).args(["--simulate", "--turn-off"]).output().unwrap();
+    fixture.program("controller", Some(STRANGER)).args(["--simulate", "--turn-off"]).output().unwrap();
     // Another user's directory in its place is done without.
     std::fs::remove_dir_all(&directory).unwrap();
     std::fs::create_dir(&directory).unwrap();
-    let place = Place::new();
+    let fixture = Fixture::new();
     let mut alone = start();
-    let controller = Running::start(alone.arg("--key").arg(place.key.to_string()));
+    let controller = Running::start(alone.arg("--key").arg(fixture.key.to_string()));
     assert!(controller.wait_for_log("no lock for key").contains(&format!("{directory} belongs to root (0)")));
     controller.wait_for_log("ready");
-    controller.signal(acceptance::Signal::TERM);
-    assert!(controller.end().0.success() && place.is_clean());
+    controller.signal(testing::Signal::TERM);
+    assert!(controller.wait().0.success() && fixture.has_no_queues());
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
 #[test]
 #[ignore = "needs root"]
 fn the_lock_of_a_user_with_a_runtime_directory_is_there() {
-    let place = Place::new();
+    let fixture = Fixture::new();
     let user = 54_325;
     let runtime = format!("/run/user/{user}");
     std::fs::create_dir_all(&runtime).unwrap();
@@ -131,17 +131,17 @@ fn the_lock_of_a_user_with_a_runtime_directory_is_there() {
     // A stranger has the other name.
     let temporary = format!("/tmp/led-controller-{user}");
     std::fs::create_dir(&temporary).unwrap();
-    let mut controller = place.program("controller", Some(user));
+    let mut controller = fixture.program("controller", Some(user));
     let controller = Running::start(controller.arg("--simulate").env_remove("LED_LOCK_DIRECTORY"));
     assert!(controller.wait_for_log("").contains("ready"));
-    let name = |extension: &str| place.lock_file(extension).file_name().unwrap().to_owned();
+    let name = |extension: &str| fixture.lock_file(extension).file_name().unwrap().to_owned();
     let mode = |extension: &str| {
         let file = std::path::Path::new(&runtime).join("led-controller").join(name(extension));
         std::fs::metadata(file).unwrap().permissions().mode() & 0o777
     };
     assert_eq!((mode("lock"), mode("record")), (0o600, 0o644));
-    controller.signal(acceptance::Signal::TERM);
-    assert!(controller.end().0.success());
+    controller.signal(testing::Signal::TERM);
+    assert!(controller.wait().0.success());
     std::fs::remove_dir_all(&runtime).unwrap();
     std::fs::remove_dir_all(&temporary).unwrap();
 }
@@ -149,18 +149,18 @@ fn the_lock_of_a_user_with_a_runtime_directory_is_there() {
 #[test]
 #[ignore = "needs root"]
 fn a_lock_directory_that_somebody_else_made_is_not_looked_into() {
-    let place = Place::new();
+    let fixture = Fixture::new();
     let user = 54_323;
     let directory = format!("/tmp/led-controller-{user}");
     std::fs::create_dir(&directory).unwrap();
     std::os::unix::fs::chown(&directory, Some(OTHER_STRANGER), None).unwrap();
     // Who opens that to read it waits for who writes.
-    let lock = place.lock_file("record");
+    let lock = fixture.lock_file("record");
     let pipe = format!("{directory}/{}", lock.file_name().unwrap().to_str().unwrap());
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let mut client = place.program("command", Some(user));
+    let mut client = fixture.program("command", Some(user));
     let client = Running::start(client.arg("status").env_remove("LED_LOCK_DIRECTORY"));
     client.wait_for_log("no controller is running");
     std::fs::remove_dir_all(&directory).unwrap();
-    assert_eq!(client.end().0.code(), Some(3));
+    assert_eq!(client.wait().0.code(), Some(3));
 }

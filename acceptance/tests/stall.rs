@@ -1,68 +1,77 @@
-//! Whoever stops reading what the controller writes stops nothing else.
+//! A reader that stops reading the controller's output delays nothing else.
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    io::{self, BufRead, BufReader, PipeReader},
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
 };
 
-use acceptance::{Place, Signal, wait_until};
-use rustix::{
-    pipe::fcntl_setpipe_size,
-    process::{Pid, kill_process},
-};
+use rustix::pipe::fcntl_setpipe_size;
+use testing::{Fixture, Running, Signal, wait_until};
 
-/// As long a line as a message makes in the log.
+/// A message whose line in the log is as long as possible.
 const JUNK: [u8; 256] = [0xff; 256];
 
-fn terminate(child: &mut Child) -> Option<i32> {
-    let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
-    kill_process(pid, Signal::TERM).unwrap();
-    wait_until("it ends", || child.try_wait().unwrap().is_some());
-    child.wait().unwrap().code()
+/// Starts a simulated controller with these outputs, and waits until it serves.
+fn start(fixture: &Fixture, out: impl Into<Stdio>, log: impl Into<Stdio>) -> Running {
+    let mut controller = fixture.program("controller", None);
+    let controller = Running::start_with_own_output(controller.arg("--simulate").stdout(out).stderr(log));
+    wait_until("the controller serves", || fixture.command(&["status"]).code == Some(0));
+    controller
+}
+
+/// A pipe of one page, and its other end for a program.
+fn small_pipe() -> (PipeReader, Stdio) {
+    let (reader, writer) = io::pipe().unwrap();
+    fcntl_setpipe_size(&reader, 4096).unwrap();
+    (reader, writer.into())
+}
+
+fn terminate(controller: Running) -> Option<i32> {
+    controller.signal(Signal::TERM);
+    controller.wait().0.code()
 }
 
 #[test]
-fn beyond_a_limit_on_files_it_serves_on() {
-    let place = Place::new();
-    let file = File::create(place.path().join("lamp")).unwrap();
-    let controller = place.program("controller", None);
+fn it_serves_when_a_file_reaches_its_size_limit() {
+    let fixture = Fixture::new();
+    let file = File::create(fixture.path().join("output")).unwrap();
+    let controller = fixture.program("controller", None);
     let mut shell = Command::new("bash");
     shell.args(["-c", "ulimit -f 1; exec \"$0\" \"$@\""]).arg(controller.get_program()).args(controller.get_args());
-    shell.arg("--simulate").stdout(file).env("LED_LOCK_DIRECTORY", place.path());
-    let mut child = shell.spawn().unwrap();
-    wait_until("it serves", || place.command(&["status"]).code == Some(0));
-    let refused = (0..1000).map(|_| place.command(&["toggle"])).find(|outcome| outcome.code != Some(0));
-    let status = place.command(&["status"]);
-    // 1 if it is lit, as that cannot be changed any more.
-    assert!(matches!(terminate(&mut child), Some(0 | 1)));
-    assert!(place.is_clean());
-    refused.expect("a kilobyte is full by then").failed(1, &["File too large"]);
+    shell.arg("--simulate").stdout(file).env("LED_LOCK_DIRECTORY", fixture.path());
+    let controller = Running::start_with_own_output(&mut shell);
+    wait_until("the controller serves", || fixture.command(&["status"]).code == Some(0));
+    let refused = (0..1000).map(|_| fixture.command(&["toggle"])).find(|outcome| outcome.code != Some(0));
+    let status = fixture.command(&["status"]);
+    // 1 if the LED is on, because it cannot be turned off.
+    assert!(matches!(terminate(controller), Some(0 | 1)));
+    assert!(fixture.has_no_queues());
+    refused.expect("1000 lines are more than a kilobyte").assert_failed(1, &["File too large"]);
     assert_eq!(status.code, Some(0), "{status:?}");
 }
 
 #[test]
-fn a_log_that_nobody_reads_is_dropped_and_counted_and_keeps_no_led_lit() {
-    let place = Place::new();
-    let mut controller = place.program("controller", None);
-    let mut child = controller.arg("--simulate").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let log = child.stderr.take().unwrap();
-    fcntl_setpipe_size(&log, 4096).unwrap();
-    wait_until("it serves", || place.command(&["status"]).code == Some(0));
-    place.command(&["blink", "10ms", "10ms"]).printed("blink 10ms 10ms");
-    // A few lines fit into the pipe; the next one waits a second, and the others do not any more.
+fn log_lines_that_are_not_read_are_dropped_and_counted_and_do_not_keep_the_led_on() {
+    let fixture = Fixture::new();
+    let ((out, out_writer), (log, log_writer)) = (io::pipe().unwrap(), small_pipe());
+    let controller = start(&fixture, out_writer, log_writer);
+    fixture.command(&["blink", "10ms", "10ms"]).assert_printed("blink 10ms 10ms");
+    // A few lines fit into the pipe. The next one waits a second, the others are dropped at once.
     for _ in 0..60 {
-        place.send(1, &JUNK);
+        fixture.send(1, &JUNK);
     }
-    place.command(&["on", "--timeout", "60s"]).printed("on");
-    // As soon as somebody reads again, the log says what is missing.
+    fixture.command(&["on", "--timeout", "60s"]).assert_printed("on");
+    // The first line that is written after a reader came back has the number of the dropped ones.
     let mut lines = BufReader::new(log).lines().map(Result::unwrap);
     assert!(lines.next().unwrap().contains("ready"));
     let mut written = 0;
-    let dropped: usize = std::thread::scope(|threads| {
+    let dropped: usize = thread::scope(|threads| {
         let reader = threads.spawn(|| {
             loop {
-                let line = lines.next().expect("it says so before it ends");
+                let line = lines.next().expect("the number comes before the end of the log");
                 match line.split_once(" lines of the log were dropped") {
                     Some((dropped, _)) => return dropped.parse().unwrap(),
                     None => written += 1,
@@ -70,37 +79,35 @@ fn a_log_that_nobody_reads_is_dropped_and_counted_and_keeps_no_led_lit() {
             }
         });
         while !reader.is_finished() {
-            place.send(1, b"FLASH");
-            std::thread::sleep(std::time::Duration::from_millis(10));
+            fixture.send(1, b"FLASH");
+            thread::sleep(Duration::from_millis(10));
         }
         reader.join().unwrap()
     });
-    // What is not written is counted, and nothing else is.
+    // Each line is either written or counted.
     assert!((60..80).contains(&(written + dropped)) && dropped > 30, "{written} + {dropped}");
-    // It stalls again, and still ends when it is told to.
+    // The log is not read again, and SIGTERM still ends the controller.
     for _ in 0..100 {
-        place.send(1, &JUNK);
+        fixture.send(1, &JUNK);
     }
-    place.command(&["blink", "10ms", "10ms", "--timeout", "60s"]).printed("blink 10ms 10ms");
-    assert_eq!(terminate(&mut child), Some(0));
-    let out: Vec<String> = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap).collect();
-    assert_eq!(out.last().unwrap(), "LED off");
-    assert!(place.is_clean());
+    fixture.command(&["blink", "10ms", "10ms", "--timeout", "60s"]).assert_printed("blink 10ms 10ms");
+    assert_eq!(terminate(controller), Some(0));
+    assert_eq!(BufReader::new(out).lines().map(Result::unwrap).last().unwrap(), "LED off");
+    assert!(fixture.has_no_queues());
 }
 
 #[test]
-fn a_simulated_led_that_nobody_looks_at_fails_and_the_controller_serves_on() {
-    let place = Place::new();
-    let mut controller = place.program("controller", None);
-    let mut child = controller.arg("--simulate").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    fcntl_setpipe_size(child.stdout.as_ref().unwrap(), 4096).unwrap();
-    wait_until("it serves", || place.command(&["status"]).code == Some(0));
-    place.command(&["blink", "1ms", "1ms"]).printed("blink 1ms 1ms");
-    wait_until("it has given up", || !place.command(&["status"]).out.starts_with("blink"));
-    let lit = place.command(&["status"]).out.starts_with("on");
-    let other = if lit { "off" } else { "on" };
-    place.command(&[other, "--timeout", "60s"]).failed(1, &["cannot set the LED", "the output is not read"]);
-    // It could not put the light out, and says so.
-    assert_eq!(terminate(&mut child), if lit { Some(1) } else { Some(0) });
-    assert!(place.is_clean());
+fn a_simulated_led_whose_output_is_not_read_fails_and_the_controller_serves() {
+    let fixture = Fixture::new();
+    let (_out, writer) = small_pipe();
+    let controller = start(&fixture, writer, Stdio::null());
+    fixture.command(&["blink", "1ms", "1ms"]).assert_printed("blink 1ms 1ms");
+    wait_until("the LED stops blinking", || !fixture.command(&["status"]).out.starts_with("blink"));
+    let is_on = fixture.command(&["status"]).out.starts_with("on");
+    let other = if is_on { "off" } else { "on" };
+    let refused = fixture.command(&[other, "--timeout", "60s"]);
+    refused.assert_failed(1, &["cannot set the LED", "the output is not read"]);
+    // 1 if the LED is on, because it cannot be turned off.
+    assert_eq!(terminate(controller), if is_on { Some(1) } else { Some(0) });
+    assert!(fixture.has_no_queues());
 }

@@ -6,9 +6,9 @@ use std::{
     process::Command,
 };
 
-use acceptance::{Place, Running, Signal, wait_until};
 use serde_json::{Value, json};
 use shared::{Message, MessageType, Mode, Queue, account};
+use testing::{Fixture, Running, Signal, wait_until};
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -16,10 +16,10 @@ fn json(text: &str) -> Value {
 
 #[test]
 fn the_queue_of_a_textbook_is_told_of_and_nothing_is_sent_to_it() {
-    let place = Place::new();
-    let queue = Queue::create(place.key, Mode::new(0o600).unwrap()).unwrap();
-    let key = place.key;
-    let empty = place.command(&["status"]);
+    let fixture = Fixture::new();
+    let queue = Queue::create(fixture.key, Mode::new(0o600).unwrap()).unwrap();
+    let key = fixture.key;
+    let empty = fixture.command(&["status"]);
     let expected = format!(
         "no reply (queue {key}: 0 messages, 0 bytes; last sender none, last receiver none; served by an unknown process)\n"
     );
@@ -27,7 +27,7 @@ fn the_queue_of_a_textbook_is_told_of_and_nothing_is_sent_to_it() {
     assert!(empty.err.contains("is not a reply queue"), "{}", empty.err);
     let message: Message = Message::new(MessageType::new(10).unwrap(), b"hello").unwrap();
     queue.send(&message).unwrap();
-    let sent = place.command(&["status"]);
+    let sent = fixture.command(&["status"]);
     let own = std::process::id();
     assert!(sent.out.contains(&format!("1 message, 5 bytes; last sender {own}, last receiver none;")), "{}", sent.out);
     assert_eq!(queue.status().unwrap().messages, 1);
@@ -35,27 +35,27 @@ fn the_queue_of_a_textbook_is_told_of_and_nothing_is_sent_to_it() {
 
 #[test]
 fn a_controller_that_is_stopped_is_told_of_with_what_waits_for_it() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
     controller.stop();
-    let outcome = place.command(&["status", "--timeout", "50ms"]);
+    let outcome = fixture.command(&["status", "--timeout", "50ms"]);
     assert_eq!(outcome.code, Some(5), "{outcome:?}");
     assert!(outcome.out.starts_with("no reply (queue"), "{outcome:?}");
     assert!(outcome.out.contains(&format!("served by {})", controller.pid())), "{outcome:?}");
-    let outcome = place.command(&["status", "--timeout", "50ms", "--json"]);
+    let outcome = fixture.command(&["status", "--timeout", "50ms", "--json"]);
     assert_eq!((outcome.code, &json(&outcome.out)["queue"]["messages"]), (Some(5), &json!(1)));
     assert_eq!(json(&outcome.out)["state"], Value::Null);
 }
 
 #[test]
 fn json_has_the_names_that_are_documented() {
-    let place = Place::new();
-    let controller = place.controller(&["--group", "daemon"]);
-    place.command(&["on"]).printed("on");
-    place.send(1, b"FLASH");
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&["--group", "daemon"]);
+    fixture.command(&["on"]).assert_printed("on");
+    fixture.send(1, b"FLASH");
     controller.wait_for_log("FLASH");
-    place.command(&["blink", "1h", "1ms", "--count", "2"]).printed("blink 3600s 1ms, 2 left");
-    let outcome = place.command(&["status", "--json"]);
+    fixture.command(&["blink", "1h", "1ms", "--count", "2"]).assert_printed("blink 3600s 1ms, 2 left");
+    let outcome = fixture.command(&["status", "--json"]);
     assert_eq!((outcome.code, outcome.out.lines().count()), (Some(0), 1));
     let mut told = json(&outcome.out);
     let time = |name: &str| told["queue"][name].as_str().unwrap().to_owned();
@@ -77,7 +77,7 @@ fn json_has_the_names_that_are_documented() {
         "state": "blink",
         "blink": { "on_ms": 3_600_000, "off_ms": 1, "left": 2 },
         "line": null, "offset": null, "chip": null, "label": null, "consumer": null,
-        "key": place.key.get(),
+        "key": fixture.key.get(),
         "queue": { "messages": 0, "bytes": 0, "limit": msgmnb, "mode": "0660", "owner": owner, "group": "daemon",
                    "served_by": pid, "last_receiver": pid },
         "controller": { "pid": pid, "version": env!("CARGO_PKG_VERSION"), "uptime_seconds": null, "applied": 2,
@@ -89,10 +89,10 @@ fn json_has_the_names_that_are_documented() {
 #[test]
 #[ignore = "needs python3 and jq"]
 fn json_is_read_by_other_programs() {
-    let place = Place::new();
-    let _controller = place.controller(&[]);
-    let status = place.program("command", None).arg("status").arg("--json").output().unwrap().stdout;
-    let file = place.path().join("status.json");
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&[]);
+    let status = fixture.program("command", None).arg("status").arg("--json").output().unwrap().stdout;
+    let file = fixture.path().join("status.json");
     std::fs::write(&file, status).unwrap();
     let python =
         "import json, sys; told = json.load(open(sys.argv[1])); print(told['state'], told['controller']['refused'])";
@@ -103,51 +103,51 @@ fn json_is_read_by_other_programs() {
 
 #[test]
 fn watch_tells_each_change_and_outlives_the_controller() {
-    let place = Place::new();
-    let watch = Running::start(place.program("command", None).args(["status", "--watch", "--timeout", "100ms"]));
+    let fixture = Fixture::new();
+    let watch = Running::start(fixture.program("command", None).args(["status", "--watch", "--timeout", "100ms"]));
     watch.wait_for_log("no controller is running");
-    let controller = place.controller(&["--initial", "on"]);
+    let controller = fixture.controller(&["--initial", "on"]);
     assert_eq!(watch.line(), "on");
-    place.command(&["off"]).printed("off");
+    fixture.command(&["off"]).assert_printed("off");
     assert_eq!(watch.line(), "off");
     controller.stop();
     watch.wait_for_log("no reply within");
     controller.signal(Signal::CONT);
     assert_eq!(watch.line(), "off");
-    place.command(&["blink", "1h", "1h"]).printed("blink 3600s 3600s");
+    fixture.command(&["blink", "1h", "1h"]).assert_printed("blink 3600s 3600s");
     assert_eq!(watch.line(), "blink 3600s 3600s");
     controller.kill();
     watch.wait_for_log("is stale");
-    let _controller = place.controller(&[]);
+    let _controller = fixture.controller(&[]);
     assert_eq!(watch.line(), "off");
     watch.signal(Signal::INT);
-    let (_, rest, log) = watch.end();
+    let (_, rest, log) = watch.wait();
     assert_eq!((rest, log), (Vec::<String>::new(), Vec::<String>::new()));
 }
 
 #[test]
 fn watch_in_json_has_a_line_for_each_change_too_and_one_without_a_state() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
-    let watch = Running::start(place.program("command", None).args(["status", "--watch", "--json"]));
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    let watch = Running::start(fixture.program("command", None).args(["status", "--watch", "--json"]));
     assert_eq!(json(&watch.line())["state"], "off");
-    place.command(&["exit"]).printed("ended");
+    fixture.command(&["exit"]).assert_printed("ended");
     assert_eq!(json(&watch.line())["state"], Value::Null);
     drop(controller);
 }
 
 #[test]
 fn watch_asks_no_oftener_than_once_a_second() {
-    let place = Place::new();
-    let _controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&[]);
     let start = std::time::Instant::now();
-    let watch = Running::start(place.program("command", None).args(["status", "--watch"]));
+    let watch = Running::start(fixture.program("command", None).args(["status", "--watch"]));
     assert_eq!(watch.line(), "off");
     // Each question but the first comes a second or more after the one before: the fourth needs three.
-    let asked = || json(&place.command(&["status", "--json"]).out)["queue"]["last_sender"] == watch.pid();
+    let asked = || json(&fixture.command(&["status", "--json"]).out)["queue"]["last_sender"] == watch.pid();
     let mut questions = 1;
     while questions < 4 {
-        place.send(1, b"STATUS");
+        fixture.send(1, b"STATUS");
         wait_until("it asks again", asked);
         questions += 1;
     }
@@ -156,25 +156,25 @@ fn watch_asks_no_oftener_than_once_a_second() {
 
 #[test]
 fn a_reader_who_has_seen_enough_ends_watch() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
     let mut shell = Command::new("bash");
     shell.args(["-c", "set -o pipefail; \"$0\" \"$@\" | head -n1"]);
-    let watch = place.program("command", None);
+    let watch = fixture.program("command", None);
     shell.arg(watch.get_program()).args(watch.get_args()).args(["status", "--watch"]);
-    let shell = Running::start(shell.env("LED_LOCK_DIRECTORY", place.path()));
+    let shell = Running::start(shell.env("LED_LOCK_DIRECTORY", fixture.path()));
     assert_eq!(shell.line(), "off");
     // Though nothing changes that would be written.
-    assert!(shell.end().0.success());
+    assert!(shell.wait().0.success());
     drop(controller);
 }
 
 #[test]
 fn watch_ends_with_the_reader_of_a_socket() {
-    let place = Place::new();
-    let _controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&[]);
     let (reader, writer) = UnixStream::pair().unwrap();
-    let mut watch = place.program("command", None);
+    let mut watch = fixture.program("command", None);
     let watch = watch.args(["status", "--watch"]).stdout(OwnedFd::from(writer)).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(&reader).read_line(&mut line).unwrap();
@@ -185,41 +185,41 @@ fn watch_ends_with_the_reader_of_a_socket() {
 
 #[test]
 fn a_pair_of_queues_of_another_program_is_left_alone_too() {
-    let place = Place::new();
+    let fixture = Fixture::new();
     let mode = Mode::new(0o666).unwrap();
-    let queues = [place.key, place.key.reply()].map(|key| Queue::create(key, mode).unwrap());
-    let outcome = place.command(&["status"]);
+    let queues = [fixture.key, fixture.key.reply()].map(|key| Queue::create(key, mode).unwrap());
+    let outcome = fixture.command(&["status"]);
     assert_eq!(outcome.code, Some(5), "{outcome:?}");
     assert!(outcome.out.contains("0 messages, 0 bytes; last sender none"), "{outcome:?}");
-    assert_eq!(place.command(&["doctor"]).code, Some(1));
+    assert_eq!(fixture.command(&["doctor"]).code, Some(1));
     assert!(queues.iter().all(|queue| queue.status().unwrap().last_sender.is_none()));
 }
 
 #[test]
 fn it_is_answered_though_its_reply_queue_goes_meanwhile() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
     controller.stop();
-    let status = Running::start(place.program("command", None).args(["status", "--timeout", "60s"]));
-    wait_until("it has asked", || place.queue().status().unwrap().messages == 1);
-    Queue::open(place.key.reply(), shared::Access::Find).unwrap().remove().unwrap();
+    let status = Running::start(fixture.program("command", None).args(["status", "--timeout", "60s"]));
+    wait_until("it has asked", || fixture.queue().status().unwrap().messages == 1);
+    Queue::open(fixture.key.reply(), shared::Access::Find).unwrap().remove().unwrap();
     controller.signal(Signal::CONT);
     assert!(status.line().starts_with("off (queue "));
-    assert!(status.end().0.success());
+    assert!(status.wait().0.success());
 }
 
 #[test]
 fn watch_asks_again_when_its_question_is_lost() {
-    let place = Place::new();
-    let controller = place.controller(&[]);
-    let watch = Running::start(place.program("command", None).args(["status", "--watch", "--timeout", "200ms"]));
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    let watch = Running::start(fixture.program("command", None).args(["status", "--watch", "--timeout", "200ms"]));
     assert_eq!(watch.line(), "off");
     controller.stop();
-    let queue = Queue::open(place.key, shared::Access::SendAndReceive).unwrap();
+    let queue = Queue::open(fixture.key, shared::Access::SendAndReceive).unwrap();
     let stolen: Message = queue.receive(shared::Select::Any, shared::Oversize::Keep).unwrap();
     assert!(stolen.text().starts_with(b"STATUS\0"), "{stolen}");
     controller.signal(Signal::CONT);
-    place.command(&["on"]).printed("on");
+    fixture.command(&["on"]).assert_printed("on");
     watch.wait_for_log("no reply within");
     assert_eq!(watch.line(), "on");
 }

@@ -2,24 +2,24 @@
 
 use std::process::Command;
 
-use acceptance::{Place, Running, programs, wait_until};
+use testing::{Fixture, Running, programs, wait_until};
 
 const WIPE: &str = "\r\x1b[K";
 
 /// A line of bash on a terminal of its own; `$CONTROLLER` and `$COMMAND` in it are the programs.
-fn on_a_terminal(place: &Place, line: &str, variables: &[(&str, &str)]) -> Running {
+fn on_a_terminal(fixture: &Fixture, line: &str, variables: &[(&str, &str)]) -> Running {
     let mut script = Command::new("script");
     script.args(["--quiet", "--return", "--echo", "never", "--flush", "--log-out", "/dev/null", "--command"]);
-    script.arg(format!("exec bash -c '{line}'")).env("LED_LOCK_DIRECTORY", place.path());
+    script.arg(format!("exec bash -c '{line}'")).env("LED_LOCK_DIRECTORY", fixture.path());
     for (variable, program) in [("CONTROLLER", "controller"), ("COMMAND", "command")] {
-        script.env(variable, format!("{} --key {}", programs().join(program).display(), place.key));
+        script.env(variable, format!("{} --key {}", programs().join(program).display(), fixture.key));
     }
     script.env("TERM", "xterm").env_remove("NO_COLOR").env_remove("RUST_LOG").envs(variables.iter().copied());
     Running::start(script.stdin(std::process::Stdio::null()))
 }
 
 fn written(running: Running) -> String {
-    let (status, out, err) = running.end();
+    let (status, out, err) = running.wait();
     assert!(status.success(), "{out:?} {err:?}");
     out.join("\n")
 }
@@ -32,12 +32,12 @@ fn the_lamp_is_one_line_below_the_log() {
         (&[("NO_COLOR", "1")], "● LED on", "○ LED off"),
         (&[("TERM", "dumb")], "● LED on", "○ LED off"),
     ] {
-        let place = Place::new();
-        let terminal = on_a_terminal(&place, "exec $CONTROLLER --simulate", variables);
-        wait_until("it serves", || place.command(&["status"]).code == Some(0));
-        place.command(&["on"]).printed("on");
-        place.send(1, b"FLASH");
-        place.command(&["exit"]).printed("ended");
+        let fixture = Fixture::new();
+        let terminal = on_a_terminal(&fixture, "exec $CONTROLLER --simulate", variables);
+        wait_until("it serves", || fixture.command(&["status"]).code == Some(0));
+        fixture.command(&["on"]).assert_printed("on");
+        fixture.send(1, b"FLASH");
+        fixture.command(&["exit"]).assert_printed("ended");
         let written = written(terminal);
         assert!(written.starts_with(&format!("{WIPE}{off}{WIPE}[")), "{written:?}");
         assert!(written.contains(&format!("LED OFF\n{off}{WIPE}{on}{WIPE}[")), "{written:?}");
@@ -49,10 +49,10 @@ fn the_lamp_is_one_line_below_the_log() {
 #[test]
 #[ignore = "needs script(1)"]
 fn in_the_background_of_a_shell_it_writes_lines() {
-    let place = Place::new();
+    let fixture = Fixture::new();
     let line = "set -m; $CONTROLLER --simulate 2>/dev/null & until $COMMAND status >/dev/null 2>&1; do sleep 0.1; done; \
                 $COMMAND on; $COMMAND exit; wait";
-    let written = written(on_a_terminal(&place, line, &[]));
+    let written = written(on_a_terminal(&fixture, line, &[]));
     assert!(!written.contains(WIPE), "{written:?}");
     for line in ["\x1b[1;33m●\x1b[0m LED on", "on", "\x1b[2m○\x1b[0m LED off", "ended"] {
         assert!(written.lines().any(|found| found == line), "{line:?} in {written:?}");

@@ -7,8 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use acceptance::Signal;
 use shared::Request;
+use testing::Signal;
 
 use crate::{
     client::{question, turn},
@@ -70,7 +70,7 @@ fn at_once(controller: &Controller<'_>, clients: usize) -> f64 {
     let each = COMMANDS / clients;
     let ((word, give_word), (mut told, tell)) = (io::pipe().expect("a pipe"), io::pipe().expect("a pipe"));
     let mut client = Command::new(env::current_exe().expect("this process has a program"));
-    client.arg("client").arg(controller.place.key.to_string()).arg(each.to_string());
+    client.arg("client").arg(controller.fixture.key.to_string()).arg(each.to_string());
     let start = |_| {
         client.stdin(word.try_clone().expect("a descriptor")).stdout(tell.try_clone().expect("a descriptor"));
         client.spawn().expect("a client starts")

@@ -15,7 +15,7 @@ pub(crate) fn measure(sides: &[Side; 2], table: &mut Table) {
 }
 
 fn count(controller: &Controller<'_>) -> f64 {
-    let file = controller.place.path().join("callgrind");
+    let file = controller.fixture.path().join("callgrind");
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--quiet", "--tool=callgrind"]).arg(format!("--callgrind-out-file={}", file.display()));
     let status = controller.command(Some(valgrind), &["on"]).status().expect("valgrind starts");

@@ -7,8 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use acceptance::{PATIENCE, Place, Running};
 use shared::{Access, Command as Verb, Queue, Request};
+use testing::{Fixture, PATIENCE, Running};
 
 use crate::client::Client;
 
@@ -38,19 +38,19 @@ impl Side {
 
     /// A controller that is a child of this program, if of any; and the time from its start until its queue is there.
     pub(crate) fn start_below(&self, above: Option<Command>) -> (Controller<'_>, Duration) {
-        let place = Place::new();
-        let mut command = below(above, &self.controller, &place);
+        let fixture = Fixture::new();
+        let mut command = below(above, &self.controller, &fixture);
         command.args(self.options);
         let start = Instant::now();
-        let process = Running::quietly(&mut command);
+        let process = Running::start_silent(&mut command);
         // A pause would be longer than what is measured.
         let is_open = |key| Queue::open(key, Access::Find).and_then(|queue| queue.status());
-        while is_open(place.key).map_or(true, |status| status.permissions.mode.bits() & 0o200 == 0) {
+        while is_open(fixture.key).map_or(true, |status| status.permissions.mode.bits() & 0o200 == 0) {
             assert!(start.elapsed() < PATIENCE, "the controller of {} makes no queue", self.name);
             thread::yield_now();
         }
         let took = start.elapsed();
-        (Controller { side: self, client: Client::of(place.key), process, place }, took)
+        (Controller { side: self, client: Client::of(fixture.key), process, fixture }, took)
     }
 }
 
@@ -59,13 +59,13 @@ pub(crate) struct Controller<'a> {
     pub(crate) side: &'a Side,
     pub(crate) client: Client,
     pub(crate) process: Running,
-    pub(crate) place: Place,
+    pub(crate) fixture: Fixture,
 }
 
 impl Controller<'_> {
     /// What starts the client of its side, perhaps as a child of another program.
     pub(crate) fn command(&self, above: Option<Command>, verb: &[&str]) -> Command {
-        let mut command = below(above, &self.side.client, &self.place);
+        let mut command = below(above, &self.side.client, &self.fixture);
         command.args(verb).stdout(Stdio::null());
         command
     }
@@ -73,16 +73,16 @@ impl Controller<'_> {
     /// Ends it as a client does, and sees to it that it leaves nothing.
     pub(crate) fn end(self) {
         self.client.send(&Request { command: Verb::Exit, reply_to: None }.encode());
-        let (status, ..) = self.process.end();
+        let (status, ..) = self.process.wait();
         assert!(
-            status.success() && self.place.is_clean(),
+            status.success() && self.fixture.has_no_queues(),
             "the controller of {} ended badly: {status}",
             self.side.name
         );
     }
 }
 
-fn below(above: Option<Command>, program: &Path, place: &Place) -> Command {
+fn below(above: Option<Command>, program: &Path, fixture: &Fixture) -> Command {
     let mut command = match above {
         None => Command::new(program),
         Some(mut above) => {
@@ -90,6 +90,6 @@ fn below(above: Option<Command>, program: &Path, place: &Place) -> Command {
             above
         }
     };
-    place.bring(&mut command);
+    fixture.configure(&mut command);
     command
 }

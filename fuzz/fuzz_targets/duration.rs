@@ -1,13 +1,10 @@
-//! Durations and counts as the client takes them.
+//! Durations and counts on the client's command line.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-
-#[path = "../../command/tests/options/properties.rs"]
-#[allow(dead_code, reason = "the rest is for the target options")]
-mod properties;
+use testing::command_line::{check_count, check_duration};
 
 fuzz_target!(|text: &str| {
-    properties::duration(text);
-    properties::count(text);
+    check_duration(text);
+    check_count(text);
 });

@@ -1,4 +1,4 @@
-//! Command lines of both programs: words with a NUL between them.
+//! Command lines of both programs: words separated by NUL.
 #![no_main]
 
 use std::{
@@ -7,15 +7,10 @@ use std::{
 };
 
 use libfuzzer_sys::fuzz_target;
-
-#[path = "../../command/tests/options/properties.rs"]
-#[allow(dead_code, reason = "the rest is for the target duration")]
-mod client;
-#[path = "../../controller/tests/options/properties.rs"]
-mod daemon;
+use testing::command_line::{check_client, check_controller};
 
 fuzz_target!(|line: &[u8]| {
     let words = || line.split(|&byte| byte == 0).map(|word| OsString::from(OsStr::from_bytes(word)));
-    client::options(words());
-    daemon::options(words());
+    check_client(words());
+    check_controller(words());
 });

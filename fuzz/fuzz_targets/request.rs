@@ -3,15 +3,12 @@
 
 use libfuzzer_sys::fuzz_target;
 use shared::{Incoming, MessageType};
-
-#[path = "../../shared/tests/decoding/properties.rs"]
-#[allow(dead_code, reason = "the other half is for the target reply")]
-mod properties;
+use testing::decoding::check_request;
 
 fuzz_target!(|data: &[u8]| {
     let Some((number, text)) = data.split_first_chunk() else { return };
     let Some(message_type) = MessageType::new(i64::from_le_bytes(*number)) else { return };
     if let Some(message) = Incoming::new(message_type, text) {
-        properties::request(&message);
+        check_request(&message);
     }
 });

@@ -13,19 +13,17 @@ use std::{
         mpsc,
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use libc::c_long;
 use rustix::{
     process::{Pid, Signal, geteuid, kill_process},
-    thread::{
-        Gid, LinkNameSpaceType, Uid, gettid, move_into_link_name_space, set_thread_gid, set_thread_groups,
-        set_thread_uid,
-    },
+    thread::{LinkNameSpaceType, gettid, move_into_link_name_space},
 };
 use shared::{Error, Key, Message, MessageType, Mode, Oversize, OwnedQueue, Queue, Select};
 use signal_hook::{consts::SIGUSR1, flag};
+pub(crate) use testing::{as_user, become_user, wait_until};
 
 pub(crate) const MODE: Mode = Mode::new(0o600).unwrap();
 
@@ -33,9 +31,6 @@ pub(crate) const MODE: Mode = Mode::new(0o600).unwrap();
 pub(crate) const SOMEBODY: u32 = 60_001;
 pub(crate) const ANOTHER: u32 = 60_002;
 pub(crate) const STRANGER: u32 = 60_003;
-
-/// Far beyond what a slow machine needs: only a failure ever waits so long.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Asserts that a call fails, with this meaning and this errno.
 macro_rules! assert_fails {
@@ -108,40 +103,16 @@ pub(crate) fn assert_since(start: SystemTime, time: Option<SystemTime>) {
     assert!(time + Duration::from_secs(2) > start && time <= SystemTime::now(), "{time:?}, not since {start:?}");
 }
 
-pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        thread::sleep(Duration::from_millis(1));
-    }
-}
-
 /// What the threads return. The first that panics ends the test, and with its queues whatever sleeps in the others.
 pub(crate) fn join_all<T>(mut threads: Vec<JoinHandle<T>>) -> Vec<T> {
     let mut results = Vec::new();
     while !threads.is_empty() {
-        wait_for("the end of a thread", || threads.iter().any(JoinHandle::is_finished));
+        wait_until("the end of a thread", || threads.iter().any(JoinHandle::is_finished));
         for finished in threads.extract_if(.., |thread| thread.is_finished()) {
             results.push(finished.join().unwrap_or_else(|panic| resume_unwind(panic)));
         }
     }
     results
-}
-
-/// Makes another user of the calling thread, for good: the kernel keeps users by thread, and only the C library makes
-/// all threads of a process follow. Takes root.
-pub(crate) fn become_user(user: u32) {
-    set_thread_groups(&[]).unwrap();
-    set_thread_gid(Gid::from_raw(user)).unwrap();
-    set_thread_uid(Uid::from_raw(user)).unwrap();
-}
-
-/// What another user gets to see. Takes root.
-pub(crate) fn as_user<T: Send>(user: u32, action: impl FnOnce() -> T + Send) -> T {
-    on_a_thread(|| {
-        become_user(user);
-        action()
-    })
 }
 
 /// What an ordinary user gets to see: root would pass every check.
@@ -163,14 +134,13 @@ pub(crate) fn in_a_namespace_of_its_own<T: Send>(action: impl FnOnce() -> T + Se
     let namespace = File::open(format!("/proc/{}/ns/ipc", holder.id())).unwrap();
     drop(holder.stdin.take());
     holder.wait().unwrap();
-    on_a_thread(|| {
-        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::InterProcessCommunication)).unwrap();
-        action()
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::InterProcessCommunication)).unwrap();
+            action()
+        });
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
     })
-}
-
-fn on_a_thread<T: Send>(action: impl FnOnce() -> T + Send) -> T {
-    thread::scope(|scope| scope.spawn(action).join().unwrap_or_else(|panic| resume_unwind(panic)))
 }
 
 /// Somebody who sleeps in a call.
@@ -189,7 +159,7 @@ impl<T: Debug + Send + 'static> Sleeper<T> {
             action()
         });
         let sleeper = Sleeper { thread, tid: tid.recv().unwrap(), call };
-        wait_for("the call sleeps", || sleeper.sleeps());
+        wait_until("the call sleeps", || sleeper.sleeps());
         sleeper
     }
 
@@ -197,7 +167,7 @@ impl<T: Debug + Send + 'static> Sleeper<T> {
     pub(crate) fn interrupt(&self) {
         flag::register(SIGUSR1, Arc::default()).unwrap();
         let before = self.times_slept();
-        wait_for("the call was interrupted and sleeps again", || {
+        wait_until("the call was interrupted and sleeps again", || {
             if self.times_slept() > before {
                 return self.sleeps();
             }

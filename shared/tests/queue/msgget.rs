@@ -146,7 +146,7 @@ fn a_queue_outlives_the_killed_process_that_made_it_with_all_that_waits_in_it() 
     let mut made = Command::new(env::current_exe().unwrap());
     made.args(["--exact", thread::current().name().unwrap(), "--nocapture"]).env(KEY, key.to_string());
     let mut maker = Maker(made.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap(), key);
-    wait_for("a queue with two messages", || {
+    wait_until("a queue with two messages", || {
         Queue::open(key, Access::Find).and_then(|queue| queue.status()).is_ok_and(|status| status.messages == 2)
     });
     maker.0.kill().unwrap();

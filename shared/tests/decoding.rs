@@ -1,19 +1,18 @@
-//! Whatever is sent, decoding neither fails nor tells two things of one message.
-
-mod properties;
+//! Any message is decoded or refused, and what is encoded is decoded to the same.
 
 use std::{ffi::c_long, time::Duration};
 
 use proptest::{collection::vec, option::of, prelude::*, sample::select};
 use shared::{Blink, Command, Incoming, Info, Line, Message, MessageType, Request, State, TEXT_MAX};
+use testing::decoding::{check_reply, check_request};
 
 const REQUEST: &str =
     r"(?i)(on|off|toggle|status|blink([ \t][0-9]{1,7}){0,4})[ \n]{0,2}(\x00-?[0-9]{0,20}\x00?)?.{0,3}";
 const REPLY: &str = r"(OK (ON|OFF|BLINK( [0-9]{1,8}){1,4})|ERR .{0,99})(\r?\n[a-z_]{1,9} .{0,9}){0,9}";
 
-/// Such texts and any bytes, no longer than this.
-fn text(usual: &'static str, longest: usize) -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![usual.prop_map(String::into_bytes), vec(any::<u8>(), 0..=longest)].prop_map(move |mut text| {
+/// Texts that match the expression, and any bytes, cut to the longest length.
+fn text(expression: &'static str, longest: usize) -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![expression.prop_map(String::into_bytes), vec(any::<u8>(), 0..=longest)].prop_map(move |mut text| {
         text.truncate(longest);
         text
     })
@@ -24,8 +23,8 @@ fn state() -> impl Strategy<Value = State> {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    let words = [Command::On, Command::Off, Command::Toggle, Command::Status, Command::Exit];
-    prop_oneof![select(words.to_vec()), blink().prop_map(Command::Blink)]
+    let without_arguments = [Command::On, Command::Off, Command::Toggle, Command::Status, Command::Exit];
+    prop_oneof![select(without_arguments.to_vec()), blink().prop_map(Command::Blink)]
 }
 
 fn blink() -> impl Strategy<Value = Blink> {
@@ -39,24 +38,24 @@ fn message_type() -> impl Strategy<Value = MessageType> {
 
 proptest! {
     #[test]
-    fn a_message_is_a_request_or_refused(message_type in message_type(), text in text(REQUEST, TEXT_MAX + 1)) {
-        properties::request(&Incoming::new(message_type, &text).unwrap());
+    fn any_message_is_a_request_or_refused(message_type in message_type(), text in text(REQUEST, TEXT_MAX + 1)) {
+        check_request(&Incoming::new(message_type, &text).unwrap());
     }
 
     #[test]
-    fn a_request_is_read_as_it_was_written(command in command(), reply_to in of(message_type())) {
+    fn a_request_is_decoded_as_it_was_encoded(command in command(), reply_to in of(message_type())) {
         let request = Request { command, reply_to };
         let message = request.encode();
         assert_eq!(Request::decode(&Incoming::new(message.message_type(), message.text()).unwrap()), Ok(request));
     }
 
     #[test]
-    fn a_message_is_a_reply_or_passed_over(text in text(REPLY, TEXT_MAX)) {
-        properties::reply(&Message::new(MessageType::LED, &text).unwrap());
+    fn any_message_is_a_reply_or_ignored(text in text(REPLY, TEXT_MAX)) {
+        check_reply(&Message::new(MessageType::LED, &text).unwrap());
     }
 
     #[test]
-    fn what_a_controller_tells_is_read_back_unless_it_does_not_fit(
+    fn a_status_is_decoded_as_it_was_encoded_unless_it_does_not_fit(
         state in state(),
         (pid, uptime, offset) in any::<(u32, u64, u32)>(),
         (applied, refused, answers_dropped) in any::<(u64, u64, u64)>(),
@@ -71,6 +70,6 @@ proptest! {
         let message = info.encode(MessageType::LED);
         let read = Info::decode(&message);
         assert!(read == Some(info) || read.is_none() && message.text().len() > TEXT_MAX - 4, "{message}");
-        properties::reply(&message);
+        check_reply(&message);
     }
 }

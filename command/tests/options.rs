@@ -1,0 +1,24 @@
+//! Any command line is accepted, or refused with a message.
+
+use proptest::prelude::*;
+use testing::command_line::{check_client, check_count, check_duration, words};
+
+const WORDS: &str = "on off toggle blink status exit doctor --key --key=0x4d2 --no-wait --timeout 1s --timeout=2s \
+                     --count 3 --json --watch --help --version -- -1 0";
+
+proptest! {
+    #[test]
+    fn any_command_line_is_accepted_or_refused(words in words(WORDS)) {
+        check_client(words);
+    }
+
+    #[test]
+    fn a_duration_is_rounded_to_milliseconds(text in r"[0-9]{0,7}\.?[0-9]{0,6}(|ms|s|m|min|h|d)|.{0,8}") {
+        check_duration(&text);
+    }
+
+    #[test]
+    fn a_count_consists_of_digits(text in "[-+]?[0-9]{0,8}|.{0,8}") {
+        check_count(&text);
+    }
+}

@@ -1,0 +1,44 @@
+//! Properties of all messages: for random ones, and for those of the fuzzer.
+
+use shared::{Command, Incoming, Info, Message, MessageType, Reply, Request, TEXT_MAX};
+
+const REPLY_TYPE: MessageType = MessageType::LED;
+
+/// Any message to the controller is a request or refused, and both survive encoding and decoding.
+///
+/// # Panics
+///
+/// The property does not hold.
+pub fn check_request(message: &Incoming) {
+    let decoded = Request::decode(message);
+    let is_exit = matches!(decoded, Ok(Request { command: Command::Exit, .. }));
+    assert_eq!(is_exit, message.message_type() == MessageType::EXIT && message.text().len() <= TEXT_MAX);
+    match decoded {
+        Ok(request) => {
+            let encoded = request.encode();
+            let encoded = Incoming::new(encoded.message_type(), encoded.text()).expect("a request fits");
+            assert_eq!(Request::decode(&encoded), Ok(request));
+        }
+        Err(refused) => {
+            let reason = refused.refusal.to_string();
+            let reply = Reply::Err(&reason).encode(REPLY_TYPE);
+            assert_eq!(Reply::decode(&reply), Some(Reply::Err(&*reason)));
+        }
+    }
+}
+
+/// Any message on the reply queue is a reply or ignored, and what is decoded survives encoding and decoding.
+///
+/// # Panics
+///
+/// The property does not hold.
+pub fn check_reply(message: &Message) {
+    let reply = Reply::decode(message);
+    if let Some(reply) = reply {
+        assert_eq!(Reply::decode(&reply.encode(REPLY_TYPE)), Some(reply));
+    }
+    if let Some(info) = Info::decode(message) {
+        assert_eq!(reply, Some(Reply::Ok(info.state)));
+        assert_eq!(Info::decode(&info.encode(REPLY_TYPE)), Some(info));
+    }
+}

@@ -1,0 +1,64 @@
+//! Building the programs under test.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, Once, OnceLock},
+};
+
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGQUIT},
+    flag,
+};
+
+/// The folder with both programs: the one that `LED_PROGRAMS` names, else they are built in the profile of this test.
+///
+/// # Panics
+///
+/// They cannot be built.
+pub fn programs() -> &'static Path {
+    static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAMS.get_or_init(|| match env::var_os("LED_PROGRAMS") {
+        Some(folder) => folder.into(),
+        None => build(&["--package", "controller", "--package", "command"]),
+    })
+}
+
+/// Builds targets of this workspace with these arguments for `cargo build`, in the profile of this test. Returns
+/// `target/PROFILE`.
+///
+/// # Panics
+///
+/// They cannot be built.
+#[must_use]
+pub fn build(arguments: &[&str]) -> PathBuf {
+    // target/PROFILE/deps/TEST
+    let test = env::current_exe().expect("the path of the test is readable");
+    let folder = test.ancestors().nth(2).expect("the test is in target/PROFILE/deps").to_owned();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet"]).args(arguments);
+    cargo.arg("--manifest-path").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
+    cargo.arg("--target-dir").arg(folder.parent().expect("target is above the profile"));
+    if folder.ends_with("release") {
+        cargo.arg("--release");
+    }
+    assert!(cargo.status().expect("cargo starts").success(), "cargo build failed: {arguments:?}");
+    folder
+}
+
+/// Lets programs start with the default action for each signal. Under nohup(1), or in the background of a script, tests inherit
+/// ignored signals, and would pass them on. A signal with a handler has its default action in a new program.
+pub(crate) fn unignore_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let status = fs::read("/proc/self/status").expect("/proc is mounted");
+        let status = String::from_utf8_lossy(&status);
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("the status has a mask");
+        let mask = u64::from_str_radix(mask.trim(), 16).expect("the mask is hexadecimal");
+        for signal in [SIGHUP, SIGINT, SIGQUIT].into_iter().filter(|signal| mask >> (signal - 1) & 1 == 1) {
+            // The handler only sets a flag: the tests still ignore the signal.
+            flag::register(signal, Arc::default()).expect("a handler can be registered");
+        }
+    });
+}
