@@ -1,9 +1,9 @@
-//! The real programs on an emulated Raspberry Pi, its LED's pin read from outside.
+//! The real programs on an emulated Raspberry Pi, whose pin is read from outside.
 //!
-//! `acceptance` fetches the Pi once, boots it with the programs, and plays the scenes of both; with two packages of
-//! which the second is an upgrade of the first, it boots a whole Debian with them, and plays those of the service.
-//! `acceptance shell` hands the Pi to a person instead. Its Debian is trixie, or what `SUITE` names, and everything is
-//! kept in `.cache/pi/SUITE`.
+//! `acceptance` downloads the Pi once, boots it with the programs, and plays the scenes. With two packages, of which the
+//! second is an upgrade of the first, it boots a whole Debian with them and plays the scenes of the service. `acceptance
+//! shell` connects the terminal to the Pi instead. The Debian is trixie, or the suite in `SUITE`. All files are in
+//! `.cache/pi/SUITE`.
 #![forbid(unsafe_code)]
 
 mod pi;
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         [] => programs(),
         [word] if word == "shell" => {
             if !(stdin().is_terminal() && stdout().is_terminal()) {
-                eprintln!("acceptance: a shell needs a terminal, as standard input and as standard output");
+                eprintln!("acceptance: shell needs a terminal as standard input and standard output");
                 return ExitCode::from(2);
             }
             shell()
@@ -56,36 +56,36 @@ fn programs() -> Result<(), Error> {
 }
 
 fn shell() -> Result<(), Error> {
-    pi::person::attend(&mut boot(pi::machine::MINI_UART_CONSOLE)?)
+    pi::person::connect_terminal(&mut boot(pi::machine::MINI_UART_CONSOLE)?)
 }
 
 /// Boots the Pi with the programs.
 fn boot(arguments: &str) -> Result<pi::machine::Machine, Error> {
-    let (workspace, suite, cache) = places()?;
-    // Somebody may want a shell while the tests run, and both pack in the same place.
+    let (workspace, suite, cache) = paths()?;
+    // A shell and the tests can run at the same time, and both pack files in the same folder.
     fs::create_dir_all(&cache)?;
-    let alone = File::open(&cache)?;
-    alone.lock()?;
+    let lock = File::open(&cache)?;
+    lock.lock()?;
     let programs = pi::build::programs(&workspace)?;
     let parts = pi::parts::fetch(suite, &cache)?;
     let client = pi::build::textbook_client(&workspace, &cache)?;
     let mut files = vec![programs.controller, programs.command, client];
     match pi::build::clients_of_32_bit(&workspace, &cache) {
         Ok(clients) => files.extend(clients),
-        Err(error) => pi::not_checked(&format!("clients of 32 bit on the Pi: {}", last_line(&error)))?,
+        Err(error) => pi::not_checked(&format!("32-bit clients on the Pi: {}", last_line(&error)))?,
     }
     let initramfs = pi::initramfs::pack(&cache, &parts, &files)?;
     pi::machine::Machine::boot(&parts, &parts.device_tree, &initramfs, arguments)
 }
 
-/// The end of what a failed program said.
+/// The last line of an error, for a program that failed.
 fn last_line(error: &Error) -> String {
     error.to_string().trim_end().lines().last().unwrap_or_default().to_owned()
 }
 
-/// All scenes on the chosen Debian. Unless that is the older one, what matters most on that too.
+/// Plays all scenes on the chosen Debian, and the most important ones on bookworm if that is another one.
 fn package(first: &Path, second: &Path) -> Result<(), Error> {
-    let (workspace, suite, _) = places()?;
+    let (workspace, suite, _) = paths()?;
     let boot = |suite| {
         let cache = cache(&workspace, suite);
         fs::create_dir_all(&cache)?;
@@ -103,14 +103,14 @@ fn package(first: &Path, second: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// The Raspberry Pi OS alone.
+/// Plays the scenes of Raspberry Pi OS only.
 fn raspberry(package: &Path) -> Result<(), Error> {
-    let (_, suite, cache) = places()?;
+    let (_, suite, cache) = paths()?;
     pi::raspberry::play(&cache, &pi::parts::fetch(suite, &cache)?, package)
 }
 
-/// The workspace, the Pi's Debian, and its folder.
-fn places() -> Result<(PathBuf, Suite, PathBuf), Error> {
+/// The workspace, the Pi's Debian, and its cache folder.
+fn paths() -> Result<(PathBuf, Suite, PathBuf), Error> {
     let workspace = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize()?;
     let suite = Suite::chosen()?;
     let cache = cache(&workspace, suite);

@@ -1,25 +1,25 @@
-//! A command is applied at most once, and its answer goes to the client that sent it.
+//! A command is applied at most once, and its reply goes to the client that sent it.
 
 use std::{fs, process::Command};
 
 use shared::{Access, Key, Message, MessageType, Oversize, Queue, Select};
 use testing::{Fixture, Outcome, Running, Signal, wait_until};
 
-/// A client that waits for its answer, and has been stopped: the answer stays in the reply queue.
+/// A stopped client that has sent its command. Its reply is in the reply queue.
 fn stopped_client(fixture: &Fixture, controller: &Running, arguments: &[&str]) -> Running {
     controller.stop();
-    let client = asking(fixture, arguments);
+    let client = waiting_client(fixture, arguments);
     client.stop();
     controller.signal(Signal::CONT);
     let replies = Queue::open(fixture.key.reply(), Access::Find).unwrap();
-    wait_until("it is answered", || replies.status().unwrap().messages == 1);
+    wait_until("the reply is sent", || replies.status().unwrap().messages == 1);
     client
 }
 
-/// A client that has sent its command to a controller that is stopped.
-fn asking(fixture: &Fixture, arguments: &[&str]) -> Running {
+/// A client that has sent its command to a stopped controller.
+fn waiting_client(fixture: &Fixture, arguments: &[&str]) -> Running {
     let client = Running::start(fixture.program("command", None).args(["--timeout", "60s"]).args(arguments));
-    wait_until("it has asked", || fixture.queue().status().unwrap().messages == 1);
+    wait_until("the client has sent its command", || fixture.queue().status().unwrap().messages == 1);
     client
 }
 
@@ -28,54 +28,54 @@ fn remove(key: Key) {
 }
 
 #[track_caller]
-fn ends(client: Running, code: i32, line: Option<&str>, said: &[&str]) {
+fn assert_ended(client: Running, code: i32, line: Option<&str>, parts: &[&str]) {
     let (status, out, log) = client.wait();
     let log = log.join("\n");
     assert_eq!((status.code(), out.first().map(String::as_str)), (Some(code), line), "{log}");
-    assert!(said.iter().all(|part| log.contains(part)), "{log}");
+    assert!(parts.iter().all(|part| log.contains(part)), "{log}");
 }
 
 #[test]
-fn an_answer_that_is_removed_with_its_queue_is_asked_for_again() {
+fn a_reply_that_is_removed_with_its_queue_is_requested_again() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     let client = stopped_client(&fixture, &controller, &["on"]);
     remove(fixture.key.reply());
     client.signal(Signal::CONT);
-    ends(client, 0, Some("on"), &[]);
+    assert_ended(client, 0, Some("on"), &[]);
 }
 
 #[test]
-fn a_toggle_whose_answer_is_removed_is_not_sent_again_and_the_led_is_told() {
+fn a_toggle_whose_reply_is_removed_is_not_sent_again_and_the_state_is_reported() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     let client = stopped_client(&fixture, &controller, &["toggle"]);
     remove(fixture.key.reply());
     client.signal(Signal::CONT);
-    ends(client, 5, None, &["the reply was lost, and the command may have been applied; the LED is now on"]);
+    assert_ended(client, 5, None, &["the reply was lost, and the command may have been applied; the LED is now on"]);
     controller.signal(Signal::TERM);
     assert_eq!(controller.wait().1, ["LED on", "LED off"]);
 }
 
 #[test]
-fn a_toggle_that_a_killed_controller_had_applied_is_not_sent_to_the_next() {
+fn a_toggle_that_a_killed_controller_applied_is_not_sent_to_the_next() {
     let fixture = Fixture::new();
     let killed = fixture.controller(&[]);
     let client = stopped_client(&fixture, &killed, &["toggle"]);
     killed.kill();
     let next = fixture.controller(&[]);
     client.signal(Signal::CONT);
-    ends(client, 5, None, &["may have been applied; the LED is now off"]);
+    assert_ended(client, 5, None, &["may have been applied; the LED is now off"]);
     next.signal(Signal::TERM);
     assert!(next.wait().1.is_empty());
 }
 
 #[test]
 #[ignore = "needs strace"]
-fn a_toggle_that_was_applied_before_a_kill_is_not_said_to_be_unsent() {
+fn a_toggle_that_was_applied_before_a_kill_is_not_reported_as_unsent() {
     let fixture = Fixture::new();
     let program = fixture.program("controller", None);
-    // Killed as it is about to answer, or so slow with it that it is told to end first.
+    // Killed before it replies, or so slow that it is ended before.
     for inject in ["inject=msgsnd:signal=KILL:when=1", "inject=msgsnd:delay_enter=2000000:when=1"] {
         let mut strace = Command::new("strace");
         strace.args(["-D", "-f", "-e", "trace=msgsnd", "-e", inject, "-o", "/dev/null"]);
@@ -92,49 +92,49 @@ fn a_toggle_that_was_applied_before_a_kill_is_not_said_to_be_unsent() {
 }
 
 #[test]
-fn an_answer_that_does_not_fit_the_command_is_not_believed() {
+fn a_reply_that_does_not_match_the_command_is_not_believed() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
-    let client = asking(&fixture, &["on"]);
-    // As a member of the group can under mode 0660: takes the command, and has another one answered in its place.
+    let client = waiting_client(&fixture, &["on"]);
+    // A member of the group can do this under mode 0660: receive the command, and have another one replied to instead.
     let commands = Queue::open(fixture.key, Access::SendAndReceive).unwrap();
     let taken: Message = commands.receive(Select::Any, Oversize::Keep).unwrap();
     let text = String::from_utf8(taken.text().to_vec()).unwrap();
     fixture.send(1, text.replace("ON", "STATUS").as_bytes());
     controller.signal(Signal::CONT);
-    ends(client, 5, None, &["may have been applied; the LED is now off"]);
+    assert_ended(client, 5, None, &["may have been applied; the LED is now off"]);
 }
 
 #[test]
-fn a_toggle_that_a_killed_controller_had_not_come_to_is_sent_to_the_next() {
+fn a_toggle_that_a_killed_controller_did_not_receive_is_sent_to_the_next() {
     let fixture = Fixture::new();
     let killed = fixture.controller(&[]);
     killed.stop();
-    let client = asking(&fixture, &["toggle"]);
+    let client = waiting_client(&fixture, &["toggle"]);
     killed.kill();
     let next = fixture.controller(&[]);
-    ends(client, 0, Some("on"), &[]);
+    assert_ended(client, 0, Some("on"), &[]);
     next.signal(Signal::TERM);
     assert_eq!(next.wait().1, ["LED on", "LED off"]);
 }
 
 #[test]
-fn a_refusal_is_told_though_the_reply_queue_is_removed_meanwhile() {
+fn a_refusal_is_reported_even_if_the_reply_queue_was_removed() {
     let fixture = Fixture::new();
-    let lamp = fixture.write("lamp", "");
+    let output = fixture.write("output", "");
     let program = fixture.program("controller", None);
     let mut shell = Command::new("bash");
-    shell.args(["-c", "lamp=$1; shift; ulimit -f 0; exec \"$0\" \"$@\" --simulate >\"$lamp\""]);
-    shell.arg(program.get_program()).arg(lamp).args(program.get_args());
+    shell.args(["-c", "output=$1; shift; ulimit -f 0; exec \"$0\" \"$@\" --simulate >\"$output\""]);
+    shell.arg(program.get_program()).arg(output).args(program.get_args());
     let controller = Running::start(shell.env("LED_LOCK_DIRECTORY", fixture.path()));
     controller.wait_for_log("ready");
     controller.stop();
-    let client = asking(&fixture, &["on"]);
+    let client = waiting_client(&fixture, &["on"]);
     remove(fixture.key.reply());
     controller.signal(Signal::CONT);
-    ends(client, 1, None, &["refused: cannot set the LED: File too large"]);
-    // Junk does not hide that in the log, either.
+    assert_ended(client, 1, None, &["refused: cannot set the LED: File too large"]);
+    // Bad messages do not hide the error in the log.
     for _ in 0..150 {
         fixture.send(1, b"FLASH");
     }
@@ -150,21 +150,21 @@ fn exit_ends_only_the_controller_that_it_was_sent_to() {
         let killed = fixture.controller(&[]);
         killed.stop();
         let client = Running::start(fixture.program("command", None).arg("exit").args(rest));
-        wait_until("it has asked", || fixture.queue().status().unwrap().messages == 1);
+        wait_until("the client has sent its command", || fixture.queue().status().unwrap().messages == 1);
         killed.kill();
         let mut next = fixture.controller(&[]);
-        ends(client, 0, Some(if rest.is_empty() { "ended" } else { "queued" }), &[]);
+        assert_ended(client, 0, Some(if rest.is_empty() { "ended" } else { "queued" }), &[]);
         fixture.assert_led("off");
         assert!(next.is_running());
     }
 }
 
 #[test]
-fn what_others_have_answered_is_not_taken_for_ones_own() {
+fn a_client_ignores_replies_with_its_pid_as_the_type() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
-    // A shell that stops itself, and becomes the client when it goes on: its PID is known before.
+    // A shell that stops itself, and becomes the client when it continues: the PID is known before.
     let client = fixture.program("command", None);
     let mut shell = Command::new("sh");
     shell.args(["-c", "kill -STOP $$; exec \"$0\" \"$@\""]).arg(client.get_program()).args(client.get_args());
@@ -174,17 +174,17 @@ fn what_others_have_answered_is_not_taken_for_ones_own() {
         fixture.send(1, request.as_bytes());
     }
     client.signal(Signal::CONT);
-    wait_until("it has asked", || fixture.queue().status().unwrap().messages == 3);
+    wait_until("the client has sent its command", || fixture.queue().status().unwrap().messages == 3);
     controller.signal(Signal::CONT);
-    ends(client, 0, Some("on"), &[]);
+    assert_ended(client, 0, Some("on"), &[]);
 }
 
 #[test]
 #[ignore = "needs root and unshare"]
-fn clients_with_the_same_pid_get_their_own_answers() {
+fn clients_with_the_same_pid_get_their_own_replies() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
-    let alone = |arguments: &[&str]| {
+    let in_pid_namespace = |arguments: &[&str]| {
         let program = fixture.program("command", None);
         let mut unshare = Command::new("unshare");
         unshare.args(["--pid", "--fork", "--kill-child"]).arg(program.get_program()).args(program.get_args());
@@ -192,17 +192,17 @@ fn clients_with_the_same_pid_get_their_own_answers() {
         unshare
     };
     controller.stop();
-    // One that gave up before it was answered, and the next one.
-    let gave_up = Outcome::from(alone(&["blink", "1h", "--timeout", "100ms"]).output().unwrap());
+    // A client that timed out before its reply, and the next one.
+    let gave_up = Outcome::from(in_pid_namespace(&["blink", "1h", "--timeout", "100ms"]).output().unwrap());
     assert_eq!(gave_up.code, Some(5), "{gave_up:?}");
-    let client = Running::start(&mut alone(&["off", "--timeout", "60s"]));
-    wait_until("it has asked", || fixture.queue().status().unwrap().messages == 2);
+    let client = Running::start(&mut in_pid_namespace(&["off", "--timeout", "60s"]));
+    wait_until("the client has sent its command", || fixture.queue().status().unwrap().messages == 2);
     controller.signal(Signal::CONT);
-    ends(client, 0, Some("off"), &[]);
+    assert_ended(client, 0, Some("off"), &[]);
 }
 
 #[test]
-fn a_client_that_sends_its_whole_buffer_is_understood_and_gets_no_answer() {
+fn a_client_may_send_its_whole_buffer_and_gets_no_reply() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     let replies = Queue::open(fixture.key.reply(), Access::Receive).unwrap();
@@ -225,7 +225,7 @@ fn a_client_that_sends_its_whole_buffer_is_understood_and_gets_no_answer() {
 }
 
 #[test]
-fn a_full_queue_is_tried_until_the_time_is_over() {
+fn a_full_queue_is_tried_until_the_timeout() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
@@ -235,33 +235,33 @@ fn a_full_queue_is_tried_until_the_time_is_over() {
         .command(&["on", "--timeout", "50ms"])
         .assert_failed(6, &["is full, and was for 50ms; nothing was sent", "kill -CONT"]);
     let client = Running::start(fixture.program("command", None).args(["on", "--timeout", "60s"]));
-    // It has begun when it sleeps between two attempts.
+    // The client has tried when it sleeps between two attempts.
     let sleeps =
         || fs::read_to_string(format!("/proc/{}/wchan", client.pid())).is_ok_and(|name| name.contains("nanosleep"));
-    wait_until("it tries again", sleeps);
+    wait_until("the client sleeps before its next attempt", sleeps);
     controller.signal(Signal::CONT);
-    ends(client, 0, Some("on"), &[]);
-    // A limit that is too small for any command is named.
+    assert_ended(client, 0, Some("on"), &[]);
+    // The error names a limit that is too small for any command.
     queue.set_limit(5).unwrap();
     fixture.command(&["on"]).assert_failed(6, &["holds only 5 bytes; nothing was sent", "sysctl kernel.msgmnb=16384"]);
 }
 
 #[test]
-fn the_key_is_looked_at_before_anything_is_sent() {
+fn nothing_is_sent_to_a_neighbours_reply_queue() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&[]);
-    // A controller on the key after the answers': its commands have the key where the answers to commands on ours would be.
-    let (ours, answers) = (fixture.key, fixture.key.reply());
-    let next = Key::new(answers.get() + 1).unwrap();
+    // A controller with the key after that of the replies: our replies have the key before its commands.
+    let (ours, replies) = (fixture.key, fixture.key.reply());
+    let next = Key::new(replies.get() + 1).unwrap();
     let mut neighbour = fixture.program("controller", None);
     let neighbour = Running::start(neighbour.args(["--simulate", "--key", &next.to_string()]));
     neighbour.wait_for_log("ready");
     for arguments in [&["on"][..], &["on", "--no-wait"]] {
-        let said = [format!("queue {answers} is a reply queue; nothing was sent"), format!("use --key {ours}")];
-        let outcome = fixture.command(&[arguments, &["--key", &answers.to_string()]].concat());
-        outcome.assert_failed(2, &[&said[0], &said[1]]);
+        let parts = [format!("queue {replies} is a reply queue; nothing was sent"), format!("use --key {ours}")];
+        let outcome = fixture.command(&[arguments, &["--key", &replies.to_string()]].concat());
+        outcome.assert_failed(2, &[&parts[0], &parts[1]]);
     }
-    assert_eq!(Queue::open(answers, Access::Find).unwrap().status().unwrap().last_sender, None);
+    assert_eq!(Queue::open(replies, Access::Find).unwrap().status().unwrap().last_sender, None);
     neighbour.signal(Signal::TERM);
     assert!(neighbour.wait().0.success());
 }

@@ -1,15 +1,14 @@
-//! Whatever a client sends: it is refused with a reason, taken off the queue, answered if it can be, and the next
-//! command works.
+//! Any message is refused with a reason, removed from the queue and replied to if requested, and the next command works.
 
 use shared::{Access, Message, MessageType, Oversize, Queue, Select};
 use testing::{Fixture, PATIENCE, Running};
 
-/// Sends a message, waits for the log to say why it was refused, and sees that the next command works.
+/// Sends a message, and asserts the reason in the log and that the next command works.
 #[track_caller]
-fn refused(fixture: &Fixture, controller: &Running, message_type: i64, text: &[u8], logged: &[&str]) {
+fn assert_refused(fixture: &Fixture, controller: &Running, message_type: i64, text: &[u8], parts: &[&str]) {
     fixture.send(message_type, text);
     let line = controller.wait_for_log("refused");
-    for part in logged {
+    for part in parts {
         assert!(line.contains(part), "{part:?} is not in {line:?}");
     }
     assert!(line.contains("WARN"), "{line}");
@@ -17,10 +16,10 @@ fn refused(fixture: &Fixture, controller: &Running, message_type: i64, text: &[u
 }
 
 #[test]
-fn what_is_no_command_is_refused() {
+fn an_invalid_message_is_refused_with_a_reason() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
-    for (message_type, text, logged) in [
+    for (message_type, text, parts) in [
         (1, &b""[..], &["there is no text", "type 1, 0 bytes, \"\""][..]),
         (1, b"  \n", &["there is no text"]),
         (1, b"\0", &["there is no text"]),
@@ -36,24 +35,24 @@ fn what_is_no_command_is_refused() {
         (1, b"ON\0reply=99999999999999999999\0", &["message type after reply="]),
         (9, b"EXIT", &["unknown message type"]),
     ] {
-        refused(&fixture, &controller, message_type, text, logged);
+        assert_refused(&fixture, &controller, message_type, text, parts);
     }
 }
 
 #[test]
-fn a_text_that_is_too_long_is_refused_and_the_longest_is_not() {
+fn a_text_of_256_bytes_is_accepted_and_a_longer_one_refused() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     for length in [257, 258, 4096, 8192] {
-        refused(&fixture, &controller, 1, &vec![b' '; length], &["longer than 256 bytes", "type 1, 257 bytes"]);
-        refused(&fixture, &controller, 2, &vec![b' '; length], &["longer than 256 bytes", "type 2"]);
+        assert_refused(&fixture, &controller, 1, &vec![b' '; length], &["longer than 256 bytes", "type 1, 257 bytes"]);
+        assert_refused(&fixture, &controller, 2, &vec![b' '; length], &["longer than 256 bytes", "type 2"]);
     }
     fixture.send(1, format!("{:<256}", "ON").as_bytes());
     assert_eq!(controller.line(), "LED on");
 }
 
 #[test]
-fn verbs_are_read_in_any_case_with_what_clients_leave_at_their_end() {
+fn verbs_are_accepted_in_any_case_with_blanks_newline_and_nul_at_the_end() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     for (on, off) in [
@@ -62,7 +61,7 @@ fn verbs_are_read_in_any_case_with_what_clients_leave_at_their_end() {
         (b"on", b"off"),
         (b"On\n", b"oFF\r\n"),
         (b"ON  \t", b"OFF "),
-        // A reply type that is text is none: what an earlier command left in the sender's buffer.
+        // Text after the NUL that is not a reply type is what an earlier command left in the sender's buffer.
         (b"ON\0GLE\0", b"OFF\0LE\0"),
         (b"ON\0\xff\xff\xff", b"OFF\0\x7f\0\x01\0"),
     ] {
@@ -74,13 +73,13 @@ fn verbs_are_read_in_any_case_with_what_clients_leave_at_their_end() {
 }
 
 #[test]
-fn whoever_asks_for_an_answer_is_told_why_it_was_refused() {
+fn a_refused_request_gets_the_reason() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&[]);
     let replies = Queue::open(fixture.key.reply(), Access::Receive).unwrap();
     let mut long = b"ON\0reply=77\0".to_vec();
     long.resize(300, 0);
-    for (message_type, text, answer) in [
+    for (message_type, text, expected) in [
         (1, &b"FLASH\0reply=77\0"[..], "ERR unknown command; known are ON, OFF, TOGGLE, STATUS, BLINK"),
         (1, b"\0reply=77\0", "ERR there is no text"),
         (9, b"ON\0reply=77\0", "ERR unknown message type; known are 1 (LED) and 2 (exit)"),
@@ -89,19 +88,19 @@ fn whoever_asks_for_an_answer_is_told_why_it_was_refused() {
     ] {
         fixture.send(message_type, text);
         let reply: Message = replies.receive(Select::Type(MessageType::new(77).unwrap()), Oversize::Truncate).unwrap();
-        assert_eq!(reply.text(), answer.as_bytes());
+        assert_eq!(reply.text(), expected.as_bytes());
     }
 }
 
 #[test]
-fn answers_that_nobody_collects_neither_slow_nor_stop_it() {
+fn replies_that_no_client_receives_neither_slow_nor_stop_it() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     let replies = Queue::open(fixture.key.reply(), Access::Receive).unwrap();
     let limit = replies.status().unwrap().limit;
-    // More than fit, each of 6 bytes.
-    let answers = limit / 6 + 1000;
-    for number in 0..answers {
+    // More replies than fit, of 6 bytes each.
+    let count = limit / 6 + 1000;
+    for number in 0..count {
         fixture.send(1, format!("OFF\0reply={}\0", 1_000_000 + number).as_bytes());
     }
     fixture.command(&["on"]).assert_printed("on");
@@ -112,10 +111,10 @@ fn answers_that_nobody_collects_neither_slow_nor_stop_it() {
 }
 
 #[test]
-fn answers_to_an_earlier_process_with_the_same_pid_are_not_taken_for_ones_own() {
+fn a_client_ignores_replies_to_an_earlier_process_with_its_pid() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&[]);
-    // A shell that stops itself, and becomes the client when it goes on: its PID is known before the client asks.
+    // A shell that stops itself, and becomes the client when it continues: the PID is known before the client sends.
     let client = fixture.program("command", None);
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "kill -STOP $$; exec \"$0\" \"$@\""]).arg(client.get_program()).args(client.get_args());
@@ -129,7 +128,7 @@ fn answers_to_an_earlier_process_with_the_same_pid_are_not_taken_for_ones_own() 
 }
 
 #[test]
-fn any_text_of_type_2_ends_it() {
+fn any_text_of_type_2_ends_the_controller() {
     for text in [&b""[..], b"EXIT", b"\xff", b"EXIT\0reply=0\0"] {
         let fixture = Fixture::new();
         let controller = fixture.controller(&[]);
@@ -140,7 +139,7 @@ fn any_text_of_type_2_ends_it() {
 }
 
 #[test]
-fn a_flood_of_junk_leaves_a_polite_client_served() {
+fn a_client_is_served_during_a_flood_of_invalid_messages() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     let junk: Message = Message::new(MessageType::new(7).unwrap(), b"junk").unwrap();
@@ -149,7 +148,7 @@ fn a_flood_of_junk_leaves_a_polite_client_served() {
     let start = std::time::Instant::now();
     let mut applied = 0;
     while applied < 20 {
-        assert!(start.elapsed() < PATIENCE, "{applied} of 20 commands in all that time");
+        assert!(start.elapsed() < PATIENCE, "only {applied} of 20 commands were applied");
         let outcome = fixture.command(&["status", "--timeout", "60s"]);
         match outcome.code {
             Some(0) => applied += 1,

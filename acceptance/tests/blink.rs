@@ -19,7 +19,7 @@ fn it_blinks_until_the_next_command() {
 }
 
 #[test]
-fn durations_and_counts_are_read_as_people_write_them() {
+fn durations_and_counts_are_accepted_as_users_write_them() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&[]);
     fixture.command(&["blink"]).assert_printed("blink 500ms 500ms");
@@ -29,25 +29,25 @@ fn durations_and_counts_are_read_as_people_write_them() {
 }
 
 #[test]
-fn counted_flashes_are_counted_and_then_it_is_off() {
+fn it_flashes_as_often_as_requested_and_is_off_then() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     fixture.command(&["blink", "2ms", "2ms", "--count", "3"]).assert_printed("blink 2ms 2ms, 3 left");
     for expected in ["LED on", "LED off"].repeat(3) {
         assert_eq!(controller.line(), expected);
     }
-    wait_until("it is off", || fixture.command(&["status"]).out.starts_with("off ("));
-    // It is told so too without a question in between, and owns its LED again.
+    wait_until("the LED is off", || fixture.command(&["status"]).out.starts_with("off ("));
+    // Also without a status request in between.
     fixture.command(&["blink", "1ms", "1ms", "--count", "1"]).assert_printed("blink 1ms 1ms, 1 left");
     assert_eq!([controller.line(), controller.line()], ["LED on", "LED off"]);
-    wait_until("the flash is over", || fixture.command(&["status"]).out.starts_with("off ("));
+    wait_until("the flash ends", || fixture.command(&["status"]).out.starts_with("off ("));
     fixture.command(&["toggle"]).assert_printed("on");
     fixture.command(&["exit"]).assert_printed("ended");
     assert_eq!(controller.wait().1, ["LED on", "LED off"]);
 }
 
 #[test]
-fn another_blink_begins_anew_and_a_refused_one_changes_nothing() {
+fn a_new_blink_replaces_the_old_one_and_a_refused_one_changes_nothing() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     fixture.command(&["blink", "1h", "1h", "--count", "2"]).assert_printed("blink 3600s 3600s, 2 left");
@@ -63,7 +63,7 @@ fn another_blink_begins_anew_and_a_refused_one_changes_nothing() {
 }
 
 #[test]
-fn toggle_ends_it_in_the_dark_whatever_its_phase() {
+fn toggle_turns_a_blinking_led_off_in_either_phase() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&[]);
     for phases in [["1h", "1ms"], ["1ms", "1h"]] {
@@ -74,7 +74,7 @@ fn toggle_ends_it_in_the_dark_whatever_its_phase() {
 }
 
 #[test]
-fn a_signal_and_exit_end_it_in_the_middle_of_a_phase() {
+fn a_signal_and_exit_end_blinking_within_a_phase() {
     for phases in [["1h", "1ms"], ["1ms", "1h"]] {
         for by_signal in [true, false] {
             let fixture = Fixture::new();
@@ -86,7 +86,7 @@ fn a_signal_and_exit_end_it_in_the_middle_of_a_phase() {
             } else {
                 fixture.command(&["exit"]).assert_printed("ended");
             }
-            // It would be an hour otherwise; and PATIENCE is a minute.
+            // Otherwise it would take an hour, and PATIENCE is a minute.
             let (status, out, log) = controller.wait();
             assert!(status.success(), "{log:?}");
             assert_eq!(out, ["LED off"]);

@@ -1,9 +1,9 @@
-//! What a person types, and what happens.
+//! The verbs and options of both programs, and their exit statuses.
 
 use std::fs::File;
 
 use shared::{Access, Queue};
-use testing::{Fixture, Running, Signal, wait_until};
+use testing::{Fixture, Outcome, Running, Signal, wait_until};
 
 #[test]
 fn each_verb_has_its_effect_and_prints_the_state() {
@@ -29,7 +29,7 @@ fn each_verb_has_its_effect_and_prints_the_state() {
 }
 
 #[test]
-fn options_may_stand_before_and_after_the_verb() {
+fn options_may_come_before_and_after_the_verb() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&[]);
     fixture.command(&["--timeout", "5s", "on"]).assert_printed("on");
@@ -37,7 +37,7 @@ fn options_may_stand_before_and_after_the_verb() {
 }
 
 #[test]
-fn the_exit_status_tells_where_the_error_cannot_be_written() {
+fn the_exit_status_is_right_even_if_the_error_cannot_be_written() {
     let full = || File::options().write(true).open("/dev/full").unwrap();
     let fixture = Fixture::new();
     let client = fixture.program("command", None).arg("on").stderr(full()).status().unwrap();
@@ -50,7 +50,7 @@ fn the_exit_status_tells_where_the_error_cannot_be_written() {
 }
 
 #[test]
-fn commands_are_not_put_among_the_answers() {
+fn commands_are_not_sent_to_the_reply_queue() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&[]);
     let (key, reply) = (fixture.key.to_string(), fixture.key.reply().to_string());
@@ -65,15 +65,17 @@ fn commands_are_not_put_among_the_answers() {
 }
 
 #[test]
-fn a_level_that_is_none_is_named() {
+fn an_invalid_log_level_is_reported() {
     let fixture = Fixture::new();
-    for (level, is_named) in [("inof", true), ("off", false), ("warn", false)] {
+    for (level, is_reported) in [("inof", true), ("off", false), ("warn", false)] {
         let mut controller = fixture.program("controller", None);
         let mut controller = Running::start(controller.arg("--simulate").env("RUST_LOG", level));
-        wait_until("it serves", || !controller.is_running() || fixture.command(&["status"]).code == Some(0));
+        wait_until("the controller serves", || {
+            !controller.is_running() || fixture.command(&["status"]).code == Some(0)
+        });
         fixture.command(&["exit"]).assert_printed("ended");
         let log = controller.wait().2;
-        assert_eq!(log.first().is_some_and(|line| line.contains("RUST_LOG=inof logs nothing")), is_named, "{log:?}");
+        assert_eq!(log.first().is_some_and(|line| line.contains("RUST_LOG=inof logs nothing")), is_reported, "{log:?}");
     }
 }
 
@@ -88,7 +90,7 @@ fn no_wait_queues_the_command_and_returns() {
 }
 
 #[test]
-fn the_led_is_lit_from_the_start_where_that_is_asked_for() {
+fn initial_on_turns_the_led_on_at_the_start() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&["--initial", "on"]);
     assert_eq!(controller.line(), "LED on");
@@ -114,7 +116,7 @@ fn wrong_usage_is_exit_status_2() {
     fixture.command(&["on", "--key", "0"]).assert_failed(2, &["IPC_PRIVATE"]);
     fixture.command(&["status", "--no-wait"]).assert_failed(2, &["--no-wait"]);
     fixture.command(&["on", "--no-wait", "--timeout", "2s"]).assert_failed(2, &["--timeout"]);
-    for (options, said) in [
+    for (options, part) in [
         (["--mode", "0999"], "octal"),
         (["--mode", "+660"], "octal"),
         (["--mode", "0060"], "0600"),
@@ -122,21 +124,20 @@ fn wrong_usage_is_exit_status_2() {
         (["--initial", "dim"], "possible values: on, off"),
     ] {
         let outcome = fixture.program("controller", None).arg("--simulate").args(options).output().unwrap();
-        testing::Outcome::from(outcome).assert_failed(2, &[options[0], said]);
+        Outcome::from(outcome).assert_failed(2, &[options[0], part]);
     }
 }
 
 #[test]
-fn a_number_that_is_no_group_is_named() {
+fn a_number_that_is_not_a_group_is_reported() {
     let fixture = Fixture::new();
     let mut controller = fixture.program("controller", None);
     let outcome = controller.args(["--simulate", "--group", "4294967295"]).output().unwrap();
-    testing::Outcome::from(outcome)
-        .assert_failed(78, &["there is no group 4294967295", "--group takes a name or a number"]);
+    Outcome::from(outcome).assert_failed(78, &["there is no group 4294967295", "--group takes a name or a number"]);
 }
 
 #[test]
-fn an_empty_lock_directory_is_as_good_as_none() {
+fn an_empty_lock_directory_means_the_default_one() {
     let fixture = Fixture::new();
     let start = || {
         let mut controller = fixture.program("controller", None);
@@ -145,7 +146,7 @@ fn an_empty_lock_directory_is_as_good_as_none() {
     let controller = start();
     assert!(controller.wait_for_log("").contains("ready"));
     assert!(!fixture.lock_file("lock").exists());
-    // The lock is in the usual directory, and works.
+    // The lock is in the default directory, and works.
     assert!(start().wait().2.concat().contains(&format!("(PID {}) uses key", controller.pid())));
     fixture.command(&["exit"]).assert_printed("ended");
     assert!(controller.wait().0.success());
@@ -161,7 +162,7 @@ fn without_a_controller_is_exit_status_3() {
 }
 
 #[test]
-fn a_queue_that_nobody_serves_is_exit_status_3_too() {
+fn a_stale_queue_is_exit_status_3_too() {
     let fixture = Fixture::new();
     fixture.controller(&[]).kill();
     fixture
@@ -170,7 +171,7 @@ fn a_queue_that_nobody_serves_is_exit_status_3_too() {
 }
 
 #[test]
-fn a_controller_that_does_not_answer_is_exit_status_5_and_its_full_queue_6() {
+fn a_controller_that_does_not_reply_is_exit_status_5_and_its_full_queue_6() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
@@ -188,14 +189,14 @@ fn a_controller_that_does_not_answer_is_exit_status_5_and_its_full_queue_6() {
             .assert_failed(6, &["is full", "nothing was sent", "messages are waiting", "none was ever received"]);
     }
     controller.signal(Signal::CONT);
-    wait_until("the queue is read again", || fixture.command(&["off"]).code == Some(0));
+    wait_until("the controller continues", || fixture.command(&["off"]).code == Some(0));
     fixture.assert_led("off");
     fixture.command(&["exit"]).assert_printed("ended");
     assert!(controller.wait().0.success());
 }
 
 #[test]
-fn a_queue_without_a_reply_queue_is_a_controller_that_cannot_answer() {
+fn a_queue_without_a_reply_queue_accepts_only_no_wait() {
     let fixture = Fixture::new();
     let mode = shared::Mode::new(0o600).unwrap();
     let queue = shared::Queue::create(fixture.key, mode).unwrap();

@@ -1,4 +1,4 @@
-//! What bash, zsh and fish complete after `led`, each asked itself.
+//! The completions of bash, zsh and fish after `led`, in the shells themselves.
 
 use std::{
     path::Path,
@@ -23,8 +23,8 @@ fn files() -> &'static Path {
     folder.path()
 }
 
-/// What a line of this shell prints; `$1` in it is the folder with the files.
-fn says(shell: &str, arguments: &[&str]) -> String {
+/// The output of a line in this shell; `$1` in it is the folder with the files.
+fn run(shell: &str, arguments: &[&str]) -> String {
     let output =
         Command::new(shell).args(arguments).arg(files()).stdin(Stdio::null()).output().expect("the shell starts");
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
@@ -43,12 +43,12 @@ fn bash_completes_verbs_and_their_options() {
             _led led "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
             echo "${COMPREPLY[@]}"
         done"#;
-    let said = says("bash", &["-c", complete, "bash"]);
-    let lines: Vec<&str> = said.lines().collect();
-    assert!(lines[0].ends_with(" led") && lines[0].contains("-F _led"), "{said}");
+    let output = run("bash", &["-c", complete, "bash"]);
+    let lines: Vec<&str> = output.lines().collect();
+    assert!(lines[0].ends_with(" led") && lines[0].contains("-F _led"), "{output}");
     assert_eq!(lines[1..3], ["status", "--count"]);
-    assert!(lines[3].contains("--json --watch") && lines[3].contains("--timeout"), "{said}");
-    // A key is no file, such as Cargo.toml here.
+    assert!(lines[3].contains("--json --watch") && lines[3].contains("--timeout"), "{output}");
+    // A key is not completed as a file, such as Cargo.toml.
     assert_eq!(lines[4], "Car");
 }
 
@@ -56,15 +56,15 @@ fn bash_completes_verbs_and_their_options() {
 #[ignore = "needs fish"]
 fn fish_completes_verbs_and_their_options() {
     let complete = r#"source $argv[1]/led.fish; complete -C "led st"; complete -C "led blink --c""#;
-    let said = says("fish", &["--no-config", "-c", complete]);
-    let words: Vec<&str> = said.lines().filter_map(|line| line.split('\t').next()).collect();
+    let output = run("fish", &["--no-config", "-c", complete]);
+    let words: Vec<&str> = output.lines().filter_map(|line| line.split('\t').next()).collect();
     assert_eq!(words, ["status", "--count"]);
 }
 
 #[test]
 #[ignore = "needs zsh"]
 fn zsh_completes_verbs_and_their_options() {
-    // A shell on a terminal of its own, whose keys are pressed: what it completes is what it calls.
+    // A shell on a terminal of its own, with the keys typed: the completed line is executed.
     let complete = r#"
         zmodload zsh/zpty
         zpty shell zsh -f -i
@@ -76,7 +76,7 @@ fn zsh_completes_verbs_and_their_options() {
             zpty -r -m shell seen '*called with: *'$'\n'
             print -r -- ${${seen##*called with: }%%[[:space:]]#}
         done"#;
-    let said = says("timeout", &["60", "zsh", "-f", "-o", "extendedglob", "-c", complete, "zsh"]);
-    let words: Vec<&str> = said.lines().map(str::trim).collect();
+    let output = run("timeout", &["60", "zsh", "-f", "-o", "extendedglob", "-c", complete, "zsh"]);
+    let words: Vec<&str> = output.lines().map(str::trim).collect();
     assert_eq!(words, ["status", "blink --count"]);
 }

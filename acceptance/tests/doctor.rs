@@ -1,11 +1,11 @@
-//! `doctor`, well and in broken set-ups; those that need a Pi or systemd are scenes on the emulated one.
+//! `doctor` with and without problems. Checks that need a Pi or systemd are scenes on the emulated one.
 
 use shared::{Message, MessageType, Mode, Queue};
-use testing::{Fixture, Outcome, STRANGER};
+use testing::{Fixture, OTHER_USER, Outcome};
 
-/// Asserts what is said of each of these checks, and the exit status that follows.
+/// Asserts the results of these checks, and the exit status that follows from them.
 #[track_caller]
-fn says(outcome: &Outcome, lines: &[(&str, &str, &str)]) {
+fn assert_findings(outcome: &Outcome, lines: &[(&str, &str, &str)]) {
     for (mark, check, part) in lines {
         let begin = format!("{mark:<5}{check:<12}");
         let line = outcome.out.lines().find(|line| line.starts_with(&begin));
@@ -13,32 +13,32 @@ fn says(outcome: &Outcome, lines: &[(&str, &str, &str)]) {
     }
     let checks: Vec<&str> = outcome.out.lines().map(|line| line[5..17].trim()).collect();
     assert_eq!(checks, ["queue", "send", "receive", "controller", "unit", "line", "group", "limits"]);
-    let ill = outcome.out.lines().filter(|line| line.starts_with("FAIL")).count();
-    let (code, last) = match ill {
+    let problems = outcome.out.lines().filter(|line| line.starts_with("FAIL")).count();
+    let (code, last) = match problems {
         0 => (0, String::new()),
         1 => (1, "command: 1 problem found\n".into()),
-        _ => (1, format!("command: {ill} problems found\n")),
+        _ => (1, format!("command: {problems} problems found\n")),
     };
     assert_eq!((outcome.code, &outcome.err), (Some(code), &last), "{}", outcome.out);
 }
 
-fn is_ok(outcome: &Outcome) -> bool {
+fn has_no_problem(outcome: &Outcome) -> bool {
     outcome.out.lines().all(|line| !line.starts_with("FAIL"))
 }
 
 #[test]
-fn all_is_well_beside_a_controller_that_answers() {
+fn there_is_no_problem_if_a_controller_replies() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     let outcome = fixture.command(&["doctor"]);
-    let answers = format!("PID {} replies within ", controller.pid());
-    says(
+    let replies = format!("PID {} replies within ", controller.pid());
+    assert_findings(
         &outcome,
         &[
             ("ok", "queue", "mode 0660; 0 messages are waiting"),
             ("ok", "send", "permitted"),
             ("ok", "receive", "permitted"),
-            ("ok", "controller", &answers),
+            ("ok", "controller", &replies),
             ("ok", "controller", " ms: off"),
             ("-", "unit", ""),
             ("-", "line", "simulated"),
@@ -46,14 +46,14 @@ fn all_is_well_beside_a_controller_that_answers() {
             ("ok", "limits", "kernel.msgmnb"),
         ],
     );
-    assert!(is_ok(&outcome));
+    assert!(has_no_problem(&outcome));
 }
 
 #[test]
-fn without_a_controller_it_says_how_to_start_one() {
+fn without_a_controller_it_prints_how_to_start_one() {
     let fixture = Fixture::new();
     let start = format!("/controller --key {}\", with --simulate if there is no LED", fixture.key);
-    says(
+    assert_findings(
         &fixture.command(&["doctor"]),
         &[
             ("FAIL", "queue", &start),
@@ -65,31 +65,31 @@ fn without_a_controller_it_says_how_to_start_one() {
 }
 
 #[test]
-fn a_queue_that_a_killed_controller_left_is_told_from_one_that_is_served() {
+fn a_stale_queue_is_distinguished_from_one_that_is_served() {
     let fixture = Fixture::new();
     fixture.controller(&[]).kill();
     let outcome = fixture.command(&["doctor", "--timeout", "50ms"]);
-    says(&outcome, &[("ok", "queue", "0 messages are waiting"), ("FAIL", "controller", "is stale")]);
+    assert_findings(&outcome, &[("ok", "queue", "0 messages are waiting"), ("FAIL", "controller", "is stale")]);
 }
 
 #[test]
-fn a_controller_that_stands_still_is_named_with_the_word_to_go_on() {
+fn a_stopped_controller_is_reported_with_the_command_to_continue_it() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
-    let go_on = format!("run \"kill -CONT {}\"", controller.pid());
-    says(&fixture.command(&["doctor", "--timeout", "50ms"]), &[("FAIL", "controller", &go_on)]);
+    let command = format!("run \"kill -CONT {}\"", controller.pid());
+    assert_findings(&fixture.command(&["doctor", "--timeout", "50ms"]), &[("FAIL", "controller", &command)]);
 }
 
 #[test]
-fn a_full_queue_is_seen() {
+fn a_full_queue_is_reported() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
     let message: Message<1024> = Message::new(MessageType::LED, &[b' '; 1024]).unwrap();
     while fixture.queue().try_send(&message).is_ok() {}
     let outcome = fixture.command(&["doctor", "--timeout", "50ms"]);
-    says(
+    assert_findings(
         &outcome,
         &[
             ("FAIL", "queue", "16 messages are waiting; it is full, none was ever received"),
@@ -99,10 +99,10 @@ fn a_full_queue_is_seen() {
 }
 
 #[test]
-fn a_queue_of_another_program_is_left_alone() {
+fn nothing_is_sent_to_a_queue_of_another_program() {
     let fixture = Fixture::new();
     let queue = Queue::create(fixture.key, Mode::new(0o600).unwrap()).unwrap();
-    says(
+    assert_findings(
         &fixture.command(&["doctor"]),
         &[
             ("ok", "send", "permitted"),
@@ -115,13 +115,13 @@ fn a_queue_of_another_program_is_left_alone() {
 
 #[test]
 #[ignore = "needs root"]
-fn who_is_not_in_the_group_is_told_how_to_join_it() {
+fn a_user_outside_the_group_gets_the_command_to_join_it() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&["--group", "daemon"]);
-    let outcome = fixture.program("command", Some(STRANGER)).arg("doctor").output().unwrap().into();
+    let outcome = fixture.program("command", Some(OTHER_USER)).arg("doctor").output().unwrap().into();
     let denied = format!("permission denied: queue {} belongs to root:daemon (0660)", fixture.key);
     let denied_replies = format!("permission denied: queue {} belongs to root:daemon (0740)", fixture.key.reply());
-    says(
+    assert_findings(
         &outcome,
         &[
             ("ok", "queue", "group daemon (1)"),
@@ -139,20 +139,20 @@ fn who_is_not_in_the_group_is_told_how_to_join_it() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_queue_for_its_owner_alone_is_said_to_be_so() {
+fn a_queue_without_group_permissions_is_reported() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&["--mode", "0600"]);
-    let outcome = fixture.program("command", Some(STRANGER)).arg("doctor").output().unwrap().into();
-    says(
+    let outcome = fixture.program("command", Some(OTHER_USER)).arg("doctor").output().unwrap().into();
+    assert_findings(
         &outcome,
         &[("FAIL", "send", "its mode does not permit its group"), ("-", "group", "the mode does not permit the group")],
     );
 }
 
 #[test]
-fn its_exit_status_is_the_same_for_who_reads_only_the_beginning() {
+fn the_exit_status_is_the_same_if_the_reader_stops_early() {
     let fixture = Fixture::new();
-    // The first lines are well.
+    // The first checks find no problem.
     let controller = fixture.controller(&[]);
     controller.stop();
     let mut shell = std::process::Command::new("bash");
@@ -165,9 +165,9 @@ fn its_exit_status_is_the_same_for_who_reads_only_the_beginning() {
 
 #[test]
 #[ignore = "needs root"]
-fn nobody_is_told_to_join_the_group_of_root() {
+fn no_user_is_advised_to_join_the_group_of_root() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&["--group", "root"]);
-    let outcome = fixture.program("command", Some(STRANGER)).arg("doctor").output().unwrap().into();
-    says(&outcome, &[("FAIL", "group", "run this as root, or give the controller a --group")]);
+    let outcome = fixture.program("command", Some(OTHER_USER)).arg("doctor").output().unwrap().into();
+    assert_findings(&outcome, &[("FAIL", "group", "run this as root, or give the controller a --group")]);
 }

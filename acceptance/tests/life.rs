@@ -1,4 +1,4 @@
-//! How the controller begins, goes on and ends.
+//! Start, operation and end of the controller.
 
 use std::{
     fs::{self, File},
@@ -11,10 +11,10 @@ use std::{
 };
 
 use shared::{Access, Message, MessageType, Queue};
-use testing::{Fixture, Random, Running, Signal, rounds, wait_until};
+use testing::{Fixture, Outcome, Random, Running, Signal, rounds, wait_until};
 
 #[test]
-fn each_signal_ends_it_clean() {
+fn each_signal_ends_it_and_cleans_up() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT] {
         let fixture = Fixture::new();
         let controller = fixture.controller(&[]);
@@ -29,7 +29,7 @@ fn each_signal_ends_it_clean() {
 }
 
 #[test]
-fn under_nohup_it_outlives_its_terminal() {
+fn under_nohup_it_ignores_sighup() {
     let fixture = Fixture::new();
     let program = fixture.program("controller", None);
     let mut nohup = Command::new("nohup");
@@ -47,10 +47,10 @@ fn under_nohup_it_outlives_its_terminal() {
 }
 
 #[test]
-fn a_program_name_that_is_cut_inside_a_character_does_not_hide_what_nohup_ignores() {
+fn a_program_name_cut_within_a_character_does_not_hide_the_ignored_signals() {
     let fixture = Fixture::new();
     let program = fixture.program("controller", None);
-    // The kernel keeps 15 bytes of it.
+    // The kernel keeps 15 bytes of the name.
     let renamed = fixture.path().join("controller-aaaï");
     assert!(Command::new("cp").arg(program.get_program()).arg(&renamed).status().unwrap().success());
     let mut nohup = Command::new("nohup");
@@ -58,16 +58,17 @@ fn a_program_name_that_is_cut_inside_a_character_does_not_hide_what_nohup_ignore
     let controller = Running::start(&mut nohup);
     controller.wait_for_log("ready");
     let status = fs::read(format!("/proc/{}/status", controller.pid())).unwrap();
-    assert!(String::from_utf8(status).is_err(), "its name is not cut inside a character");
+    assert!(String::from_utf8(status).is_err(), "the name is not cut within a character");
     controller.signal(Signal::HUP);
     fixture.command(&["on"]).assert_printed("on");
     controller.signal(Signal::TERM);
     assert!(controller.wait().0.success());
 }
 
-/// Signals land before the handlers are there, before the queue is, between two messages, in msgrcv and behind it.
+/// Signals come before the handlers are installed, before the queue is created, between two messages, in msgrcv and after
+/// it.
 #[test]
-fn sigterm_and_exit_at_any_instant_end_it_with_the_led_off_and_no_queue() {
+fn sigterm_and_exit_at_any_time_turn_the_led_off_and_remove_the_queues() {
     let worker = |seed: u64| {
         let mut random = Random(seed);
         for round in 0..rounds(1000, 5000) {
@@ -76,13 +77,13 @@ fn sigterm_and_exit_at_any_instant_end_it_with_the_led_off_and_no_queue() {
             let controller = Running::start(fixture.program("controller", None).arg("--simulate"));
             let on: Message = Message::new(MessageType::LED, b"ON").unwrap();
             let start = Instant::now();
-            // Commands keep coming until the instant of the signal.
+            // Commands are sent until the signal.
             while start.elapsed() < delay {
                 if let Ok(queue) = Queue::open(fixture.key, Access::Send) {
                     let _ = queue.try_send(&on);
                 }
             }
-            // By its own message too, where there is a queue to take it.
+            // With an exit message too, if there is a queue.
             let exit: Message = Message::empty(MessageType::EXIT);
             let by_exit =
                 round % 2 == 1 && Queue::open(fixture.key, Access::Send).is_ok_and(|queue| queue.send(&exit).is_ok());
@@ -90,9 +91,9 @@ fn sigterm_and_exit_at_any_instant_end_it_with_the_led_off_and_no_queue() {
                 controller.signal(Signal::TERM);
             }
             let (status, out, log) = controller.wait();
-            // Before main there is nobody to catch it, and nothing to clean up.
-            let caught = status.success() || (status.code().is_none() && log.is_empty() && out.is_empty());
-            assert!(caught, "{delay:?}: {status} {log:?}");
+            // Before main a signal is not caught, and there is nothing to clean up.
+            let is_caught = status.success() || (status.code().is_none() && log.is_empty() && out.is_empty());
+            assert!(is_caught, "{delay:?}: {status} {log:?}");
             assert_ne!(out.last().map(String::as_str), Some("LED on"), "{delay:?}: {log:?}");
             assert!(fixture.has_no_queues(), "{delay:?}: {log:?}");
         }
@@ -104,7 +105,7 @@ fn sigterm_and_exit_at_any_instant_end_it_with_the_led_off_and_no_queue() {
 }
 
 #[test]
-fn commands_that_wait_at_the_end_are_logged_as_lost() {
+fn commands_in_the_queue_at_the_end_are_logged_as_not_applied() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
@@ -118,7 +119,7 @@ fn commands_that_wait_at_the_end_are_logged_as_lost() {
 }
 
 #[test]
-fn many_commands_that_wait_are_ten_lines_of_the_log_and_a_count() {
+fn many_commands_in_the_queue_are_logged_in_ten_lines_and_a_count() {
     let fixture = Fixture::new();
     let memory = |controller: &Running| {
         let status = fs::read_to_string(format!("/proc/{}/status", controller.pid())).unwrap();
@@ -133,7 +134,7 @@ fn many_commands_that_wait_are_ten_lines_of_the_log_and_a_count() {
         }
         sent
     };
-    let logged = |log: &[String], sent: usize| {
+    let assert_logged = |log: &[String], sent: usize| {
         let lines: Vec<_> = log.iter().filter(|line| line.contains("not applied, ")).collect();
         assert_eq!(lines.len(), 11, "{log:?}");
         assert!(lines[10].ends_with(&format!(": {} more", sent - 10)), "{lines:?}");
@@ -144,8 +145,8 @@ fn many_commands_that_wait_are_ten_lines_of_the_log_and_a_count() {
     fixture.queue().try_send(&exit).unwrap();
     let sent = fill(&fixture);
     controller.signal(Signal::CONT);
-    logged(&controller.wait().2, sent);
-    // At the start of the next one, too; and its memory does not grow with them.
+    assert_logged(&controller.wait().2, sent);
+    // Also at the next start, whose memory does not grow with them.
     let killed = fixture.controller(&[]);
     let idle = memory(&killed);
     killed.stop();
@@ -153,22 +154,22 @@ fn many_commands_that_wait_are_ten_lines_of_the_log_and_a_count() {
     killed.kill();
     let mut controller = fixture.program("controller", None);
     let controller = Running::start(controller.arg("--simulate"));
-    wait_until("it serves", || fixture.command(&["status"]).code == Some(0));
+    wait_until("the controller serves", || fixture.command(&["status"]).code == Some(0));
     let peak = memory(&controller);
     assert!(peak <= idle + 128, "{idle} kB idle, {peak} kB after {sent} commands");
     fixture.command(&["exit"]).assert_printed("ended");
-    logged(&controller.wait().2, sent);
+    assert_logged(&controller.wait().2, sent);
 }
 
 #[test]
-fn two_controllers_with_different_lock_directories_leave_each_other_alone() {
+fn two_controllers_with_different_lock_directories_do_not_disturb_each_other() {
     let (fixture, other) = (Fixture::new(), Fixture::new());
     let controller = fixture.controller(&[]);
     fixture.command(&["on"]).assert_printed("on");
     let mut second = fixture.program("controller", None);
     let outcome = second.arg("--simulate").env("LED_LOCK_DIRECTORY", other.path()).output().unwrap();
     let (pid, key) = (controller.pid(), fixture.key);
-    testing::Outcome::from(outcome).assert_failed(
+    Outcome::from(outcome).assert_failed(
         78,
         &[
             &format!("the queue with key {key} belongs to user root (0), last used by controller (PID {pid})"),
@@ -180,30 +181,30 @@ fn two_controllers_with_different_lock_directories_leave_each_other_alone() {
 }
 
 #[test]
-fn a_queue_that_another_process_replaced_ends_the_controller_with_that_reason() {
+fn a_replaced_queue_ends_the_controller_with_that_reason() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     fixture.command(&["on"]).assert_printed("on");
     controller.stop();
     let mode = shared::Mode::new(0o600).unwrap();
     Queue::open(fixture.key, Access::Find).unwrap().remove().unwrap();
-    let theirs = Queue::create(fixture.key, mode).unwrap();
+    let foreign = Queue::create(fixture.key, mode).unwrap();
     controller.signal(Signal::CONT);
     let (status, out, log) = controller.wait();
     assert_eq!(status.code(), Some(1));
     assert_eq!(out, ["LED on", "LED off"]);
     let reason = format!("another process removed the controller's queue; the queue with key {}", fixture.key);
     assert!(log.last().unwrap().contains(&reason), "{log:?}");
-    assert!(theirs.status().is_ok());
+    assert!(foreign.status().is_ok());
     assert!(Queue::open(fixture.key.reply(), Access::Find).is_err());
 }
 
 #[test]
-fn a_controller_that_is_killed_while_it_ends_long_after_its_start_leaves_no_queue_that_stays() {
+fn a_closed_queue_of_a_controller_killed_at_its_end_is_removed() {
     let fixture = Fixture::new();
     let killed = fixture.controller(&[]);
     killed.stop();
-    // As if it had been made an hour before, and closed now.
+    // As if it had been created an hour before, and closed now.
     let record = fixture.lock_file("record");
     let text = fs::read_to_string(&record).unwrap();
     let line = text.lines().find(|line| line.starts_with("created ")).unwrap();
@@ -218,47 +219,47 @@ fn a_controller_that_is_killed_while_it_ends_long_after_its_start_leaves_no_queu
 }
 
 #[test]
-fn a_closed_queue_of_another_program_is_left_alone() {
+fn a_closed_queue_of_another_program_is_not_removed() {
     let fixture = Fixture::new();
     let ended = fixture.controller(&[]);
     ended.signal(Signal::TERM);
     assert!(ended.wait().0.success());
-    let theirs = Queue::create(fixture.key, shared::Mode::CLOSED).unwrap();
-    // Root may send to any queue; for others it was closed after that.
-    theirs
+    let foreign = Queue::create(fixture.key, shared::Mode::CLOSED).unwrap();
+    // Root may send to any queue. For other users it was closed after the message.
+    foreign
         .set_permissions(shared::Permissions {
             mode: shared::Mode::new(0o600).unwrap(),
-            ..theirs.status().unwrap().permissions
+            ..foreign.status().unwrap().permissions
         })
         .unwrap();
-    fixture.send(1, b"theirs");
-    theirs
-        .set_permissions(shared::Permissions { mode: shared::Mode::CLOSED, ..theirs.status().unwrap().permissions })
+    fixture.send(1, b"other");
+    foreign
+        .set_permissions(shared::Permissions { mode: shared::Mode::CLOSED, ..foreign.status().unwrap().permissions })
         .unwrap();
     let refused = fixture.program("controller", None).arg("--simulate").output().unwrap();
-    testing::Outcome::from(refused)
-        .assert_failed(78, &[&format!("the queue with key {} belongs to user", fixture.key)]);
-    assert_eq!(theirs.status().unwrap().messages, 1);
+    Outcome::from(refused).assert_failed(78, &[&format!("the queue with key {} belongs to user", fixture.key)]);
+    assert_eq!(foreign.status().unwrap().messages, 1);
 }
 
 #[test]
 #[ignore = "needs strace"]
-fn a_queue_that_is_left_in_the_middle_of_its_making_is_removed_by_the_next_controller() {
+fn a_queue_of_a_controller_killed_at_its_start_is_removed() {
     let fixture = Fixture::new();
     let program = fixture.program("controller", None);
     let mut strace = Command::new("strace");
-    // The first such call comes after the first queue is made. No controller has run here before: the lock tells of this one.
+    // The first such call follows the creation of the first queue. No controller has run here before: only the lock shows
+    // that this one did.
     strace.args(["-f", "-e", "trace=msgctl", "-e", "inject=msgctl:signal=KILL:when=1", "-o", "/dev/null"]);
     strace.arg(program.get_program()).args(program.get_args()).arg("--simulate");
     let killed = strace.env("LED_LOCK_DIRECTORY", fixture.path()).output().unwrap();
     assert!(!killed.status.success());
     let commands = Queue::open(fixture.key, Access::Find).unwrap();
     assert_eq!(commands.status().unwrap().permissions.mode, shared::Mode::CLOSED);
-    // Not by one with another lock directory, which may be making it, for all the next one knows.
+    // A controller with another lock directory does not remove it: the queue may be in creation.
     let other = Fixture::new();
     let mut second = fixture.program("controller", None);
     let refused = second.arg("--simulate").env("LED_LOCK_DIRECTORY", other.path()).output().unwrap();
-    testing::Outcome::from(refused).assert_failed(78, &["belongs to user"]);
+    Outcome::from(refused).assert_failed(78, &["belongs to user"]);
     let controller = fixture.controller(&[]);
     fixture.command(&["on"]).assert_printed("on");
     assert!(commands.status().is_err());
@@ -267,22 +268,22 @@ fn a_queue_that_is_left_in_the_middle_of_its_making_is_removed_by_the_next_contr
 }
 
 #[test]
-fn a_second_controller_is_refused_and_told_who_serves() {
+fn a_second_controller_ends_and_names_the_first_one() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     let second = fixture.program("controller", None).arg("--simulate").output().unwrap();
-    testing::Outcome::from(second).assert_failed(1, &[&format!("(PID {}) uses key {}", controller.pid(), fixture.key)]);
+    Outcome::from(second).assert_failed(1, &[&format!("(PID {}) uses key {}", controller.pid(), fixture.key)]);
     fixture.command(&["on"]).assert_printed("on");
 }
 
 #[test]
-fn of_two_controllers_started_at_the_same_instant_exactly_one_serves() {
+fn of_two_controllers_started_together_exactly_one_serves() {
     for _ in 0..100 {
         let fixture = Fixture::new();
         let start = || Running::start(fixture.program("controller", None).arg("--simulate"));
         let mut both = [start(), start()];
         let mut loser = None;
-        wait_until("one of the two gives up", || {
+        wait_until("one of the two ends", || {
             loser = both.iter_mut().position(|controller| !controller.is_running());
             loser.is_some()
         });
@@ -298,7 +299,7 @@ fn of_two_controllers_started_at_the_same_instant_exactly_one_serves() {
 }
 
 #[test]
-fn what_a_killed_controller_left_is_made_anew_and_its_commands_are_not_applied() {
+fn stale_queues_are_replaced_and_their_commands_are_not_applied() {
     let fixture = Fixture::new();
     let killed = fixture.controller(&[]);
     killed.stop();
@@ -314,11 +315,11 @@ fn what_a_killed_controller_left_is_made_anew_and_its_commands_are_not_applied()
 }
 
 #[test]
-fn turn_off_removes_what_a_killed_controller_left_and_nothing_else() {
+fn turn_off_removes_stale_queues_and_no_others() {
     let fixture = Fixture::new();
     let turn_off = || {
         let outcome = fixture.program("controller", None).args(["--simulate", "--turn-off"]).output().unwrap();
-        testing::Outcome::from(outcome)
+        Outcome::from(outcome)
     };
     let killed = fixture.controller(&[]);
     turn_off().assert_failed(1, &[&format!("(PID {}) uses key {}", killed.pid(), fixture.key)]);
@@ -334,14 +335,14 @@ fn turn_off_removes_what_a_killed_controller_left_and_nothing_else() {
 }
 
 #[test]
-fn a_client_that_waits_is_served_by_the_next_controller() {
+fn a_waiting_client_is_served_by_the_next_controller() {
     for signal in [Signal::KILL, Signal::TERM] {
         let fixture = Fixture::new();
         let first = fixture.controller(&[]);
         first.stop();
         let client = Running::start(fixture.program("command", None).args(["on", "--timeout", "60s"]));
-        wait_until("the client has asked", || fixture.queue().status().unwrap().messages == 1);
-        // A stopped process takes SIGTERM when it goes on, before or after the client's command.
+        wait_until("the client has sent its command", || fixture.queue().status().unwrap().messages == 1);
+        // A stopped process handles SIGTERM when it continues, before or after the client's command.
         first.signal(signal);
         first.signal(Signal::CONT);
         assert_eq!(first.wait().0.success(), signal == Signal::TERM);
@@ -354,20 +355,21 @@ fn a_client_that_waits_is_served_by_the_next_controller() {
 }
 
 #[test]
-fn a_queue_that_is_removed_while_it_sleeps_is_made_anew_with_the_led_unchanged() {
+fn a_removed_queue_is_created_again_and_the_led_stays_on() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     fixture.command(&["on"]).assert_printed("on");
-    for key in [fixture.key, fixture.key.reply()] {
+    for (key, name) in [(fixture.key, "command"), (fixture.key.reply(), "reply")] {
         let removed = Command::new("ipcrm").arg("-Q").arg(key.to_string()).status();
         match removed {
             Ok(status) => assert!(status.success()),
-            // util-linux is not everywhere; the system call is.
+            // Without util-linux, use the system call.
             Err(_) => Queue::open(key, Access::Find).unwrap().remove().unwrap(),
         }
-        // The controller learns of the reply queue when it has something to answer.
+        // The controller notices that the reply queue was removed when it sends a reply.
+        wait_until("the controller serves again", || fixture.command(&["status"]).code == Some(0));
+        controller.wait_for_log(&format!("another process removed the {name} queue"));
         fixture.assert_led("on");
-        controller.wait_for_log("another process removed the");
     }
     fixture.command(&["off"]).assert_printed("off");
     controller.signal(Signal::TERM);
@@ -377,7 +379,7 @@ fn a_queue_that_is_removed_while_it_sleeps_is_made_anew_with_the_led_unchanged()
 }
 
 #[test]
-fn a_queue_that_is_removed_while_it_works_is_made_anew() {
+fn a_queue_that_is_removed_under_load_is_created_again() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     let done = AtomicBool::new(false);
@@ -396,24 +398,26 @@ fn a_queue_that_is_removed_while_it_works_is_made_anew() {
                 old = Queue::open(fixture.key, Access::Find).ok();
                 old.is_some_and(|queue| queue.remove().is_ok())
             });
-            wait_until("there is another", || Queue::open(fixture.key, Access::Find).is_ok_and(|new| Some(new) != old));
+            wait_until("there is another queue", || {
+                Queue::open(fixture.key, Access::Find).is_ok_and(|new| Some(new) != old)
+            });
         }
         done.store(true, Ordering::Relaxed);
     });
-    wait_until("a command is taken", || fixture.command(&["on"]).code == Some(0));
+    wait_until("a command is applied", || fixture.command(&["on"]).code == Some(0));
     controller.signal(Signal::TERM);
     assert!(controller.wait().0.success());
     assert!(fixture.has_no_queues());
 }
 
 #[test]
-fn an_answer_whose_queue_is_removed_is_asked_for_again_and_nothing_is_applied_twice_or_lost() {
+fn a_removed_reply_queue_loses_no_command_and_applies_none_twice() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
     let client = Running::start(fixture.program("command", None).args(["toggle", "--timeout", "60s"]));
-    wait_until("the client has asked", || fixture.queue().status().unwrap().messages == 1);
-    // Of a client that asks for no answer, and would never send again.
+    wait_until("the client has sent its command", || fixture.queue().status().unwrap().messages == 1);
+    // Sent without a reply type: the client would not send it again.
     fixture.send(1, b"TOGGLE");
     fixture.send(1, b"TOGGLE");
     Queue::open(fixture.key.reply(), Access::Find).unwrap().remove().unwrap();
@@ -426,13 +430,13 @@ fn an_answer_whose_queue_is_removed_is_asked_for_again_and_nothing_is_applied_tw
 }
 
 #[test]
-fn exit_is_not_said_to_have_ended_a_controller_that_never_got_it() {
+fn an_exit_that_was_removed_with_its_queue_is_sent_again() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     fixture.command(&["on"]).assert_printed("on");
     controller.stop();
     let client = Running::start(fixture.program("command", None).args(["exit", "--timeout", "60s"]));
-    wait_until("the client has asked", || fixture.queue().status().unwrap().messages == 1);
+    wait_until("the client has sent its command", || fixture.queue().status().unwrap().messages == 1);
     for key in [fixture.key, fixture.key.reply()] {
         Queue::open(key, Access::Find).unwrap().remove().unwrap();
     }
@@ -440,19 +444,19 @@ fn exit_is_not_said_to_have_ended_a_controller_that_never_got_it() {
     let (status, out, _) = client.wait();
     assert!(status.success());
     assert_eq!(out, ["ended"]);
-    // It asked again, and so it is true.
+    // The client sent it again, so this is true.
     assert!(controller.wait().0.success());
     assert!(fixture.has_no_queues());
 }
 
 #[test]
-fn controllers_on_neighbouring_keys_would_share_a_queue_and_the_second_is_refused() {
+fn a_controller_on_the_key_of_a_reply_queue_ends() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&[]);
     let mut neighbour = fixture.program("controller", None);
     neighbour.args(["--simulate", "--key", &fixture.key.reply().to_string()]);
-    let said = format!("uses key {}", fixture.key.reply());
-    testing::Outcome::from(neighbour.output().unwrap()).assert_failed(1, &[&said, "--key chooses another one"]);
+    let held = format!("uses key {}", fixture.key.reply());
+    Outcome::from(neighbour.output().unwrap()).assert_failed(1, &[&held, "--key chooses another one"]);
     fixture.command(&["on"]).assert_printed("on");
 }
 
@@ -462,7 +466,7 @@ fn a_lock_that_is_a_link_is_not_followed() {
     let precious = fixture.path().join("precious");
     fs::write(&precious, "precious").unwrap();
     let lock = fixture.lock_file("lock");
-    let serves_without = || {
+    let assert_serves_without_lock = || {
         let controller = Running::start(fixture.program("controller", None).arg("--simulate"));
         assert!(controller.wait_for_log("no lock for key").contains(lock.to_str().unwrap()));
         controller.wait_for_log("ready");
@@ -472,13 +476,13 @@ fn a_lock_that_is_a_link_is_not_followed() {
         fs::remove_file(&lock).unwrap();
     };
     std::os::unix::fs::symlink(&precious, &lock).unwrap();
-    serves_without();
+    assert_serves_without_lock();
     fs::hard_link(&precious, &lock).unwrap();
-    serves_without();
+    assert_serves_without_lock();
 }
 
 #[test]
-fn a_lock_directory_that_cannot_be_written_is_done_without() {
+fn it_serves_without_a_lock_if_the_directory_is_not_writable() {
     let fixture = Fixture::new();
     let start = || {
         let mut controller = fixture.program("controller", None);
@@ -488,7 +492,8 @@ fn a_lock_directory_that_cannot_be_written_is_done_without() {
     assert!(controller.wait_for_log("no lock for key").contains("/proc/self/"));
     controller.wait_for_log("ready");
     fixture.command(&["on"]).assert_printed("on");
-    // The kernel lets no second one make the queues, and the second one removes nothing that it did not make.
+    // The kernel prevents that a second controller creates the queues, and the second one removes no queue that it did not
+    // create.
     let (status, _, log) = start().wait();
     assert_eq!(status.code(), Some(78), "{log:?}");
     assert!(log.last().unwrap().contains(&format!("the queue with key {} belongs to user", fixture.key)), "{log:?}");
@@ -499,12 +504,12 @@ fn a_lock_directory_that_cannot_be_written_is_done_without() {
 }
 
 #[test]
-fn why_it_ends_is_said_even_with_the_log_off() {
+fn the_reason_for_its_end_is_printed_even_if_the_log_is_off() {
     let fixture = Fixture::new();
     let mut controller = fixture.program("controller", None);
     let outcome = controller.args(["--line", "NO SUCH LINE"]).env("RUST_LOG", "off").output().unwrap();
-    // On a machine without GPIO, or with it.
-    let outcome = testing::Outcome::from(outcome);
+    // With or without a GPIO chip on this machine.
+    let outcome = Outcome::from(outcome);
     assert_eq!(outcome.code, Some(1));
     let no_chip = "this machine has no GPIO chip (/dev/gpiochip*); --simulate runs without one";
     assert!(outcome.err.contains(no_chip) || outcome.err.contains("no line is named"), "{}", outcome.err);
@@ -530,7 +535,7 @@ fn a_stalled_log_does_not_keep_the_led_on() {
 }
 
 #[test]
-fn it_does_not_wake_up_while_nobody_asks() {
+fn it_does_not_wake_up_without_a_message() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     fixture.command(&["on"]).assert_printed("on");
@@ -543,20 +548,20 @@ fn it_does_not_wake_up_while_nobody_asks() {
             .filter(|line| line.contains("ctxt_switches"))
             .collect()
     };
-    // It goes to sleep after it has answered.
-    let asleep = || fs::read_to_string(format!("/proc/{}/stat", controller.pid())).unwrap().contains(") S ");
-    wait_until("it sleeps", asleep);
+    // It sleeps after the reply.
+    let sleeps = || fs::read_to_string(format!("/proc/{}/stat", controller.pid())).unwrap().contains(") S ");
+    wait_until("the controller sleeps", sleeps);
     let before = switches();
-    // Not a wait for something to happen: nothing is what must happen in these ten seconds.
+    // This is not a wait for a condition: nothing may happen within ten seconds.
     thread::sleep(Duration::from_secs(10));
     assert_eq!(switches(), before);
     assert_eq!(before.len(), 4, "two threads, two counters each: {before:?}");
 }
 
-/// The handler of signal-hook is there an instant before its action is: strace makes that instant long.
+/// signal-hook installs the handler shortly before it registers the action. strace makes that time longer.
 #[test]
 #[ignore = "needs strace"]
-fn a_signal_while_the_handlers_are_being_installed_is_not_lost() {
+fn a_signal_during_the_installation_of_the_handlers_is_not_lost() {
     let fixture = Fixture::new();
     let trace = fixture.path().join("trace");
     let program = fixture.program("controller", None);
@@ -565,8 +570,8 @@ fn a_signal_while_the_handlers_are_being_installed_is_not_lost() {
     strace.args(["-D", "-e", "trace=rt_sigaction", "-e", "inject=rt_sigaction:delay_exit=20000", "-o"]).arg(&trace);
     strace.arg(program.get_program()).args(program.get_args()).arg("--simulate");
     let controller = Running::start(strace.env("LED_LOCK_DIRECTORY", fixture.path()));
-    let installing = || fs::read_to_string(&trace).unwrap_or_default();
-    wait_until("it installs its handler of SIGTERM", || installing().contains("SIGTERM, {sa_handler"));
+    let calls = || fs::read_to_string(&trace).unwrap_or_default();
+    wait_until("the handler of SIGTERM is installed", || calls().contains("SIGTERM, {sa_handler"));
     controller.signal(Signal::TERM);
     let (status, out, log) = controller.wait();
     assert!(status.success(), "{status} {log:?}");

@@ -1,4 +1,4 @@
-//! The manual pages say what the programs do: nothing is missing from them, and nothing is in them that is not there.
+//! The manual pages list exactly what the programs have.
 
 use std::{collections::BTreeSet, fs, iter, process::Command, time::Duration};
 
@@ -17,14 +17,14 @@ fn page(name: &str) -> String {
     document(&format!("man/{name}"))
 }
 
-/// As it is read, without the escapes of groff_char(7).
+/// The text without the escapes of groff_char(7).
 fn plain(text: &str) -> String {
     let escapes = [("\\-", "-"), ("\\(aq", "'"), ("\\(dq", "\""), ("\\e", "\\")];
     escapes.iter().fold(text.to_owned(), |text, (escape, character)| text.replace(escape, character))
 }
 
-/// What mdoc(7) marks with this macro, wherever on a line.
-fn marked(page: &str, macro_name: &str) -> Words {
+/// The words that mdoc(7) marks with this macro.
+fn marked_words(page: &str, macro_name: &str) -> Words {
     let is_macro = |word: &str| {
         word.len() == 2
             && word.starts_with(|c: char| c.is_ascii_uppercase())
@@ -44,9 +44,9 @@ fn marked(page: &str, macro_name: &str) -> Words {
     found
 }
 
-/// `Fl -key` is how mdoc writes `--key`.
+/// mdoc writes `--key` as `Fl -key`.
 fn options_in(page: &str) -> Words {
-    marked(page, "Fl").iter().map(|option| format!("-{option}")).collect()
+    marked_words(page, "Fl").iter().map(|option| format!("-{option}")).collect()
 }
 
 /// The lines from a heading to the next one.
@@ -56,23 +56,23 @@ fn section<'a>(page: &'a str, heading: &str) -> impl Iterator<Item = &'a str> {
     lines.take_while(|line| !line.starts_with(".S"))
 }
 
-/// The heads of a list in a section.
+/// The items of a list in a section.
 fn items(page: &str, heading: &str) -> Words {
     section(page, heading).filter_map(|line| line.strip_prefix(".It ")).map(plain).collect()
 }
 
-/// The first column of the table whose head begins with this.
+/// The first column of the table whose head begins with this word.
 fn column(page: &str, head: &str) -> Words {
     let mut lines = page.lines();
-    assert!(lines.any(|line| line.split('\t').next() == Some(head)), "no table of {head}");
+    assert!(lines.any(|line| line.split('\t').next() == Some(head)), "no table with the head {head}");
     lines.take_while(|line| *line != ".TE").filter_map(|line| line.split('\t').next()).map(str::to_owned).collect()
 }
 
-/// The code in a page that has this in it.
+/// The code block of a page that contains this part.
 fn code(page: &str, part: &str) -> String {
     let mut blocks =
         page.split(".Bd -literal").skip(1).filter_map(|block| block.split_once('\n')?.1.split(".Ed\n").next());
-    plain(blocks.find(|block| block.contains(part)).expect("the page shows it"))
+    plain(blocks.find(|block| block.contains(part)).expect("the page has the code"))
 }
 
 fn help(program: &str, verb: Option<&str>) -> String {
@@ -82,15 +82,15 @@ fn help(program: &str, verb: Option<&str>) -> String {
     outcome.out
 }
 
-/// What `--help` says of the client, and of each of its verbs.
+/// The output of `--help` of the client, and of all its verbs.
 fn help_of_command() -> String {
     let main = help("command", None);
-    let verbs = listed(&main, "Verbs:").into_iter().map(|verb| help("command", Some(&verb)));
+    let verbs = listed_words(&main, "Verbs:").into_iter().map(|verb| help("command", Some(&verb)));
     iter::once(main.clone()).chain(verbs).collect::<Vec<_>>().join("\n")
 }
 
 /// The first words of the lines below a heading.
-fn listed(help: &str, heading: &str) -> Words {
+fn listed_words(help: &str, heading: &str) -> Words {
     let mut lines = help.lines();
     assert!(lines.any(|line| line == heading), "no {heading}");
     lines.map_while(|line| line.split_ascii_whitespace().next()).map(str::to_owned).collect()
@@ -104,13 +104,13 @@ fn options_of(help: &str) -> Words {
     options.map(str::to_owned).collect()
 }
 
-/// The values that an option takes, of a list with a line for each.
+/// The values of an option that are listed on lines of their own.
 fn values(help: &str) -> Words {
     let lines = help.lines().filter_map(|line| line.trim().strip_prefix("- "));
     lines.map(|line| line.split(':').next().unwrap_or(line).to_owned()).collect()
 }
 
-fn assert_defaults_stand_in(page: &str, help: &str) {
+fn assert_defaults(page: &str, help: &str) {
     let defaults: Words =
         help.split("[default: ").skip(1).filter_map(|text| text.split([',', ']']).next()).map(str::to_owned).collect();
     assert!(!defaults.is_empty());
@@ -122,22 +122,22 @@ fn assert_defaults_stand_in(page: &str, help: &str) {
 #[test]
 fn command_has_the_verbs_and_options_of_its_page() {
     let (page, help) = (page("command.1"), help_of_command());
-    assert_eq!(marked(&page, "Cm"), listed(&help, "Verbs:"));
+    assert_eq!(marked_words(&page, "Cm"), listed_words(&help, "Verbs:"));
     assert_eq!(options_in(&page), options_of(&help));
     assert_eq!(values(&help), Words::new());
-    assert_defaults_stand_in(&page, &help);
+    assert_defaults(&page, &help);
 }
 
 #[test]
 fn controller_has_the_options_and_values_of_its_page() {
     let (page, help) = (page("controller.8"), help("controller", None));
     assert_eq!(options_in(&page), options_of(&help));
-    assert_eq!(marked(&page, "Cm"), values(&help));
-    assert_defaults_stand_in(&page, &help);
+    assert_eq!(marked_words(&page, "Cm"), values(&help));
+    assert_defaults(&page, &help);
 }
 
 #[test]
-fn the_options_in_the_examples_are_there() {
+fn the_options_in_the_examples_exist() {
     let known: Words = [help_of_command(), help("controller", None)].iter().flat_map(|help| options_of(help)).collect();
     for name in ["command.1", "controller.8", "led-controller.7"] {
         let text = plain(&page(name));
@@ -149,7 +149,7 @@ fn the_options_in_the_examples_are_there() {
 
 #[test]
 fn exit_statuses_are_the_same_everywhere() {
-    let help = listed(&help("command", None), "Exit status:");
+    let help = listed_words(&help("command", None), "Exit status:");
     assert_eq!(items(&page("command.1"), ".Sh EXIT STATUS"), help);
     let readme = document("README.md");
     let rows = readme.lines().skip_while(|line| !line.starts_with("| status |")).skip(2);
@@ -185,11 +185,11 @@ fn doctor_checks_what_the_page_lists() {
 fn the_protocol_has_the_verbs_of_its_page() {
     let refusal = Refusal::UnknownVerb.to_string();
     let (_, verbs) = refusal.split_once("known are ").unwrap();
-    assert_eq!(marked(&page("led-controller.7"), "Cm"), verbs.split(", ").map(str::to_owned).collect());
+    assert_eq!(marked_words(&page("led-controller.7"), "Cm"), verbs.split(", ").map(str::to_owned).collect());
 }
 
 #[test]
-fn the_answer_to_info_has_the_names_of_the_page() {
+fn the_reply_to_status_has_the_names_of_the_page() {
     let line = Line { name: "GPIO17".into(), offset: 17, chip: "gpiochip0".into(), label: "pinctrl-rp1".into() };
     let info = Info {
         state: State::Off,
@@ -201,8 +201,8 @@ fn the_answer_to_info_has_the_names_of_the_page() {
         answers_dropped: 0,
         line: Some(line),
     };
-    let answer = info.encode(MessageType::LED);
-    let lines = str::from_utf8(answer.text()).unwrap().lines().skip(1);
+    let reply = info.encode(MessageType::LED);
+    let lines = str::from_utf8(reply.text()).unwrap().lines().skip(1);
     let names = lines.filter_map(|line| line.split(' ').next()).map(str::to_owned);
     assert_eq!(column(&page("led-controller.7"), "Name"), names.collect());
 }
@@ -223,15 +223,15 @@ fn every_refusal_is_on_the_page() {
     assert_eq!(items(&page("led-controller.7"), ".Ss Refusals"), all);
 }
 
-/// The client that the page shows, with this place's keys, and with more patience for machines that are shared.
+/// The client on the page, with the keys of this fixture, and with a longer timeout for shared machines.
 fn client(fixture: &Fixture, part: &str) -> String {
     let code = code(&page("led-controller.7"), part);
     assert!(code.contains("alarm(2)"), "{code}");
     fixture.replace_keys(&code.replace("alarm(2)", "alarm(60)"))
 }
 
-/// Asserts that a client does what the page says of one; `start` makes it from the command.
-fn does_what_a_client_does(fixture: &Fixture, client: impl Fn(&str) -> Command) {
+/// Asserts that a client follows the rules of the page. `client` returns its command line.
+fn check_rules(fixture: &Fixture, client: impl Fn(&str) -> Command) {
     let run = |command| Outcome::from(client(command).output().unwrap());
     assert_eq!(run("ON").code, Some(1));
     let first = fixture.controller(&[]);
@@ -239,11 +239,12 @@ fn does_what_a_client_does(fixture: &Fixture, client: impl Fn(&str) -> Command) 
     run("blink 3600000 1 7").assert_printed("OK BLINK 3600000 1 7");
     assert_eq!((run("FLASH").code, run("FLASH").out), (Some(1), format!("ERR {}\n", Refusal::UnknownVerb)));
     run("OFF").assert_printed("OK OFF");
-    let has_asked = || wait_until("it has asked", || fixture.queue().status().unwrap().messages == 1);
+    let wait_until_sent =
+        || wait_until("the client has sent its command", || fixture.queue().status().unwrap().messages == 1);
 
     first.stop();
     let toggle = Running::start(&mut client("TOGGLE"));
-    has_asked();
+    wait_until_sent();
     Queue::open(fixture.key.reply(), Access::Find).unwrap().remove().unwrap();
     first.signal(Signal::CONT);
     assert_eq!(toggle.line(), "OK ON");
@@ -252,7 +253,7 @@ fn does_what_a_client_does(fixture: &Fixture, client: impl Fn(&str) -> Command) 
 
     first.stop();
     let on = Running::start(&mut client("ON"));
-    has_asked();
+    wait_until_sent();
     first.kill();
     let _second = fixture.controller(&[]);
     assert_eq!(on.line(), "OK ON");
@@ -261,10 +262,10 @@ fn does_what_a_client_does(fixture: &Fixture, client: impl Fn(&str) -> Command) 
 }
 
 #[test]
-fn the_c_client_does_what_a_client_does() {
+fn the_c_client_follows_the_rules_of_the_page() {
     let fixture = Fixture::new();
     let program = fixture.compile(&client(&fixture, "#include"));
-    does_what_a_client_does(&fixture, |command| {
+    check_rules(&fixture, |command| {
         let mut client = Command::new(&program);
         client.arg(command);
         client
@@ -273,11 +274,11 @@ fn the_c_client_does_what_a_client_does() {
 
 #[test]
 #[ignore = "needs python3-sysv-ipc"]
-fn the_python_client_does_what_a_client_does() {
+fn the_python_client_follows_the_rules_of_the_page() {
     let fixture = Fixture::new();
     let script = fixture.write("client.py", &client(&fixture, "import sysv_ipc"));
-    does_what_a_client_does(&fixture, |command| {
-        // Debian's own, for which its package of sysv_ipc is made.
+    check_rules(&fixture, |command| {
+        // Debian's own Python, for which its package of sysv_ipc is built.
         let mut client = Command::new("/usr/bin/python3");
         client.arg(&script).arg(command);
         client

@@ -1,14 +1,14 @@
-//! The client that the README shows works as it stands there.
+//! The client in the README works as printed.
 
 use std::{fs, process::Command};
 
 use testing::{Fixture, Outcome};
 
-/// The Python that the README shows, with the test's key for the one that everybody has.
-fn shown(fixture: &Fixture) -> String {
+/// The Python code in the README, with the key of the test.
+fn python_code(fixture: &Fixture) -> String {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
-    let (_, code) = readme.split_once("```python\n").expect("the README shows it");
-    let (code, _) = code.split_once("```").expect("it has an end");
+    let (_, code) = readme.split_once("```python\n").expect("the README has Python code");
+    let (code, _) = code.split_once("```").expect("the code ends");
     fixture.replace_keys(code)
 }
 
@@ -17,8 +17,8 @@ fn shown(fixture: &Fixture) -> String {
 fn the_python_client_turns_the_led_on() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
-    let script = fixture.write("client.py", &shown(&fixture));
-    // Debian's own, for which its package of sysv_ipc is made.
+    let script = fixture.write("client.py", &python_code(&fixture));
+    // Debian's own Python, for which its package of sysv_ipc is built.
     let outcome: Outcome = Command::new("/usr/bin/python3").arg(script).output().unwrap().into();
     assert_eq!(outcome.code, Some(0), "{}", outcome.err);
     assert_eq!(controller.line(), "LED on");

@@ -1,4 +1,4 @@
-//! `status`, for people, for programs, and over time.
+//! `status` as text, as JSON, and with `--watch`.
 
 use std::{
     io::{BufRead, BufReader},
@@ -15,7 +15,7 @@ fn json(text: &str) -> Value {
 }
 
 #[test]
-fn the_queue_of_a_textbook_is_told_of_and_nothing_is_sent_to_it() {
+fn a_textbooks_queue_is_shown_and_nothing_is_sent_to_it() {
     let fixture = Fixture::new();
     let queue = Queue::create(fixture.key, Mode::new(0o600).unwrap()).unwrap();
     let key = fixture.key;
@@ -34,7 +34,7 @@ fn the_queue_of_a_textbook_is_told_of_and_nothing_is_sent_to_it() {
 }
 
 #[test]
-fn a_controller_that_is_stopped_is_told_of_with_what_waits_for_it() {
+fn a_stopped_controller_is_shown_with_its_waiting_messages() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
@@ -48,7 +48,7 @@ fn a_controller_that_is_stopped_is_told_of_with_what_waits_for_it() {
 }
 
 #[test]
-fn json_has_the_names_that_are_documented() {
+fn json_has_the_documented_names_and_values() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&["--group", "daemon"]);
     fixture.command(&["on"]).assert_printed("on");
@@ -57,19 +57,19 @@ fn json_has_the_names_that_are_documented() {
     fixture.command(&["blink", "1h", "1ms", "--count", "2"]).assert_printed("blink 3600s 1ms, 2 left");
     let outcome = fixture.command(&["status", "--json"]);
     assert_eq!((outcome.code, outcome.out.lines().count()), (Some(0), 1));
-    let mut told = json(&outcome.out);
-    let time = |name: &str| told["queue"][name].as_str().unwrap().to_owned();
+    let mut status = json(&outcome.out);
+    let time = |name: &str| status["queue"][name].as_str().unwrap().to_owned();
     for name in ["last_sent", "last_received", "last_changed"] {
         let date = Command::new("date").args(["--utc", "+%s", "--date", &time(name)]).output().unwrap();
         assert!(date.status.success(), "{name}");
-        let then: i64 = String::from_utf8(date.stdout).unwrap().trim().parse().unwrap();
+        let seconds: i64 = String::from_utf8(date.stdout).unwrap().trim().parse().unwrap();
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs().cast_signed();
-        assert!((now - 3600..=now).contains(&then) && time(name).ends_with('Z'), "{name}: {}", time(name));
+        assert!((now - 3600..=now).contains(&seconds) && time(name).ends_with('Z'), "{name}: {}", time(name));
     }
     for name in ["last_sent", "last_received", "last_changed", "last_sender"] {
-        assert!(told["queue"].as_object_mut().unwrap().remove(name).is_some(), "{name}");
+        assert!(status["queue"].as_object_mut().unwrap().remove(name).is_some(), "{name}");
     }
-    assert!(told["controller"]["uptime_seconds"].take().is_u64());
+    assert!(status["controller"]["uptime_seconds"].take().is_u64());
     let pid = controller.pid();
     let msgmnb = json(&std::fs::read_to_string("/proc/sys/kernel/msgmnb").unwrap());
     let owner = account::User(account::own_user()).name();
@@ -83,7 +83,7 @@ fn json_has_the_names_that_are_documented() {
         "controller": { "pid": pid, "version": env!("CARGO_PKG_VERSION"), "uptime_seconds": null, "applied": 2,
                         "refused": 1, "answers_dropped": 0 },
     });
-    assert_eq!(told, expected);
+    assert_eq!(status, expected);
 }
 
 #[test]
@@ -94,15 +94,14 @@ fn json_is_read_by_other_programs() {
     let status = fixture.program("command", None).arg("status").arg("--json").output().unwrap().stdout;
     let file = fixture.path().join("status.json");
     std::fs::write(&file, status).unwrap();
-    let python =
-        "import json, sys; told = json.load(open(sys.argv[1])); print(told['state'], told['controller']['refused'])";
-    let said = |program: &mut Command| String::from_utf8(program.arg(&file).output().unwrap().stdout).unwrap();
-    assert_eq!(said(Command::new("python3").args(["-c", python])), "off 0\n");
-    assert_eq!(said(Command::new("jq").args(["-r", ".state, .queue.mode"])), "off\n0660\n");
+    let python = "import json, sys; status = json.load(open(sys.argv[1])); print(status['state'], status['controller']['refused'])";
+    let run = |program: &mut Command| String::from_utf8(program.arg(&file).output().unwrap().stdout).unwrap();
+    assert_eq!(run(Command::new("python3").args(["-c", python])), "off 0\n");
+    assert_eq!(run(Command::new("jq").args(["-r", ".state, .queue.mode"])), "off\n0660\n");
 }
 
 #[test]
-fn watch_tells_each_change_and_outlives_the_controller() {
+fn watch_prints_each_change_and_outlives_the_controller() {
     let fixture = Fixture::new();
     let watch = Running::start(fixture.program("command", None).args(["status", "--watch", "--timeout", "100ms"]));
     watch.wait_for_log("no controller is running");
@@ -126,7 +125,7 @@ fn watch_tells_each_change_and_outlives_the_controller() {
 }
 
 #[test]
-fn watch_in_json_has_a_line_for_each_change_too_and_one_without_a_state() {
+fn watch_in_json_also_prints_a_line_without_a_state() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     let watch = Running::start(fixture.program("command", None).args(["status", "--watch", "--json"]));
@@ -137,25 +136,25 @@ fn watch_in_json_has_a_line_for_each_change_too_and_one_without_a_state() {
 }
 
 #[test]
-fn watch_asks_no_oftener_than_once_a_second() {
+fn watch_sends_at_most_one_request_per_second() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&[]);
     let start = std::time::Instant::now();
     let watch = Running::start(fixture.program("command", None).args(["status", "--watch"]));
     assert_eq!(watch.line(), "off");
-    // Each question but the first comes a second or more after the one before: the fourth needs three.
-    let asked = || json(&fixture.command(&["status", "--json"]).out)["queue"]["last_sender"] == watch.pid();
-    let mut questions = 1;
-    while questions < 4 {
+    // Each request but the first comes at least a second after the one before: the fourth takes three seconds.
+    let is_last_sender = || json(&fixture.command(&["status", "--json"]).out)["queue"]["last_sender"] == watch.pid();
+    let mut requests = 1;
+    while requests < 4 {
         fixture.send(1, b"STATUS");
-        wait_until("it asks again", asked);
-        questions += 1;
+        wait_until("watch sends another request", is_last_sender);
+        requests += 1;
     }
     assert!(start.elapsed() >= std::time::Duration::from_secs(3), "{:?}", start.elapsed());
 }
 
 #[test]
-fn a_reader_who_has_seen_enough_ends_watch() {
+fn watch_ends_with_the_reader_of_a_pipe() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     let mut shell = Command::new("bash");
@@ -164,7 +163,7 @@ fn a_reader_who_has_seen_enough_ends_watch() {
     shell.arg(watch.get_program()).args(watch.get_args()).args(["status", "--watch"]);
     let shell = Running::start(shell.env("LED_LOCK_DIRECTORY", fixture.path()));
     assert_eq!(shell.line(), "off");
-    // Though nothing changes that would be written.
+    // Even if there is no change to write.
     assert!(shell.wait().0.success());
     drop(controller);
 }
@@ -184,7 +183,7 @@ fn watch_ends_with_the_reader_of_a_socket() {
 }
 
 #[test]
-fn a_pair_of_queues_of_another_program_is_left_alone_too() {
+fn nothing_is_sent_to_a_pair_of_queues_of_another_program() {
     let fixture = Fixture::new();
     let mode = Mode::new(0o666).unwrap();
     let queues = [fixture.key, fixture.key.reply()].map(|key| Queue::create(key, mode).unwrap());
@@ -196,12 +195,12 @@ fn a_pair_of_queues_of_another_program_is_left_alone_too() {
 }
 
 #[test]
-fn it_is_answered_though_its_reply_queue_goes_meanwhile() {
+fn status_gets_a_reply_even_if_the_reply_queue_is_removed() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
     let status = Running::start(fixture.program("command", None).args(["status", "--timeout", "60s"]));
-    wait_until("it has asked", || fixture.queue().status().unwrap().messages == 1);
+    wait_until("the client has sent its command", || fixture.queue().status().unwrap().messages == 1);
     Queue::open(fixture.key.reply(), shared::Access::Find).unwrap().remove().unwrap();
     controller.signal(Signal::CONT);
     assert!(status.line().starts_with("off (queue "));
@@ -209,7 +208,7 @@ fn it_is_answered_though_its_reply_queue_goes_meanwhile() {
 }
 
 #[test]
-fn watch_asks_again_when_its_question_is_lost() {
+fn watch_continues_after_a_lost_request() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     let watch = Running::start(fixture.program("command", None).args(["status", "--watch", "--timeout", "200ms"]));

@@ -1,4 +1,4 @@
-//! Nothing that a stranger or a neighbour does misleads the controller or a client.
+//! Other users, and controllers on neighbouring keys, cannot mislead the controller or a client.
 
 use std::{
     fs,
@@ -9,111 +9,108 @@ use std::{
 };
 
 use shared::{Access, Key, Mode, Queue};
-use testing::{Fixture, OTHER_STRANGER, Outcome, Running, STRANGER, Signal, as_user, wait_until};
+use testing::{Fixture, OTHER_USER, Outcome, Running, Signal, THIRD_USER, as_user, wait_until};
 
-fn outcome(command: &mut Command) -> Outcome {
-    command.output().unwrap().into()
-}
-
-/// The program behind another one that prepares its surroundings: `["unshare", "--ipc"]`.
-fn within(prepare: &[&str], fixture: &Fixture, program: &str) -> Command {
+/// The program, started by another one that prepares its environment: `["unshare", "--ipc"]`.
+fn wrapped(wrapper: &[&str], fixture: &Fixture, program: &str) -> Command {
     let program = fixture.program(program, None);
-    let mut command = Command::new(prepare[0]);
-    command.args(&prepare[1..]).arg(program.get_program()).args(program.get_args()).stdin(Stdio::null());
+    let mut command = Command::new(wrapper[0]);
+    command.args(&wrapper[1..]).arg(program.get_program()).args(program.get_args()).stdin(Stdio::null());
     command.env_remove("RUST_LOG").env("LED_LOCK_DIRECTORY", fixture.path());
     command
 }
 
-/// Makes queues under these keys as soon as there are none, until it is over, and leaves none.
-fn spin(keys: [Key; 2], is_over: &AtomicBool) {
-    let (mode, mut mine) = (Mode::new(0o666).unwrap(), Vec::new());
+/// Creates queues under these keys whenever there are none, until `is_over`, and removes them.
+fn create_repeatedly(keys: [Key; 2], is_over: &AtomicBool) {
+    let (mode, mut queues) = (Mode::new(0o666).unwrap(), Vec::new());
     while !is_over.load(Ordering::Relaxed) {
-        mine.extend(keys.iter().filter_map(|&key| Queue::create(key, mode).ok()));
+        queues.extend(keys.iter().filter_map(|&key| Queue::create(key, mode).ok()));
     }
 }
 
 #[test]
 #[ignore = "needs root"]
-fn a_stranger_cannot_take_the_lock() {
+fn another_user_cannot_take_the_lock() {
     let fixture = Fixture::new();
-    // As /run/led-controller is.
+    // As the directory of the service.
     fs::set_permissions(fixture.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let killed = fixture.controller(&[]);
     let lock = fixture.lock_file("lock");
     let take = "while :; do flock --shared \"$0\" sleep 60 2>/dev/null; done";
-    let mut stranger = Command::new("bash");
-    stranger.args(["-c", take]).arg(&lock).uid(STRANGER).gid(STRANGER).stdout(Stdio::null()).process_group(0);
-    let stranger = Running::start_silent(&mut stranger);
+    let mut locker = Command::new("bash");
+    locker.args(["-c", take]).arg(&lock).uid(OTHER_USER).gid(OTHER_USER).stdout(Stdio::null()).process_group(0);
+    let locker = Running::start_silent(&mut locker);
     killed.kill();
     let controller = fixture.controller(&[]);
     fixture.assert_led("off");
     controller.kill();
-    let turned_off = outcome(fixture.program("controller", None).args(["--simulate", "--turn-off"]));
+    let turned_off = Outcome::of(fixture.program("controller", None).args(["--simulate", "--turn-off"]));
     assert_eq!(turned_off.code, Some(0), "{turned_off:?}");
     assert!(fixture.has_no_queues());
-    drop(stranger);
+    drop(locker);
 }
 
 #[test]
 #[ignore = "needs root"]
-fn nothing_is_sent_to_a_queue_that_a_stranger_made() {
+fn nothing_is_sent_to_a_queue_of_an_untrusted_user() {
     let fixture = Fixture::new();
-    let controller = fixture.program("controller", Some(STRANGER));
+    let controller = fixture.program("controller", Some(OTHER_USER));
     let mut controller = Command::new(controller.get_program());
     fixture.configure(&mut controller);
-    let controller = Running::start(controller.args(["--simulate", "--mode", "0666"]).uid(STRANGER).gid(STRANGER));
+    let controller = Running::start(controller.args(["--simulate", "--mode", "0666"]).uid(OTHER_USER).gid(OTHER_USER));
     controller.wait_for_log("ready");
-    let made = format!("queue {} was created by user {STRANGER}, who is not trusted; nothing was sent", fixture.key);
-    let next = format!("\"sudo ipcrm -Q {}\", or trust that user with --owner {STRANGER}", fixture.key);
-    for user in [None, Some(OTHER_STRANGER)] {
+    let created =
+        format!("queue {} was created by user {OTHER_USER}, who is not trusted; nothing was sent", fixture.key);
+    let next = format!("\"sudo ipcrm -Q {}\", or trust that user with --owner {OTHER_USER}", fixture.key);
+    for user in [None, Some(THIRD_USER)] {
         for verb in [&["on"][..], &["off"], &["toggle"], &["blink"], &["exit"], &["on", "--no-wait"]] {
-            outcome(fixture.program("command", user).args(verb)).assert_failed(4, &[&made, &next]);
+            Outcome::of(fixture.program("command", user).args(verb)).assert_failed(4, &[&created, &next]);
         }
-        let status = outcome(fixture.program("command", user).arg("status"));
-        status.assert_failed_after(4, "no reply (queue", &[&made]);
-        outcome(fixture.program("command", user).args(["status", "--watch"])).assert_failed(4, &[&made]);
-        let doctor = outcome(fixture.program("command", user).arg("doctor"));
-        assert!(doctor.code == Some(1) && doctor.out.contains(&format!("FAIL queue       {made}")), "{doctor:?}");
+        let status = Outcome::of(fixture.program("command", user).arg("status"));
+        status.assert_failed_after(4, "no reply (queue", &[&created]);
+        Outcome::of(fixture.program("command", user).args(["status", "--watch"])).assert_failed(4, &[&created]);
+        let doctor = Outcome::of(fixture.program("command", user).arg("doctor"));
+        assert!(doctor.code == Some(1) && doctor.out.contains(&format!("FAIL queue       {created}")), "{doctor:?}");
     }
     let status = Queue::open(fixture.key, Access::Find).unwrap().status().unwrap();
     assert_eq!(status.last_sender, None);
-    // Users who know each other, and the stranger himself.
-    for (user, owner) in [(None, Some(STRANGER)), (Some(OTHER_STRANGER), Some(STRANGER)), (Some(STRANGER), None)] {
+    // Users who trust each other, and the other user itself.
+    for (user, owner) in [(None, Some(OTHER_USER)), (Some(THIRD_USER), Some(OTHER_USER)), (Some(OTHER_USER), None)] {
         let mut client = fixture.program("command", user);
         client.args(owner.map(|owner| format!("--owner={owner}")));
-        outcome(client.arg("on")).assert_printed("on");
+        Outcome::of(client.arg("on")).assert_printed("on");
     }
-    let nobody = fixture.command(&["on", "--owner", "no-such-user"]);
-    nobody.assert_failed(2, &["there is no user no-such-user"]);
+    let unknown = fixture.command(&["on", "--owner", "no-such-user"]);
+    unknown.assert_failed(2, &["there is no user no-such-user"]);
 }
 
 #[test]
 #[ignore = "needs root"]
-fn a_reply_queue_that_a_stranger_made_is_not_trusted_either() {
+fn a_reply_queue_of_an_untrusted_user_is_not_used() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
     let key = fixture.key.reply();
     Queue::open(key, Access::Find).unwrap().remove().unwrap();
-    as_user(STRANGER, || std::mem::forget(Queue::create(key, Mode::new(0o744).unwrap()).unwrap()));
+    as_user(OTHER_USER, || std::mem::forget(Queue::create(key, Mode::new(0o744).unwrap()).unwrap()));
     for arguments in [&["on"][..], &["on", "--no-wait"]] {
-        fixture.command(arguments).assert_failed(4, &[&format!("queue {key} was created by user {STRANGER}")]);
+        fixture.command(arguments).assert_failed(4, &[&format!("queue {key} was created by user {OTHER_USER}")]);
     }
     assert_eq!(fixture.queue().status().unwrap().messages, 0);
 }
 
 #[test]
 #[ignore = "needs root"]
-fn what_was_sent_before_a_stranger_came_is_not_said_to_be_unsent() {
+fn a_sent_command_is_not_reported_as_unsent_when_the_queue_becomes_untrusted() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
     let client = Running::start(fixture.program("command", None).args(["toggle", "--timeout", "60s"]));
-    wait_until("it has asked", || fixture.queue().status().unwrap().messages == 1);
+    wait_until("the client has sent its command", || fixture.queue().status().unwrap().messages == 1);
     client.stop();
     let key = fixture.key.reply();
     Queue::open(key, Access::Find).unwrap().remove().unwrap();
-    as_user(STRANGER, || std::mem::forget(Queue::create(key, Mode::new(0o744).unwrap()).unwrap()));
+    as_user(OTHER_USER, || std::mem::forget(Queue::create(key, Mode::new(0o744).unwrap()).unwrap()));
     client.signal(Signal::CONT);
     client.wait_for_log("the reply was lost, and the command may have been applied");
     assert_eq!(client.wait().0.code(), Some(5));
@@ -121,19 +118,19 @@ fn what_was_sent_before_a_stranger_came_is_not_said_to_be_unsent() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_stranger_who_makes_the_queue_again_and_again_does_not_keep_the_service_from_its_key() {
+fn a_user_who_creates_the_queue_repeatedly_does_not_keep_the_service_from_its_key() {
     let fixture = Fixture::new();
     let keys = [fixture.key, fixture.key.reply()];
     let is_over = AtomicBool::new(false);
     thread::scope(|threads| {
-        threads.spawn(|| as_user(STRANGER, || spin(keys, &is_over)));
+        threads.spawn(|| as_user(OTHER_USER, || create_repeatedly(keys, &is_over)));
         let find = |key| Queue::open(key, Access::Find);
-        wait_until("the stranger has both", || keys.iter().all(|&key| find(key).is_ok()));
-        let refused = outcome(fixture.program("controller", None).arg("--simulate"));
-        refused.assert_failed(78, &[&format!("belongs to user {STRANGER}")]);
-        let reclaimed = outcome(fixture.program("controller", None).arg("--reclaim"));
+        wait_until("the other user has created both queues", || keys.iter().all(|&key| find(key).is_ok()));
+        let refused = Outcome::of(fixture.program("controller", None).arg("--simulate"));
+        refused.assert_failed(78, &[&format!("belongs to user {OTHER_USER}")]);
+        let reclaimed = Outcome::of(fixture.program("controller", None).arg("--reclaim"));
         assert_eq!(reclaimed.code, Some(0), "{reclaimed:?}");
-        assert!(reclaimed.err.contains(&format!("user {STRANGER}")) && reclaimed.err.contains("removing it"));
+        assert!(reclaimed.err.contains(&format!("user {OTHER_USER}")) && reclaimed.err.contains("removing it"));
         let controller = fixture.controller(&[]);
         fixture.command(&["on"]).assert_printed("on");
         assert_eq!(controller.line(), "LED on");
@@ -144,54 +141,57 @@ fn a_stranger_who_makes_the_queue_again_and_again_does_not_keep_the_service_from
 
 #[test]
 #[ignore = "needs root"]
-fn only_root_takes_a_key_back_and_only_from_strangers() {
+fn reclaim_needs_root_and_removes_only_queues_of_other_users() {
     let fixture = Fixture::new();
-    outcome(fixture.program("controller", Some(STRANGER)).arg("--reclaim")).assert_failed(78, &["run it as root"]);
+    Outcome::of(fixture.program("controller", Some(OTHER_USER)).arg("--reclaim"))
+        .assert_failed(78, &["run it as root"]);
     let queue = Queue::create(fixture.key, Mode::new(0o600).unwrap()).unwrap();
-    outcome(fixture.program("controller", None).arg("--reclaim")).assert_failed(78, &["belongs to user root (0)"]);
+    Outcome::of(fixture.program("controller", None).arg("--reclaim")).assert_failed(78, &["belongs to user root (0)"]);
     assert!(queue.status().is_ok());
     drop(queue);
-    // Not from a controller that runs, either.
+    // Also not from a controller that runs.
     let controller = fixture.controller(&[]);
-    outcome(fixture.program("controller", None).arg("--reclaim"))
+    Outcome::of(fixture.program("controller", None).arg("--reclaim"))
         .assert_failed(1, &[&format!("PID {}", controller.pid())]);
     fixture.assert_led("off");
 }
 
 #[test]
 #[ignore = "needs root"]
-fn a_neighbour_does_not_remove_the_reply_queue_of_another_user() {
-    let theirs = Fixture::new();
-    let mut controller = theirs.program("controller", Some(STRANGER));
+fn a_controller_does_not_remove_the_reply_queue_of_another_user() {
+    let other = Fixture::new();
+    let mut controller = other.program("controller", Some(OTHER_USER));
     let controller = Running::start(controller.arg("--simulate"));
     controller.wait_for_log("ready");
-    let ours = Fixture::new();
-    let mut neighbour = ours.program("controller", None);
-    neighbour.args(["--simulate", "--key", &theirs.key.reply().to_string()]);
-    outcome(&mut neighbour).assert_failed(78, &[&format!("key {} belongs to user {STRANGER}", theirs.key.reply())]);
-    outcome(theirs.program("command", None).args(["on", "--owner", &STRANGER.to_string()])).assert_printed("on");
+    let fixture = Fixture::new();
+    let mut neighbour = fixture.program("controller", None);
+    neighbour.args(["--simulate", "--key", &other.key.reply().to_string()]);
+    Outcome::of(&mut neighbour)
+        .assert_failed(78, &[&format!("key {} belongs to user {OTHER_USER}", other.key.reply())]);
+    Outcome::of(other.program("command", None).args(["on", "--owner", &OTHER_USER.to_string()])).assert_printed("on");
 }
 
 #[test]
 #[ignore = "needs root"]
-fn root_does_not_believe_a_record_about_a_queue_that_its_writer_did_not_make() {
+fn root_ignores_a_record_about_a_queue_that_its_writer_did_not_create() {
     let fixture = Fixture::new();
-    chown(fixture.path(), Some(STRANGER), Some(STRANGER)).unwrap();
-    let precious = Queue::create(fixture.key, Mode::new(0o600).unwrap()).unwrap();
+    chown(fixture.path(), Some(OTHER_USER), Some(OTHER_USER)).unwrap();
+    let queue = Queue::create(fixture.key, Mode::new(0o600).unwrap()).unwrap();
     let record = fixture.lock_file("record");
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    fs::write(&record, format!("pid 1\npid_namespace 1\nqueue {}\ncreated {now}\ncreator 0\n", precious.id())).unwrap();
-    chown(&record, Some(STRANGER), Some(STRANGER)).unwrap();
-    // Not even when root has written it again.
+    fs::write(&record, format!("pid 1\npid_namespace 1\nqueue {}\ncreated {now}\ncreator 0\n", queue.id())).unwrap();
+    chown(&record, Some(OTHER_USER), Some(OTHER_USER)).unwrap();
+    // Also not after root has written the record.
     for _ in 0..2 {
         for option in ["--reclaim", "--simulate"] {
-            outcome(fixture.program("controller", None).arg(option)).assert_failed(78, &["belongs to user root (0)"]);
+            Outcome::of(fixture.program("controller", None).arg(option))
+                .assert_failed(78, &["belongs to user root (0)"]);
         }
     }
-    assert!(precious.status().is_ok());
-    // Nor is a file of another user's made the lock, which would give it away.
+    assert!(queue.status().is_ok());
+    // A file of another user does not become the lock: root would give it away.
     let other = Fixture::new();
-    chown(other.path(), Some(STRANGER), Some(STRANGER)).unwrap();
+    chown(other.path(), Some(OTHER_USER), Some(OTHER_USER)).unwrap();
     fs::write(other.lock_file("lock"), "secret").unwrap();
     let controller = Running::start(other.program("controller", None).arg("--simulate"));
     controller.wait_for_log("no lock for key");
@@ -203,19 +203,19 @@ fn root_does_not_believe_a_record_about_a_queue_that_its_writer_did_not_make() {
 fn controllers_in_different_ipc_namespaces_both_serve() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&[]);
-    let other = Running::start(within(&["unshare", "--ipc"], &fixture, "controller").arg("--simulate"));
+    let other = Running::start(wrapped(&["unshare", "--ipc"], &fixture, "controller").arg("--simulate"));
     other.wait_for_log("ready");
-    let inside = ["nsenter", "--ipc", "--target", &other.pid().to_string()];
-    outcome(within(&inside, &fixture, "command").arg("on")).assert_printed("on");
+    let wrapper = ["nsenter", "--ipc", "--target", &other.pid().to_string()];
+    Outcome::of(wrapped(&wrapper, &fixture, "command").arg("on")).assert_printed("on");
     fixture.assert_led("off");
 }
 
 #[test]
 #[ignore = "needs root and unshare"]
-fn a_stopped_controller_in_another_pid_namespace_is_not_taken_for_one_that_has_ended() {
+fn a_stopped_controller_in_another_pid_namespace_is_not_reported_as_ended() {
     let fixture = Fixture::new();
-    let inside = ["unshare", "--pid", "--fork", "--kill-child"];
-    let controller = Running::start(within(&inside, &fixture, "controller").arg("--simulate"));
+    let wrapper = ["unshare", "--pid", "--fork", "--kill-child"];
+    let controller = Running::start(wrapped(&wrapper, &fixture, "controller").arg("--simulate"));
     controller.wait_for_log("ready");
     let children = format!("/proc/{0}/task/{0}/children", controller.pid());
     let pid: i32 = fs::read_to_string(children).unwrap().trim().parse().unwrap();
@@ -226,7 +226,7 @@ fn a_stopped_controller_in_another_pid_namespace_is_not_taken_for_one_that_has_e
         .assert_failed(5, &["no reply within 100ms", "no process is known to serve the queue", "1 message is waiting"]);
     signal(Signal::CONT);
     assert_eq!(controller.line(), "LED on");
-    // Ended, it leaves nothing to doubt.
+    // After the end there is no queue.
     signal(Signal::TERM);
     assert!(controller.wait().0.success());
     fixture.command(&["on"]).assert_failed(3, &["no controller is running"]);
@@ -242,7 +242,7 @@ fn a_name_that_is_not_utf8_does_not_hide_the_groups() {
     let file = fixture.path().join("group");
     fs::write(&file, groups).unwrap();
     let bind = format!("mount --bind {} /etc/group && exec \"$0\" \"$@\"", file.display());
-    let mut controller = within(&["unshare", "--mount", "sh", "-c", &bind], &fixture, "controller");
+    let mut controller = wrapped(&["unshare", "--mount", "sh", "-c", &bind], &fixture, "controller");
     let controller = Running::start(controller.args(["--simulate", "--group", "lamps"]));
     controller.wait_for_log("ready");
     assert_eq!(fixture.queue().status().unwrap().permissions.group, 54_324);
@@ -250,13 +250,13 @@ fn a_name_that_is_not_utf8_does_not_hide_the_groups() {
 
 #[test]
 #[ignore = "needs root and unshare"]
-fn a_full_lock_directory_does_not_keep_it_from_serving() {
+fn it_serves_without_a_record_if_the_lock_directory_is_full() {
     let fixture = Fixture::new();
     let directory = fixture.path().display();
     let full = format!(
         "mount -t tmpfs -o nr_blocks=1,mode=755 none {directory} && {{ cat /dev/zero >{directory}/zeros 2>&-; :; }} && exec \"$0\" \"$@\""
     );
-    let mut controller = within(&["unshare", "--mount", "sh", "-c", &full], &fixture, "controller");
+    let mut controller = wrapped(&["unshare", "--mount", "sh", "-c", &full], &fixture, "controller");
     let controller = Running::start(controller.arg("--simulate"));
     assert!(controller.wait_for_log("must be removed by hand").contains("No space left on device"));
     controller.wait_for_log("ready");
@@ -265,39 +265,39 @@ fn a_full_lock_directory_does_not_keep_it_from_serving() {
 
 #[test]
 #[ignore = "needs root and unshare"]
-fn where_the_queue_holds_no_message_it_does_not_start() {
+fn it_does_not_start_if_a_queue_cannot_hold_a_message() {
     let fixture = Fixture::new();
     let small = "echo 255 >/proc/sys/kernel/msgmnb && exec \"$0\" \"$@\"";
-    let mut controller = within(&["unshare", "--ipc", "sh", "-c", small], &fixture, "controller");
-    outcome(controller.arg("--simulate"))
+    let mut controller = wrapped(&["unshare", "--ipc", "sh", "-c", small], &fixture, "controller");
+    Outcome::of(controller.arg("--simulate"))
         .assert_failed(78, &["holds 255 bytes, and a message has up to 256", "sysctl kernel.msgmnb=16384"]);
 }
 
 #[test]
 #[ignore = "needs root and prlimit"]
-fn where_no_thread_can_be_had_it_is_answered_all_the_same() {
+fn a_client_without_a_thread_limit_left_gets_its_reply() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&["--mode", "0666"]);
-    let client = fixture.program("command", Some(OTHER_STRANGER));
+    let client = fixture.program("command", Some(THIRD_USER));
     let mut limited = Command::new("prlimit");
     limited.arg("--nproc=1").arg(client.get_program()).args(client.get_args()).arg("on");
-    limited.uid(OTHER_STRANGER).gid(OTHER_STRANGER).current_dir("/").env("LED_LOCK_DIRECTORY", fixture.path());
-    outcome(&mut limited).assert_printed("on");
+    limited.uid(THIRD_USER).gid(THIRD_USER).current_dir("/").env("LED_LOCK_DIRECTORY", fixture.path());
+    Outcome::of(&mut limited).assert_printed("on");
 }
 
 #[test]
 #[ignore = "needs root and strace"]
-fn a_client_waits_for_a_queue_that_is_being_made() {
+fn a_client_waits_for_a_closed_queue() {
     let fixture = Fixture::new();
     let program = fixture.program("controller", None);
     let mut strace = Command::new("strace");
-    // Each call of msgctl takes half a second: there are two queues, and the group comes with the second call on each.
+    // Each call of msgctl takes half a second. There are two queues, and the second call on each sets the group.
     strace.args(["-D", "-e", "trace=msgctl", "-e", "inject=msgctl:delay_enter=500000", "-o", "/dev/null"]);
     strace.arg(program.get_program()).args(program.get_args()).args(["--simulate", "--mode", "0666"]);
     let controller = Running::start(strace.env("LED_LOCK_DIRECTORY", fixture.path()));
     let find = || Queue::open(fixture.key, Access::Find).ok()?.status().ok();
-    wait_until("the queue is being made", || find().is_some_and(|status| status.permissions.mode == Mode::CLOSED));
-    outcome(fixture.program("command", Some(OTHER_STRANGER)).args(["on", "--timeout", "60s"])).assert_printed("on");
+    wait_until("the queue is closed", || find().is_some_and(|status| status.permissions.mode == Mode::CLOSED));
+    Outcome::of(fixture.program("command", Some(THIRD_USER)).args(["on", "--timeout", "60s"])).assert_printed("on");
     controller.signal(Signal::KILL);
 }
 
@@ -314,7 +314,7 @@ fn doctor_does_not_wait_for_a_systemctl_that_hangs() {
     let program = fixture.program("command", None);
     let mut doctor = Command::new("unshare");
     doctor.args(["--mount", "--ipc", "sh", "-c", &run]).arg(program.get_program());
-    let doctor = outcome(&mut doctor);
+    let doctor = Outcome::of(&mut doctor);
     assert!(doctor.out.contains("FAIL unit        systemctl does not answer within 5s"), "{doctor:?}");
 }
 
@@ -323,8 +323,8 @@ fn doctor_does_not_wait_for_a_systemctl_that_hangs() {
 fn watch_as_the_first_process_of_a_container_ends_on_sigterm() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&[]);
-    let inside = ["unshare", "--pid", "--fork", "--kill-child"];
-    let watch = Running::start(within(&inside, &fixture, "command").args(["status", "--watch"]));
+    let wrapper = ["unshare", "--pid", "--fork", "--kill-child"];
+    let watch = Running::start(wrapped(&wrapper, &fixture, "command").args(["status", "--watch"]));
     assert_eq!(watch.line(), "off");
     let children = format!("/proc/{0}/task/{0}/children", watch.pid());
     let pid: i32 = fs::read_to_string(children).unwrap().trim().parse().unwrap();

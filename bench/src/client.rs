@@ -1,4 +1,4 @@
-//! A client that lives long: what takes time in it is the same for both sides.
+//! A client that runs through a whole measurement, the same for both sides.
 
 use std::{
     io::{self, Read, Write},
@@ -14,47 +14,45 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn of(key: Key) -> Client {
+    pub(crate) fn open(key: Key) -> Client {
         let open = |key, access| Queue::open(key, access).expect("a controller serves the key");
         Client { commands: open(key, Access::Send), replies: open(key.reply(), Access::Receive) }
     }
 
-    /// Sends, sleeping while the queue is full.
+    /// Sends, and sleeps while the queue is full.
     pub(crate) fn send(&self, message: &Message) {
-        self.commands.send(message).expect("the controller is there");
+        self.commands.send(message).expect("the queue exists");
     }
 
-    /// Waits for the answer, which must be this state.
-    pub(crate) fn hear(&self, state: State) {
-        let answer: Message = self
-            .replies
-            .receive(Select::Type(MessageType::own_pid()), Oversize::Truncate)
-            .expect("the controller is there");
-        assert_eq!(Reply::decode(&answer), Some(Reply::Ok(state)), "process {}", process::id());
+    /// Waits for the reply, which must have this state.
+    pub(crate) fn expect_reply(&self, state: State) {
+        let reply: Message =
+            self.replies.receive(Select::Type(MessageType::own_pid()), Oversize::Truncate).expect("the queue exists");
+        assert_eq!(Reply::decode(&reply), Some(Reply::Ok(state)), "process {}", process::id());
     }
 }
 
-/// The one command and the other by turns, so that each changes something; and what the LED does after it.
-pub(crate) fn turn(number: usize) -> (Command, State) {
+/// The nth command, on and off by turns so that each changes the LED, and the state after it.
+pub(crate) fn nth_command(number: usize) -> (Command, State) {
     if number.is_multiple_of(2) { (Command::On, State::On) } else { (Command::Off, State::Off) }
 }
 
-/// The message that asks for this, and for an answer.
-pub(crate) fn question(command: Command) -> Message {
+/// A request for a reply with the type of this process.
+pub(crate) fn request(command: Command) -> Message {
     Request { command, reply_to: Some(MessageType::own_pid()) }.encode()
 }
 
-/// This process as one of many clients: says that it is ready, waits for the word, which is the end of its input, has so many
-/// commands answered, and says that it is done.
-pub(crate) fn talk(key: &str, commands: &str) {
-    let client = Client::of(key.parse().expect("it is a key"));
-    let commands: usize = commands.parse().expect("it is a number");
-    let tell = || io::stdout().write_all(b"\n").expect("somebody listens");
-    tell();
-    io::stdin().read_to_end(&mut Vec::new()).expect("the word comes");
-    for (command, state) in (0..commands).map(turn) {
-        client.send(&question(command));
-        client.hear(state);
+/// Runs this process as one of many clients: reports that it is ready, waits for the end of its input, sends its commands,
+/// and reports that it is done.
+pub(crate) fn run(key: &str, commands: &str) {
+    let client = Client::open(key.parse().expect("the first argument is a key"));
+    let commands: usize = commands.parse().expect("the second argument is a number");
+    let report = || io::stdout().write_all(b"\n").expect("standard output can be written");
+    report();
+    io::stdin().read_to_end(&mut Vec::new()).expect("standard input can be read");
+    for (command, state) in (0..commands).map(nth_command) {
+        client.send(&request(command));
+        client.expect_reply(state);
     }
-    tell();
+    report();
 }

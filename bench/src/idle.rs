@@ -1,4 +1,4 @@
-//! Controllers that nobody commands: the memory they have come to, and whether they rest.
+//! Idle controllers: peak memory, and context switches.
 
 use std::{fs, path::Path, thread, time::Duration};
 
@@ -8,12 +8,12 @@ use crate::{
 };
 
 const REST: Duration = Duration::from_secs(10);
-/// Until all that belongs to the start is over.
+/// Until the start is over.
 pub(crate) const SETTLE: Duration = Duration::from_secs(1);
 
 pub(crate) fn measure(sides: &[Side; 2], table: &mut Table) {
     let mut controllers: [Vec<Controller<'_>>; 2] = Default::default();
-    // All at once: they are idle, and each takes so long.
+    // All at the same time, because each takes this long.
     for _ in 0..SAMPLES {
         for (controllers, side) in controllers.iter_mut().zip(sides) {
             controllers.push(side.start());
@@ -36,9 +36,9 @@ pub(crate) fn measure(sides: &[Side; 2], table: &mut Table) {
     controllers.into_iter().flatten().for_each(Controller::end);
 }
 
-/// Of all its threads, of their own will or not.
+/// Voluntary and involuntary ones of all its threads.
 fn context_switches(controller: &Controller<'_>) -> f64 {
-    let tasks = fs::read_dir(format!("/proc/{}/task", controller.process.pid())).expect("it runs");
+    let tasks = fs::read_dir(format!("/proc/{}/task", controller.process.pid())).expect("the process runs");
     tasks
         .map(|task| task.expect("a task").path().join("status"))
         .map(|status| field(&status, "voluntary_ctxt_switches:") + field(&status, "nonvoluntary_ctxt_switches:"))
@@ -46,7 +46,7 @@ fn context_switches(controller: &Controller<'_>) -> f64 {
 }
 
 fn field(status: &Path, name: &str) -> f64 {
-    let status = fs::read_to_string(status).expect("it runs");
+    let status = fs::read_to_string(status).expect("the process runs");
     let value = status.lines().find_map(|line| line.strip_prefix(name));
-    value.and_then(|value| value.split_ascii_whitespace().next()?.parse().ok()).expect("the kernel tells of it")
+    value.and_then(|value| value.split_ascii_whitespace().next()?.parse().ok()).expect("the status has the field")
 }

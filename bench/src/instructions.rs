@@ -1,4 +1,4 @@
-//! How many instructions a client executes, its loader's and its C library's too: callgrind counts them.
+//! Instructions of a client, with its loader and C library, as callgrind counts them.
 
 use std::{fs, process::Command};
 
@@ -20,7 +20,7 @@ fn count(controller: &Controller<'_>) -> f64 {
     valgrind.args(["--quiet", "--tool=callgrind"]).arg(format!("--callgrind-out-file={}", file.display()));
     let status = controller.command(Some(valgrind), &["on"]).status().expect("valgrind starts");
     assert!(status.success(), "valgrind with the client of {}: {status}", controller.side.name);
-    let counted = fs::read_to_string(file).expect("callgrind has written");
+    let counted = fs::read_to_string(file).expect("callgrind has written the file");
     let total = counted.lines().find_map(|line| line.strip_prefix("totals: "));
-    total.and_then(|total| total.trim().parse().ok()).expect("callgrind says the total")
+    total.and_then(|total| total.trim().parse().ok()).expect("callgrind writes the total")
 }

@@ -22,9 +22,9 @@ fn main() {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["client", key, commands] => client::talk(key, commands),
+        ["client", key, commands] => client::run(key, commands),
         [programs, dynamic, reference, package] => compare(programs, dynamic, reference, package),
-        _ => panic!("`make bench` knows the folders and the package that are wanted here"),
+        _ => panic!("run this with `make bench`, which passes the folders and the package"),
     }
 }
 

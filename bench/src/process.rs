@@ -1,4 +1,4 @@
-//! Whole processes by the clock: the clients from fork to wait, the controllers from fork to their queue.
+//! The time of whole processes: clients from fork to wait, controllers from fork to their queue.
 
 use std::time::{Duration, Instant};
 
@@ -7,20 +7,20 @@ use crate::{
     table::{Goal, MICROSECONDS, Table, alternately},
 };
 
-/// Clients in one sample: a single one is over too soon to be told from the noise.
+/// Clients in a sample: a single one takes too short to measure.
 const RUNS: u32 = 100;
-/// Controllers in one sample.
+/// Controllers in a sample.
 const STARTS: u32 = 20;
 
 pub(crate) fn measure(sides: &[Side; 2], table: &mut Table) {
     let mut both = sides.each_ref().map(Side::start);
     for verb in [&["on"][..], &["--no-wait", "on"]] {
-        let took = alternately(&mut both, |controller| run(controller, verb));
-        table.row(&format!("command {}", verb.join(" ")), &MICROSECONDS, &took, &Goal::AtMost(1.05));
+        let elapsed = alternately(&mut both, |controller| run(controller, verb));
+        table.row(&format!("command {}", verb.join(" ")), &MICROSECONDS, &elapsed, &Goal::AtMost(1.05));
     }
     both.into_iter().for_each(Controller::end);
-    let took = alternately(&mut sides.each_ref(), |side| start(side));
-    table.row("controller, start to queue", &MICROSECONDS, &took, &Goal::AtMost(1.2));
+    let elapsed = alternately(&mut sides.each_ref(), |side| start(side));
+    table.row("controller, start to queue", &MICROSECONDS, &elapsed, &Goal::AtMost(1.2));
 }
 
 fn run(controller: &Controller<'_>, verb: &[&str]) -> f64 {
@@ -35,9 +35,9 @@ fn run(controller: &Controller<'_>, verb: &[&str]) -> f64 {
 
 fn start(side: &Side) -> f64 {
     let starts = (0..STARTS).map(|_| {
-        let (controller, took) = side.start_below(None);
+        let (controller, elapsed) = side.start_with_wrapper(None);
         controller.end();
-        took
+        elapsed
     });
     (starts.sum::<Duration>() / STARTS).as_secs_f64()
 }

@@ -31,30 +31,31 @@ impl Side {
         Side { name: "C", controller, client, options: &[] }
     }
 
-    /// A controller that serves a place of its own.
+    /// Starts a controller with a fixture of its own.
     pub(crate) fn start(&self) -> Controller<'_> {
-        self.start_below(None).0
+        self.start_with_wrapper(None).0
     }
 
-    /// A controller that is a child of this program, if of any; and the time from its start until its queue is there.
-    pub(crate) fn start_below(&self, above: Option<Command>) -> (Controller<'_>, Duration) {
+    /// Starts a controller, as a child of a wrapper if there is one. Returns the time from its start until its queue is
+    /// open.
+    pub(crate) fn start_with_wrapper(&self, wrapper: Option<Command>) -> (Controller<'_>, Duration) {
         let fixture = Fixture::new();
-        let mut command = below(above, &self.controller, &fixture);
+        let mut command = with_wrapper(wrapper, &self.controller, &fixture);
         command.args(self.options);
         let start = Instant::now();
         let process = Running::start_silent(&mut command);
-        // A pause would be longer than what is measured.
+        // A sleep would be longer than the measured time.
         let is_open = |key| Queue::open(key, Access::Find).and_then(|queue| queue.status());
         while is_open(fixture.key).map_or(true, |status| status.permissions.mode.bits() & 0o200 == 0) {
-            assert!(start.elapsed() < PATIENCE, "the controller of {} makes no queue", self.name);
+            assert!(start.elapsed() < PATIENCE, "the controller of {} creates no queue", self.name);
             thread::yield_now();
         }
-        let took = start.elapsed();
-        (Controller { side: self, client: Client::of(fixture.key), process, fixture }, took)
+        let elapsed = start.elapsed();
+        (Controller { side: self, client: Client::open(fixture.key), process, fixture }, elapsed)
     }
 }
 
-/// A controller that runs, and a client that talks to it: the same one for both sides, so that only the controllers differ.
+/// A controller that runs, and a client of it. The client is the same for both sides, so that only the controllers differ.
 pub(crate) struct Controller<'a> {
     pub(crate) side: &'a Side,
     pub(crate) client: Client,
@@ -63,14 +64,14 @@ pub(crate) struct Controller<'a> {
 }
 
 impl Controller<'_> {
-    /// What starts the client of its side, perhaps as a child of another program.
-    pub(crate) fn command(&self, above: Option<Command>, verb: &[&str]) -> Command {
-        let mut command = below(above, &self.side.client, &self.fixture);
+    /// The command line of its side's client, with a wrapper if there is one.
+    pub(crate) fn command(&self, wrapper: Option<Command>, verb: &[&str]) -> Command {
+        let mut command = with_wrapper(wrapper, &self.side.client, &self.fixture);
         command.args(verb).stdout(Stdio::null());
         command
     }
 
-    /// Ends it as a client does, and sees to it that it leaves nothing.
+    /// Ends it with an exit command, and asserts that it leaves no queue.
     pub(crate) fn end(self) {
         self.client.send(&Request { command: Verb::Exit, reply_to: None }.encode());
         let (status, ..) = self.process.wait();
@@ -82,12 +83,12 @@ impl Controller<'_> {
     }
 }
 
-fn below(above: Option<Command>, program: &Path, fixture: &Fixture) -> Command {
-    let mut command = match above {
+fn with_wrapper(wrapper: Option<Command>, program: &Path, fixture: &Fixture) -> Command {
+    let mut command = match wrapper {
         None => Command::new(program),
-        Some(mut above) => {
-            above.arg(program);
-            above
+        Some(mut wrapper) => {
+            wrapper.arg(program);
+            wrapper
         }
     };
     fixture.configure(&mut command);

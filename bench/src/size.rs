@@ -1,4 +1,4 @@
-//! What the programs and the package take on a disk.
+//! The sizes of the programs and of the package.
 
 use std::{fs, path::Path};
 

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-/// How often each side is measured.
+/// Samples of each side.
 pub(crate) const SAMPLES: usize = 11;
 
-/// Measures one, the other, the one, ...: what else the machine does is borne by both. The first of each is to warm up.
+/// Measures both sides by turns, so that other load affects both. The first measurement of each is not counted.
 pub(crate) fn alternately<T>(both: &mut [T; 2], mut measure: impl FnMut(&mut T) -> f64) -> Samples {
     for one in both.iter_mut() {
         let _ = measure(one);
@@ -19,12 +19,12 @@ pub(crate) fn alternately<T>(both: &mut [T; 2], mut measure: impl FnMut(&mut T) 
     samples
 }
 
-/// What was measured of ours, and of C.
+/// Samples of our side, and of C.
 #[derive(Default)]
 pub(crate) struct Samples(pub(crate) [Vec<f64>; 2]);
 
 impl Samples {
-    /// The median of ours.
+    /// The median of our side.
     pub(crate) fn ours(&self) -> f64 {
         median(&self.0[0])
     }
@@ -44,17 +44,17 @@ fn median(samples: &[f64]) -> f64 {
     sorted(samples).get(samples.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// What is wanted.
+/// The goal of a row.
 pub(crate) enum Goal {
-    /// Of the ratio to C.
+    /// For the ratio to C.
     AtLeast(f64),
-    /// Of the ratio to C.
+    /// For the ratio to C.
     AtMost(f64),
-    /// Of ours, in the row's unit.
+    /// For our side, in the row's unit.
     Below(f64),
-    /// Of ours, in the row's unit.
+    /// For our side, in the row's unit.
     Exactly(f64),
-    /// Of ours beside the least of the rows before that belong to it.
+    /// For our side, relative to the least of the earlier rows of the same kind.
     Grows {
         factor: f64,
         at_most: f64,
@@ -62,16 +62,16 @@ pub(crate) enum Goal {
     None,
 }
 
-/// The unit of a row, in what it is measured in: the ratio of the two, the decimals to print, and its name.
+/// The unit of a row: its size in the unit of the measurement, the decimals to print, and its name.
 pub(crate) struct Unit(f64, usize, &'static str);
 
-pub(crate) const THOUSANDS_A_SECOND: Unit = Unit(1e3, 1, "k/s");
+pub(crate) const THOUSANDS_PER_SECOND: Unit = Unit(1e3, 1, "k/s");
 pub(crate) const MICROSECONDS: Unit = Unit(1e-6, 2, "µs");
 pub(crate) const THOUSANDS: Unit = Unit(1e3, 1, "k");
 pub(crate) const KIB: Unit = Unit(1024., 0, "KiB");
 pub(crate) const TIMES: Unit = Unit(1., 0, "");
 
-/// The table, printed as it grows, and how many goals it has missed.
+/// The table, printed row by row, and the number of missed goals.
 pub(crate) struct Table {
     short: usize,
 }

@@ -1,4 +1,5 @@
-//! The command path allocates nothing, but for lines of the log: a controller that runs for years neither grows nor fragments.
+//! The command path allocates nothing, except for log lines: a controller that runs for years neither grows nor fragments
+//! its memory.
 
 use std::io;
 
@@ -6,24 +7,24 @@ use controller::{Led, Level, Locks, Output, QueueOptions, QueuePair, Server, Shu
 use shared::{Access, Incoming, Key, Message, MessageType, Mode, Oversize, Queue, Select};
 
 #[derive(Debug)]
-struct Nothing;
+struct NoOutput;
 
-impl Output for Nothing {
+impl Output for NoOutput {
     fn set(&mut self, _: Level) -> io::Result<()> {
         Ok(())
     }
 }
 
 #[test]
-fn applying_refusing_and_answering_allocate_nothing() {
+fn applying_refusing_and_replying_allocate_nothing() {
     let key = Key::new(0x3000_0000 | std::process::id()).unwrap();
-    let settings = QueueOptions { key, mode: Mode::new(0o600).unwrap(), group: None };
-    let queues = QueuePair::create(settings, Locks::none()).unwrap();
+    let options = QueueOptions { key, mode: Mode::new(0o600).unwrap(), group: None };
+    let queues = QueuePair::create(options, Locks::none()).unwrap();
     let replies = Queue::open(key.reply(), Access::Receive).unwrap();
-    let mut server = Server::new(Led::new(Box::new(Nothing), Level::Off), None, queues, Shutdown::default());
+    let mut server = Server::new(Led::new(Box::new(NoOutput), Level::Off), None, queues, Shutdown::default());
     let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
     let status = format!("OK OFF\npid {pid}\nversion {version}\nuptime 0\napplied 2\nrefused 0\nanswers_dropped 0\n");
-    for (text, answer) in [
+    for (text, expected) in [
         (&b"ON\0reply=77\0"[..], &b"OK ON"[..]),
         (b"toggle\n\0reply=77\0", b"OK OFF"),
         (b"STATUS\0reply=77\0", status.as_bytes()),
@@ -33,6 +34,6 @@ fn applying_refusing_and_answering_allocate_nothing() {
         let counted = allocation_counter::measure(|| assert!(server.handle(&message).unwrap().is_continue()));
         assert_eq!(counted.count_total, 0, "{}", text.escape_ascii());
         let reply: Message = replies.try_receive(Select::Any, Oversize::Keep).unwrap();
-        assert_eq!(reply.text(), answer);
+        assert_eq!(reply.text(), expected);
     }
 }

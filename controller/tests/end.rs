@@ -1,4 +1,4 @@
-//! Who asks for the end is told how it went.
+//! A client that requests the end gets a reply with the result.
 
 use std::{
     io, process,
@@ -11,7 +11,7 @@ use controller::{Error, Led, Level, Locks, Output, QueueOptions, QueuePair, Serv
 use shared::{Access, Key, Message, MessageType, Mode, Oversize, Queue, Select};
 use testing::wait_until;
 
-/// Fails so many times, and then works.
+/// Fails this many times, then works.
 struct Failing(u32);
 
 impl Output for Failing {
@@ -26,17 +26,17 @@ impl Output for Failing {
     }
 }
 
-/// Under a key that no other test has.
+/// A server with a key that no other test has.
 fn server(led: Failing) -> (Key, Server) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(4, Ordering::Relaxed);
     let key = Key::new(0x5000_0000 | process::id() << 4 | number).unwrap();
-    let settings = QueueOptions { key, mode: Mode::new(0o600).unwrap(), group: None };
-    let queues = QueuePair::create(settings, Locks::none()).unwrap();
+    let options = QueueOptions { key, mode: Mode::new(0o600).unwrap(), group: None };
+    let queues = QueuePair::create(options, Locks::none()).unwrap();
     (key, Server::new(Led::new(Box::new(led), Level::On), None, queues, Shutdown::default()))
 }
 
-/// Asks for the end, and collects the answer some time after the command queue has gone.
+/// Requests the end, and receives the reply some time after the command queue was removed.
 fn exit(key: Key, server: Server) -> (Result<(), Error>, Message) {
     let replies = Queue::open(key.reply(), Access::Receive).unwrap();
     let commands = Queue::open(key, Access::Send).unwrap();
@@ -46,31 +46,31 @@ fn exit(key: Key, server: Server) -> (Result<(), Error>, Message) {
         wait_until("the command queue is removed", || commands.status().is_err());
         thread::sleep(Duration::from_millis(50));
         let own = Select::Type(MessageType::new(77).unwrap());
-        replies.receive(own, Oversize::Truncate).expect("the answer is there before the queue goes")
+        replies.receive(own, Oversize::Truncate).expect("the reply comes before the queue is removed")
     });
     (server.run(), client.join().unwrap())
 }
 
 #[test]
-fn whoever_comes_late_is_told_that_the_led_may_be_lit() {
+fn a_late_client_learns_that_the_led_may_be_on() {
     let (key, server) = server(Failing(u32::MAX));
-    let (ended, answer) = exit(key, server);
+    let (ended, reply) = exit(key, server);
     assert!(matches!(ended, Err(Error::TurnOff(_))), "{ended:?}");
-    assert_eq!(answer.text(), b"ERR cannot turn the LED off, it may be on: broken");
+    assert_eq!(reply.text(), b"ERR cannot turn the LED off, it may be on: broken");
 }
 
 #[test]
-fn answers_that_nobody_collects_do_not_keep_that_back() {
+fn that_reply_is_sent_even_if_the_reply_queue_is_full() {
     let (key, server) = server(Failing(u32::MAX));
     let replies = Queue::open(key.reply(), Access::Send).unwrap();
-    let uncollected: Message = Message::new(MessageType::new(76).unwrap(), b"OK ON").unwrap();
-    while replies.try_send(&uncollected).is_ok() {}
-    let (ended, answer) = exit(key, server);
-    assert!(ended.is_err() && answer.text().starts_with(b"ERR "), "{ended:?} {answer}");
+    let unreceived: Message = Message::new(MessageType::new(76).unwrap(), b"OK ON").unwrap();
+    while replies.try_send(&unreceived).is_ok() {}
+    let (ended, reply) = exit(key, server);
+    assert!(ended.is_err() && reply.text().starts_with(b"ERR "), "{ended:?} {reply}");
 }
 
 #[test]
-fn a_led_that_fails_once_is_turned_off_all_the_same() {
+fn an_led_that_fails_once_is_turned_off() {
     let (key, server) = server(Failing(1));
     Queue::open(key, Access::Send).unwrap().try_send(&Message::<0>::empty(MessageType::EXIT)).unwrap();
     let ended = server.run();

@@ -18,5 +18,5 @@ pub use programs::{build, programs};
 pub use repeat::{Random, rounds};
 pub use running::Running;
 pub use rustix::process::Signal;
-pub use users::{OTHER_STRANGER, STRANGER, as_user, become_user};
+pub use users::{OTHER_USER, THIRD_USER, as_user, become_user};
 pub use wait::{PATIENCE, wait_until};

@@ -5,9 +5,9 @@ use std::{panic::resume_unwind, thread};
 use rustix::thread::{Gid, Uid, set_thread_gid, set_thread_groups, set_thread_uid};
 
 /// A user without a name, a group or a permission on this machine.
-pub const STRANGER: u32 = 54_321;
+pub const OTHER_USER: u32 = 54_321;
 /// Another such user.
-pub const OTHER_STRANGER: u32 = 54_322;
+pub const THIRD_USER: u32 = 54_322;
 
 /// Changes the user of the calling thread for good, with the group of the same number and no other. The kernel keeps
 /// credentials for each thread; only the C library changes those of all threads together.

@@ -1,4 +1,4 @@
-//! Draws what programs wrote to a terminal: reads it from standard input, and writes SVG to standard output.
+//! Draws terminal output: reads it from standard input, and writes SVG to standard output.
 #![forbid(unsafe_code)]
 
 use std::io::{self, Write};
@@ -7,7 +7,7 @@ use anstyle_svg::{Term, WIN10_CONSOLE};
 
 fn main() -> io::Result<()> {
     let written = io::read_to_string(io::stdin())?;
-    // The bright colours for the plain ones, which are too dark to read on black.
+    // Bright colours instead of the plain ones, which are too dark on black.
     let mut palette = WIN10_CONSOLE;
     palette.0.copy_within(9..15, 1);
     let picture = Term::new().palette(palette).render_svg(written.trim_end());

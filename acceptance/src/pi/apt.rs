@@ -1,4 +1,4 @@
-//! Packages for the Pi's Debian: from the mirrors that this machine uses, whatever Debian it is itself.
+//! Debian packages for the Pi, from the mirrors of this machine, whatever its own Debian is.
 
 use std::{
     collections::BTreeMap,
@@ -11,13 +11,13 @@ use std::{
 use super::{run, suite::Suite, text};
 use crate::Error;
 
-/// Debian's keys, at their place in every suite.
+/// Debian's keys, at the same path in every suite.
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// What an archive calls itself, and which parts of a suite are in it.
+/// The labels of the archives, and the parts of a suite in each.
 const ARCHIVES: [(&str, &[&str]); 2] = [("Debian", &["", "-updates"]), ("Debian-Security", &["-security"])];
 
-/// apt with lists of its own, of one suite, for arm64.
+/// apt with its own lists, of one suite, for arm64.
 pub(crate) struct Apt {
     configuration: PathBuf,
     /// The suite's archives, in the format of sources.list(5).
@@ -25,7 +25,7 @@ pub(crate) struct Apt {
 }
 
 impl Apt {
-    /// Fetches the lists.
+    /// Downloads the lists.
     pub(crate) fn update(suite: Suite, cache: &Path) -> Result<Apt, Error> {
         let folder = cache.join("apt");
         for part in ["lists/partial", "cache/archives/partial"] {
@@ -34,11 +34,11 @@ impl Apt {
         let apt = Apt { configuration: folder.join("apt.conf"), sources: folder.join("sources.list") };
         fs::write(&apt.sources, sources(suite)?)?;
         fs::write(folder.join("status"), "")?;
-        // Read after this machine's own configuration, which knows the way to the mirrors.
+        // Read after the configuration of this machine, which has the mirrors.
         let configuration = format!(
             r#"APT::Architecture "arm64";
 APT::Architectures {{ "arm64"; }};
-// As root apt would fetch as another user, who cannot write here, and complain.
+// As root, apt would download as user _apt, who cannot write here.
 APT::Sandbox::User "root";
 Acquire::Languages "none";
 Dir::Etc::SourceList "{sources}";
@@ -57,14 +57,14 @@ Dir::Cache "{folder}/cache";
         Ok(apt)
     }
 
-    /// A program of apt's that knows this suite alone.
+    /// An apt program with the configuration of this suite.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env("APT_CONFIG", &self.configuration);
         command
     }
 
-    /// Fetches a package, or one version of it (`name=version`), and unpacks it.
+    /// Downloads a package, or one version of it (`name=version`), and unpacks it.
     pub(crate) fn unpack(&self, package: &str, folder: &Path) -> Result<(), Error> {
         let fetched = tempfile::tempdir_in(folder)?;
         run(self.command("apt-get").current_dir(&fetched).args(["--quiet=2", "download", package]))?;
@@ -72,14 +72,14 @@ Dir::Cache "{folder}/cache";
             fs::read_dir(&fetched)?.next().ok_or_else(|| format!("apt-get download {package} left no file"))??;
         let mut dpkg = Command::new("dpkg-deb");
         let mut dpkg = dpkg.arg("--fsys-tarfile").arg(file.path()).stdout(Stdio::piped()).spawn()?;
-        let files = dpkg.stdout.take().ok_or("dpkg-deb is piped")?;
-        // dpkg-deb itself would put a folder in the place of a link to one.
+        let files = dpkg.stdout.take().ok_or("the output of dpkg-deb is a pipe")?;
+        // dpkg-deb would replace a link to a folder with a folder.
         run(Command::new("tar").args(["--extract", "--keep-directory-symlink", "-C"]).arg(folder).stdin(files))?;
         if dpkg.wait()?.success() { Ok(()) } else { Err(format!("dpkg-deb cannot read {package}").into()) }
     }
 }
 
-/// The archives of Debian that this machine uses, for the wanted suite.
+/// The Debian archives of this machine, for this suite.
 fn sources(suite: Suite) -> Result<String, Error> {
     let mut indexes = Command::new("apt-get");
     indexes.args(["indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Created-By: Packages"]);
@@ -87,7 +87,7 @@ fn sources(suite: Suite) -> Result<String, Error> {
     let archives: BTreeMap<&str, &str> =
         found.lines().filter_map(|line| line.strip_prefix("Debian|")?.split_once('|')).collect();
     if !archives.contains_key("Debian") {
-        return Err("apt knows no archive of Debian on this machine: `sudo apt-get update`".into());
+        return Err("apt has no Debian archive on this machine; run \"sudo apt-get update\"".into());
     }
     let mut sources = String::new();
     for (label, parts) in ARCHIVES {

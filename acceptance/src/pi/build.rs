@@ -17,7 +17,7 @@ pub(crate) struct Programs {
     pub(crate) command: PathBuf,
 }
 
-/// Builds both programs as the package has them: the Makefile knows how.
+/// Builds both programs as for the package, with the Makefile.
 pub(crate) fn programs(workspace: &Path) -> Result<Programs, Error> {
     println!("building controller and command for arm64");
     make(workspace, "arm64")?;
@@ -28,7 +28,7 @@ pub(crate) fn programs(workspace: &Path) -> Result<Programs, Error> {
 fn make(workspace: &Path, target: &str) -> Result<(), Error> {
     let mut make = Command::new("make");
     make.current_dir(workspace).args(["--no-print-directory", target]);
-    // What rustup, cargo and an outer make leave behind would lead to other compilers and options.
+    // Variables of rustup, cargo and an outer make would select other compilers and options.
     let foreign =
         |name: &str| name.starts_with("RUSTUP_") || name.starts_with("CARGO_PKG_") || name.starts_with("MAKE");
     for (name, _) in env::vars().filter(|(name, _)| foreign(name)) {
@@ -42,7 +42,7 @@ pub(crate) fn textbook_client(workspace: &Path, cache: &Path) -> Result<PathBuf,
     textbook(workspace, cache.join("textbook"), CC)
 }
 
-/// Builds the clients for 32 bit, ours and the textbook's, under names that tell them from the others.
+/// Builds the 32-bit clients, ours and the textbook's, under names of their own.
 pub(crate) fn clients_of_32_bit(workspace: &Path, cache: &Path) -> Result<[PathBuf; 2], Error> {
     println!("building command for armhf");
     make(workspace, "armhf")?;

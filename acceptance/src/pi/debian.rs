@@ -1,6 +1,6 @@
 //! A whole Debian for the Pi, with the package installed by apt, as a file system in memory.
 //!
-//! Needs root: it runs programs for arm64 in a chroot, through qemu-user and binfmt_misc.
+//! Needs root: it runs programs for arm64 in a chroot, with qemu-user and binfmt_misc.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use crate::Error;
 
 const PACKAGES: &str = "systemd-sysv,udev,dbus,libpam-systemd,gpiod,procps,util-linux,kmod";
 
-/// A shell for root on the mini UART, which is where the scenes are typed.
+/// A root shell on the mini UART, where the scenes type.
 const SHELL: &str = "\
 [Unit]
 Description=Shell on the mini UART
@@ -34,7 +34,7 @@ KillMode=process
 WantedBy=basic.target
 ";
 
-/// A program that holds the line before the service gets to it, where the kernel's command line says so.
+/// A program that takes the line before the service does, if the kernel's command line requests it.
 const HOLD_LINE: &str = "\
 [Unit]
 Description=Hold GPIO17
@@ -51,8 +51,8 @@ ExecStartPost=/bin/sh -c 'until INFO | grep -q gpioset; do sleep 0.1; done'
 WantedBy=basic.target
 ";
 
-/// The emulator is many times slower than a Pi, and machines here are shared: what a Pi does within the time that the unit
-/// gives it may take longer. For all services, as a file of the package's name would seem to be left by it.
+/// Longer timeouts: the emulator is many times slower than a Pi, and the machine may be shared. For all services, because a
+/// file with the package's name would look like a file that the package left.
 const SLOW: &str = "\
 [Unit]
 StartLimitIntervalSec=150
@@ -61,12 +61,12 @@ StartLimitIntervalSec=150
 TimeoutStartSec=90
 ";
 
-/// Installs the first package into a fresh Debian, puts the second beside it to upgrade to, and packs that.
+/// Installs the first package into a fresh Debian, adds the second one for an upgrade, and packs the file system.
 pub(crate) fn pack(suite: Suite, cache: &Path, first: &Path, second: &Path) -> Result<PathBuf, Error> {
     let root = Root::copy(suite, cache, "debian-with-package")?;
     root.put("root/first.deb", &fs::read(first)?)?;
     root.put("root/second.deb", &fs::read(second)?)?;
-    println!("installing the package into it");
+    println!("installing the package");
     root.chroot("DEBIAN_FRONTEND=noninteractive apt-get install --yes /root/first.deb")?;
     root.chroot("useradd --create-home pi && usermod --append --groups gpio pi && useradd --create-home eve")?;
     let gpiod = suite.gpiod();
@@ -75,11 +75,11 @@ pub(crate) fn pack(suite: Suite, cache: &Path, first: &Path, second: &Path) -> R
     root.archive(cache)
 }
 
-/// A copy of the Debian, to be changed and packed.
+/// A copy of the Debian, to change and pack.
 pub(crate) struct Root(PathBuf);
 
 impl Root {
-    /// One with a shell on the mini UART.
+    /// A copy with a shell on the mini UART.
     pub(crate) fn copy(suite: Suite, cache: &Path, name: &str) -> Result<Root, Error> {
         let root = Root(cache.join(name));
         if root.0.exists() {
@@ -88,7 +88,7 @@ impl Root {
         run(Command::new("cp").arg("--archive").arg(debian(suite, cache)?).arg(&root.0))?;
         root.enable("shell", SHELL)?;
         root.put("etc/systemd/system/service.d/slow.conf", SLOW.as_bytes())?;
-        // No login on the shell's console.
+        // No login prompt on the shell's console.
         root.chroot("systemctl mask serial-getty@ttyS1")?;
         Ok(root)
     }
@@ -103,21 +103,21 @@ impl Root {
         Ok(fs::write(path, content)?)
     }
 
-    /// Has systemd start this unit at boot.
+    /// Enables a systemd unit at boot.
     pub(crate) fn enable(&self, name: &str, unit: &str) -> Result<(), Error> {
         self.put(&format!("etc/systemd/system/{name}.service"), unit.as_bytes())?;
         self.chroot(&format!("systemctl enable {name}"))
     }
 
     pub(crate) fn archive(&self, cache: &Path) -> Result<PathBuf, Error> {
-        // What systemd does at the first boot of a new /usr takes it half a minute here.
+        // systemd's work at the first boot of a new /usr takes half a minute here.
         self.put("etc/.updated", b"")?;
         self.put("var/.updated", b"")?;
         archive(&self.0, &cache.join("debian.cpio"))
     }
 }
 
-/// A Debian as it comes, made once.
+/// A Debian without changes, created once.
 fn debian(suite: Suite, cache: &Path) -> Result<PathBuf, Error> {
     let root = cache.join("debian");
     register_qemu()?;
@@ -127,17 +127,17 @@ fn debian(suite: Suite, cache: &Path) -> Result<PathBuf, Error> {
     if root.exists() {
         fs::remove_dir_all(&root)?;
     }
-    println!("making a Debian {} for arm64; this takes some minutes", suite.name());
+    println!("creating a Debian {} for arm64; this takes some minutes", suite.name());
     let apt = Apt::update(suite, cache)?;
     let mut mmdebstrap = Command::new("mmdebstrap");
     mmdebstrap.args(["--quiet", "--arch=arm64", "--variant=minbase", "--format=directory"]);
     mmdebstrap.arg(format!("--include={PACKAGES}")).args(["--dpkgopt=path-exclude=/usr/share/man/*"]);
     mmdebstrap.args(["--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/doc/*"]);
     run(mmdebstrap.arg(suite.name()).arg(&root).arg(&apt.sources))?;
-    // What the kernel starts in an initramfs, and no file system of ours is on a disk.
+    // The kernel starts /init in an initramfs, and no file system is on a disk.
     symlink("lib/systemd/systemd", root.join("init"))?;
     fs::write(root.join("etc/fstab"), "")?;
-    // The package lists, which nothing here reads, are most of its weight.
+    // The package lists are most of the size, and nothing here reads them.
     for folder in ["var/lib/apt/lists", "var/cache/apt"] {
         fs::remove_dir_all(root.join(folder))?;
         fs::create_dir_all(root.join(folder).join("partial"))?;
@@ -148,7 +148,7 @@ fn debian(suite: Suite, cache: &Path) -> Result<PathBuf, Error> {
     Ok(root)
 }
 
-/// Has the kernel run programs for arm64 by qemu-user, in a chroot too.
+/// Lets the kernel run programs for arm64 with qemu-user, in a chroot too.
 fn register_qemu() -> Result<(), Error> {
     let registered = Path::new("/proc/sys/fs/binfmt_misc");
     if !registered.join("status").exists() {

@@ -1,5 +1,5 @@
-//! Device trees with other GPIO chips: one that comes first, as when the header of the Pi 5 changed its number, and those of
-//! a Pi 5.
+//! Device trees with other GPIO chips: one before the header's, as when the header of the Pi 5 changed its number, and those
+//! of a Pi 5.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use std::{
 use super::{parts::Parts, run};
 use crate::Error;
 
-/// 32 lines over a word of memory that nobody else uses.
+/// 32 lines, over a word of memory that is not used otherwise.
 const OTHER_CHIP: &str = r#"
 / {
 	reserved-memory {
@@ -28,16 +28,16 @@ const OTHER_CHIP: &str = r#"
 		gpio-line-names = LINES;
 	};
 };
-/* Whoever is referred to is probed first. */
+/* A chip that another one refers to is probed first. */
 &{/soc/gpio@7e200000} { x-gpios = <&other 0 0>; };
 "#;
 
-/// The lines of a Pi 5's header, and of what else is on the same chip, from 28 on.
+/// The lines from 28 on of the chip with a Pi 5's header.
 const RP1_LINES: &str = "PCIE_RP1_WAKE FAN_TACH HOST_SDA HOST_SCL ETH_RST_N - CD0_IO0_MICCLK CD0_IO0_MICDAT0 \
     RP1_PCIE_CLKREQ_N - CD0_SDA CD0_SCL CD1_SDA CD1_SCL USB_VBUS_EN USB_OC_N RP1_STAT_LED FAN_PWM CD1_IO0_MICCLK \
     2712_WAKE CD1_IO1_MICDAT1 EN_MAX_USB_CUR - - - -";
 
-/// The chips that a Pi 5 has on its board, by label, and the names of their lines.
+/// The chips on the board of a Pi 5: labels, and names of their lines.
 const BOARD: [(&str, &str); 4] = [
     (
         "gpio-brcmstb@107d508500",
@@ -53,18 +53,18 @@ const BOARD: [(&str, &str); 4] = [
     ("gpio-brcmstb@107d517c20", "HDMI0_SCL HDMI0_SDA HDMI1_SCL HDMI1_SDA PMIC_SCL PMIC_SDA"),
 ];
 
-/// Chips that take the numbers from 1 to 9 until the board's have theirs, from 10 on. A Pi 5's kernel gives those itself.
+/// Chips that take the numbers 1 to 9 until the board's chips have those from 10 on. A Pi 5's kernel assigns these itself.
 pub(crate) const SPARE_CHIPS: &str = "spare-chips";
 
-/// The Pi's device tree with a chip before the header's, which has lines of these names.
+/// The Pi's device tree with another chip before the header's, whose lines have these names.
 pub(crate) fn with_other_chip(cache: &Path, parts: &Parts, name: &str, lines: &[&str]) -> Result<PathBuf, Error> {
     let tree = source(parts)? + &OTHER_CHIP.replace("LINES", &strings(lines.iter().copied()));
     compile(cache, name, &tree)
 }
 
-/// The Pi's device tree with the chips of a Pi 5 in the place of its own, for the kernel's simulator.
+/// The Pi's device tree with the chips of a Pi 5 instead of its own, for the kernel's simulator.
 pub(crate) fn of_a_pi_5(cache: &Path, parts: &Parts) -> Result<PathBuf, Error> {
-    // What waits for its pins would wait for ever, and the serial ports with it.
+    // Devices that wait for these pins would never start, among them the serial ports.
     let kept = source(parts)?.lines().filter(|line| !line.contains("pinctrl-")).collect::<Vec<_>>().join("\n");
     let numbered: Vec<String> = (2..28).map(|number| format!("GPIO{number}")).collect();
     let header = ["ID_SDA", "ID_SCL"].into_iter().chain(numbered.iter().map(String::as_str));

@@ -1,4 +1,4 @@
-//! The command lines of Debian's gpiod, which are others since its version 2.
+//! The command lines of Debian's gpiod, which changed with version 2.
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Gpiod {
@@ -7,7 +7,7 @@ pub(crate) enum Gpiod {
 }
 
 impl Gpiod {
-    /// The package with its library.
+    /// The package of its library.
     pub(crate) fn library(self) -> &'static str {
         match self {
             Gpiod::One => "libgpiod2",
@@ -15,7 +15,7 @@ impl Gpiod {
         }
     }
 
-    /// A command that prints the line that tells of GPIO17.
+    /// A command that prints the line about GPIO17.
     pub(crate) fn info(self, chip: &str) -> String {
         match self {
             Gpiod::One => format!("gpioinfo {chip} | grep GPIO17"),
@@ -23,7 +23,7 @@ impl Gpiod {
         }
     }
 
-    /// How that line tells where it is.
+    /// How that line shows the offset.
     pub(crate) fn offset(self, chip: &str, offset: u32) -> String {
         match self {
             Gpiod::One => format!("line {offset:>3}:"),
@@ -31,7 +31,7 @@ impl Gpiod {
         }
     }
 
-    /// How that line tells who holds it.
+    /// How that line shows the consumer.
     pub(crate) fn held_by(self, consumer: &str) -> String {
         match self {
             Gpiod::One => format!("\"{consumer}\" "),
@@ -39,7 +39,7 @@ impl Gpiod {
         }
     }
 
-    /// A command that succeeds if nobody holds GPIO17, and prints the line that tells so.
+    /// A command that prints the line about GPIO17, and fails if a program holds it.
     pub(crate) fn is_free(self, chip: &str) -> String {
         match self {
             Gpiod::One => format!("{} | grep unused", self.info(chip)),

@@ -10,9 +10,9 @@ use std::{
 use super::{archive, parts::Parts, run};
 use crate::Error;
 
-/// The first process: a shell on the second serial port, which is the mini UART, for scenes to be typed at. The programs
-/// are not on its PATH: `command` is a word of the shell itself, and `./command` is what a person types. For a person that
-/// shell exits, and busybox's init takes its place, which brings job control and `poweroff`.
+/// The first process: a shell on the second serial port, the mini UART, where the scenes type. The programs are not on its
+/// PATH: `command` is a builtin of the shell, and users type `./command`. For a user that shell exits, and busybox's init
+/// replaces it, which adds job control and `poweroff`.
 const INIT: &str = "\
 #!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /run /tmp
@@ -28,10 +28,10 @@ until sh; do :; done
 exec init
 ";
 
-/// A person's shell, on the same port.
+/// The user's shell, on the same port.
 const INITTAB: &str = "ttyS1::respawn:-/bin/sh\n";
 
-/// What that shell begins with. Messages of the kernel would get between what is typed.
+/// The first commands of that shell. Kernel messages would mix with the input.
 const PROFILE: &str = "\
 cd /led
 dmesg -n 1
@@ -40,13 +40,13 @@ cat /etc/motd
 ";
 
 const MOTD: &str = "\
-A Raspberry Pi, emulated. Type, for example:
+An emulated Raspberry Pi. Type for example:
 
     ./controller &
     ./command on
 
-The lamp above shows the pin's level, read from outside.
-`poweroff` ends this, and so does Ctrl-A X.
+The symbol above shows the level of the pin, read from outside.
+`poweroff` or Ctrl-A X ends this.
 
 ";
 
@@ -54,7 +54,7 @@ pub(crate) fn pack(cache: &Path, parts: &Parts, programs: &[PathBuf]) -> Result<
     let root = cache.join("initramfs");
     let _ = fs::remove_dir_all(&root);
     run(Command::new("cp").arg("--archive").arg(&parts.root).arg(&root))?;
-    // What no program here reads.
+    // Files that no program here reads.
     fs::remove_dir_all(root.join("usr/share"))?;
     let _ = fs::remove_dir_all(root.join("usr/lib/aarch64-linux-gnu/gconv"));
     fs::create_dir(root.join("led"))?;

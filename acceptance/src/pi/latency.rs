@@ -1,14 +1,14 @@
-//! How long it takes on the Pi until the line has its level: by the service, by gpioset(1), and by the kernel's sysfs.
+//! The time until the line has its level on the Pi: with the service, with gpioset(1), and with the kernel's sysfs.
 //!
-//! Each is a whole process, from its start to its end, in the guest's time. The emulator has its own idea of a second, so only
-//! the ratios say something.
+//! Each sample is a whole process, from start to end, in the guest's time. The emulator's seconds are not real ones, so only
+//! the ratios count.
 
 use std::collections::BTreeMap;
 
 use super::machine::Machine;
 use crate::Error;
 
-/// How many processes make a sample: /proc/uptime counts hundredths of a second.
+/// Processes in a sample: /proc/uptime counts hundredths of a second.
 const RUNS: u32 = 40;
 const SAMPLES: usize = 11;
 

@@ -1,4 +1,4 @@
-//! The machine: its power, its serial console, and a probe on its pin.
+//! The machine: power, serial console, and a probe on the pin.
 
 use std::{
     fmt, fs,
@@ -16,18 +16,18 @@ use tempfile::TempDir;
 use super::{gpiod::Gpiod, parts::Parts, text};
 use crate::Error;
 
-/// How long a boot, a command or a level may take before it counts as never coming. Machines here are shared.
+/// How long to wait for a boot, a command or a level. The machine may be shared.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// Makes the mini UART a console of the kernel's too: only so does QEMU's go on working after an init has opened and closed it.
+/// Makes the mini UART a console of the kernel too: otherwise QEMU's stops working after an init opened and closed it.
 pub(crate) const MINI_UART_CONSOLE: &str = "console=ttyS1,115200 quiet";
 
-/// The GPIO registers of the BCM2837: the function of pins 10 to 19, three bits each, and the level of pins 0 to 31.
+/// GPIO registers of the BCM2837: the functions of pins 10 to 19, three bits each, and the levels of pins 0 to 31.
 const GPFSEL1: u32 = 0x3f20_0004;
 const GPLEV0: u32 = 0x3f20_0034;
 const PIN: u32 = 17;
 
-/// What a meter on the pin shows, and which way the pin is turned.
+/// Level and direction of the pin.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Pin {
     pub(crate) high: bool,
@@ -59,7 +59,7 @@ impl fmt::Display for Function {
 
 /// A running Pi. It is switched off when this is dropped.
 pub(crate) struct Machine {
-    /// Which of its command lines gpiod has there.
+    /// The version of gpiod on it.
     pub(crate) gpiod: Gpiod,
     qemu: Child,
     serial: Serial,
@@ -75,12 +75,12 @@ impl Machine {
         // The path of a socket must be short.
         let folder = tempfile::Builder::new().prefix("pi-").tempdir()?;
         let [serial, monitor, console] = ["serial", "monitor", "console"].map(|name| folder.path().join(name));
-        // Whatever ends this process ends QEMU too, even where nothing is dropped.
+        // If this process is killed and drops nothing, QEMU ends too.
         let mut qemu = Command::new("setpriv");
         qemu.args(["--pdeathsig", "KILL", "qemu-system-aarch64"]);
         qemu.args(["-M", "raspi3b", "-m", "1G", "-accel", "tcg,thread=single", "-display", "none", "-no-reboot"]);
         qemu.arg("-kernel").arg(&parts.kernel).arg("-dtb").arg(device_tree).arg("-initrd").arg(initramfs);
-        // The level of a released output stays, as on a Pi 5.
+        // A released output keeps its level, as on a Pi 5.
         let fixed = "console=ttyAMA0,115200 console=ttyAMA1,115200 pinctrl_bcm2835.persist_gpio_outputs=1";
         qemu.args(["-append", &format!("{fixed} {arguments}")]);
         qemu.args(["-serial", &format!("file:{}", text(&console)?)]);
@@ -102,13 +102,13 @@ impl Machine {
         if let Err(error) = machine.serial.wait_for_shell() {
             return Err(format!("{error}; the kernel's console:\n{}", machine.console()).into());
         }
-        // It is a program that reads what this shell shows.
+        // A program reads the output of this shell.
         machine.run("export NO_COLOR=1")?;
         println!("booted in {:.1} s: {}", start.elapsed().as_secs_f32(), machine.run("uname -srm")?.trim());
         Ok(machine)
     }
 
-    /// Runs a line of shell, and gives what it prints if it succeeds.
+    /// Runs a line of shell, and returns its output if it succeeds.
     pub(crate) fn run(&mut self, line: &str) -> Result<String, Error> {
         match self.try_run(line)? {
             (0, said) => Ok(said),
@@ -116,27 +116,27 @@ impl Machine {
         }
     }
 
-    /// Runs a line of shell, and gives its exit status and what it prints.
+    /// Runs a line of shell, and returns its exit status and output.
     pub(crate) fn try_run(&mut self, line: &str) -> Result<(i32, String), Error> {
         self.serial.run(line)
     }
 
-    /// Types a line that the machine does not live to answer.
-    pub(crate) fn last_words(&mut self, line: &str) -> Result<(), Error> {
+    /// Types a line whose end is not awaited, because the machine goes down.
+    pub(crate) fn type_without_wait(&mut self, line: &str) -> Result<(), Error> {
         Ok(writeln!(self.serial.reader.get_ref(), "{line}")?)
     }
 
-    /// What the kernel has said on its console.
+    /// The kernel's output on its console.
     pub(crate) fn console(&self) -> String {
         fs::read(&self.console).map(|said| String::from_utf8_lossy(&said).into_owned()).unwrap_or_default()
     }
 
-    /// Whether it has halted, or is about to start again: nothing here could cut its power.
+    /// Whether it has halted, or is about to reboot. Power cannot be cut here.
     pub(crate) fn is_down(&self) -> bool {
         self.console().contains("reboot: ")
     }
 
-    /// The other end of the mini UART, for a person, who takes any time.
+    /// The other end of the mini UART, without a timeout, for a user.
     pub(crate) fn serial(&self) -> Result<UnixStream, Error> {
         let serial = self.serial.reader.get_ref().try_clone()?;
         serial.set_read_timeout(None)?;
@@ -173,7 +173,7 @@ impl Serial {
     }
 
     fn wait_for_shell(&mut self) -> Result<(), Error> {
-        // What is sent before the shell is there may be lost, so it is asked again.
+        // Input that is sent before the shell starts can be lost, so send it again.
         self.reader.get_ref().set_read_timeout(Some(Duration::from_secs(1)))?;
         let start = Instant::now();
         let mut said = Vec::new();
@@ -181,7 +181,7 @@ impl Serial {
             self.reader.get_ref().write_all(b"echo the shell is '' there\n")?;
             match self.reader.read_until(b'\n', &mut said) {
                 Ok(0) => return Err("QEMU ended".into()),
-                // The line without the quotes is the shell's, not an echo of ours.
+                // Without the quotes it is the shell's output, not an echo of the input.
                 Ok(_) if String::from_utf8_lossy(&said).contains("the shell is  there") => {
                     self.reader.get_ref().set_read_timeout(Some(PATIENCE))?;
                     return Ok(());
@@ -202,21 +202,21 @@ impl Serial {
             let mut next = Vec::new();
             let read = self.reader.by_ref().read_until(b'\n', &mut next);
             if !read.is_ok_and(|length| length > 0) {
-                return Err(format!("{line}: no end to it; so far: {said}").into());
+                return Err(format!("{line}: does not end; output: {said}").into());
             }
             let next = String::from_utf8_lossy(&next);
             if let Some(last) = next.trim_end().strip_suffix(&end)
                 && begun
             {
                 let (rest, status) = last.trim_end().rsplit_once('\n').unwrap_or(("", last.trim()));
-                // A command that prints no newline at its end has its last words on this line.
+                // Output without a newline at its end is on this line too.
                 let (words, status) = status.rsplit_once(|c: char| !c.is_ascii_digit()).unwrap_or(("", status));
                 return Ok((status.parse()?, said + rest + words));
             }
             if begun {
                 said += &next;
             }
-            // A shell may have put its prompt before it.
+            // A shell may have written its prompt before it.
             begun |= next.trim_end().ends_with(&begin);
         }
     }
@@ -235,7 +235,7 @@ impl Monitor {
         Ok(monitor)
     }
 
-    /// What it returns; greetings and events are passed over.
+    /// Executes a command, and returns its result. Skips greetings and events.
     fn execute(&mut self, command: &str, arguments: &Value) -> Result<Value, Error> {
         writeln!(self.reader.get_ref(), "{}", json!({ "execute": command, "arguments": arguments }))?;
         loop {
@@ -243,11 +243,11 @@ impl Monitor {
             if self.reader.read_line(&mut line)? == 0 {
                 return Err("QEMU ended".into());
             }
-            let mut answer: Value = serde_json::from_str(&line)?;
-            if let Some(error) = answer.get("error") {
+            let mut reply: Value = serde_json::from_str(&line)?;
+            if let Some(error) = reply.get("error") {
                 return Err(format!("{command}: {error}").into());
             }
-            if let Some(returned) = answer.get_mut("return") {
+            if let Some(returned) = reply.get_mut("return") {
                 return Ok(returned.take());
             }
         }
@@ -256,9 +256,9 @@ impl Monitor {
     /// A word of physical memory: `000000003f200034: 0x00020000`.
     fn register(&mut self, address: u32) -> Result<u32, Error> {
         let command_line = format!("xp /1wx {address:#x}");
-        let answer = self.execute("human-monitor-command", &json!({ "command-line": command_line }))?;
-        let word = answer.as_str().and_then(|line| line.trim().rsplit_once("0x")).map(|(_, word)| word);
-        Ok(u32::from_str_radix(word.ok_or_else(|| format!("{command_line}: {answer}"))?, 16)?)
+        let reply = self.execute("human-monitor-command", &json!({ "command-line": command_line }))?;
+        let word = reply.as_str().and_then(|line| line.trim().rsplit_once("0x")).map(|(_, word)| word);
+        Ok(u32::from_str_radix(word.ok_or_else(|| format!("{command_line}: {reply}"))?, 16)?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The parts of the Pi that come from Debian's packages for arm64: fetched once, by apt, and unpacked.
+//! The parts of the Pi from Debian's packages for arm64: downloaded once by apt, and unpacked.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
 use super::{apt::Apt, run, suite::Suite};
 use crate::Error;
 
-/// What the initramfs is made of, beside our own programs and gpiod's library.
+/// The packages in the initramfs, without our programs and gpiod's library.
 const PACKAGES: [&str; 5] = ["busybox-static", "gpiod", "libc6", "libgcc-s1", "strace"];
 
 /// The series of Debian's kernels that keeps the level of a released output, as a Pi 5 does.
@@ -18,12 +18,12 @@ const KERNELS: &str = r"^linux-image-6\.12\.[0-9]+\+deb[0-9]+-arm64$";
 pub(crate) struct Parts {
     pub(crate) suite: Suite,
     pub(crate) kernel: PathBuf,
-    /// Its version, as `uname -r` says it.
+    /// Its version, as `uname -r` prints it.
     pub(crate) version: String,
     pub(crate) device_tree: PathBuf,
-    /// The module of configfs, by which simulated chips are made; compressed as the suite has it.
+    /// The module of configfs, which the simulator needs, as compressed in the suite.
     pub(crate) configfs: PathBuf,
-    /// The packages, unpacked over each other.
+    /// The packages, unpacked into one folder.
     pub(crate) root: PathBuf,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn fetch(suite: Suite, cache: &Path) -> Result<Parts, Error> {
     }
     let apt = Apt::update(suite, cache)?;
     let kernel = newest_kernel(&apt)?;
-    println!("fetching {kernel}, {list} for arm64, of Debian {}", suite.name());
+    println!("downloading {kernel}, {list} for arm64, of Debian {}", suite.name());
     apt.unpack(&kernel, &unpacked)?;
     let parts = parts(kernel.trim_start_matches("linux-image-"));
     fs::copy(unpacked.join(format!("boot/vmlinuz-{}", parts.version)), &parts.kernel)?;
@@ -62,7 +62,7 @@ pub(crate) fn fetch(suite: Suite, cache: &Path) -> Result<Parts, Error> {
     let usr = ["usr/lib", "lib"].map(|lib| unpacked.join(lib).join("modules").join(&parts.version));
     let modules = usr.iter().find(|folder| folder.exists()).ok_or("the kernel's package has no modules")?;
     fs::copy(modules.join("kernel/fs/configfs/configfs.ko.xz"), &parts.configfs)?;
-    // A Debian has these as links, and older packages have files there by that name.
+    // These are links in Debian, and older packages have files in them.
     for folder in ["bin", "sbin", "lib"] {
         fs::create_dir_all(parts.root.join("usr").join(folder))?;
         symlink(Path::new("usr").join(folder), parts.root.join(folder))?;
@@ -81,6 +81,6 @@ fn newest_kernel(apt: &Apt) -> Result<String, Error> {
     let patch = |name: &str| name.split(['.', '+']).nth(2).and_then(|number| number.parse::<u32>().ok());
     let newest = names.max_by_key(|name| patch(name)).map(str::to_owned);
     newest.ok_or_else(|| {
-        "apt knows no kernel 6.12 for arm64: for bookworm it is in bookworm-security, which has to be among this machine's sources".into()
+        "apt has no kernel 6.12 for arm64; for bookworm add bookworm-security to the sources of this machine".into()
     })
 }

@@ -1,4 +1,4 @@
-//! The Pi handed to a person: a shell on its mini UART, and above it a lamp that shows its pin.
+//! The Pi for a user: a shell on its mini UART, and a status line above it that shows the pin.
 
 pub(crate) mod scenes;
 mod screen;
@@ -23,17 +23,17 @@ use super::machine::Machine;
 use crate::Error;
 use screen::Screen;
 
-/// How often the pin is read: soon enough for an eye.
+/// How often the pin is read.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What comes from either side; nothing at its end.
+/// Bytes from either side; empty at its end.
 enum Event {
     Typed(Vec<u8>),
     Said(Vec<u8>),
 }
 
-/// Connects the terminal with the machine until one of them is done.
-pub(crate) fn attend(machine: &mut Machine) -> Result<(), Error> {
+/// Connects the terminal with the machine until one of them ends.
+pub(crate) fn connect_terminal(machine: &mut Machine) -> Result<(), Error> {
     let stopped = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
         flag::register(signal, Arc::clone(&stopped))?;
@@ -41,9 +41,9 @@ pub(crate) fn attend(machine: &mut Machine) -> Result<(), Error> {
     let mut screen = Screen::open()?;
     let (rows, columns) = screen.shell_size()?;
     machine.run(&format!("echo 'stty rows {rows} cols {columns}' >>/etc/profile"))?;
-    machine.last_words("exit")?;
+    machine.type_without_wait("exit")?;
 
-    // By threads: QEMU stands still when nobody takes what the guest says, and then it would not tell the pin either.
+    // In threads: QEMU blocks if the guest's output is not read, and then the pin cannot be read either.
     let (sender, events) = channel();
     let mut serial = machine.serial()?;
     forward(stdin(), sender.clone(), Event::Typed);
@@ -76,7 +76,7 @@ pub(crate) fn attend(machine: &mut Machine) -> Result<(), Error> {
     Err("ended by a signal".into())
 }
 
-/// Makes events of all that can be read.
+/// Sends an event for all bytes that can be read.
 fn forward(mut from: impl Read + Send + 'static, to: Sender<Event>, event: fn(Vec<u8>) -> Event) {
     thread::spawn(move || {
         let mut buffer = [0; 4096];
@@ -92,7 +92,7 @@ fn forward(mut from: impl Read + Send + 'static, to: Sender<Event>, event: fn(Ve
     });
 }
 
-/// What is typed, with Ctrl-A as a prefix, as in screen and in QEMU's own console.
+/// The keys that are typed, with Ctrl-A as a prefix, as in screen and in QEMU's own console.
 #[derive(Default)]
 struct Keys {
     prefixed: bool,
@@ -101,7 +101,7 @@ struct Keys {
 impl Keys {
     const CTRL_A: u8 = 1;
 
-    /// What the guest gets of it, and whether the person wants to end.
+    /// The bytes for the guest, and whether the user wants to end.
     fn translate(&mut self, typed: &[u8]) -> (Vec<u8>, bool) {
         let mut sent = Vec::new();
         for &key in typed {
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ctrl_a_x_ends() {
+    fn ctrl_a_x_ends_the_connection() {
         assert_eq!(Keys::default().translate(b"on\x01xoff"), (b"on".to_vec(), true));
         assert_eq!(Keys::default().translate(b"\x01X"), (vec![], true));
         let mut keys = Keys::default();

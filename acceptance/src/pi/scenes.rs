@@ -1,4 +1,4 @@
-//! The scenes, each with the pin read from outside.
+//! The scenes of the programs, with the pin read from outside.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -19,7 +19,7 @@ const SCENES: [(&str, Scene); 17] = [
     ("--initial on", initial),
     ("--active-low", active_low),
     ("the line is busy", busy),
-    ("a line that is not there", missing),
+    ("a line that does not exist", missing),
     ("each request to the chip and the line fails once", faults),
     ("no GPIO chip", no_chip),
     ("a second controller", second),
@@ -28,10 +28,10 @@ const SCENES: [(&str, Scene); 17] = [
     ("doctor", doctor),
 ];
 
-/// Many a Raspberry Pi OS has a 32-bit system on a 64-bit kernel.
-const OF_32_BIT: (&str, Scene) = ("clients of 32 bit, ours and the textbook's", clients_of_32_bit);
+/// Some installations of Raspberry Pi OS have a 32-bit system on a 64-bit kernel.
+const OF_32_BIT: (&str, Scene) = ("32-bit clients, ours and the textbook's", clients_of_32_bit);
 
-/// Plays all scenes; stops at the first that fails. Clients of 32 bit may be missing.
+/// Plays all scenes, and stops at the first that fails. Skips that of the 32-bit clients if they are missing.
 pub(crate) fn play(machine: &mut Machine) -> Result<(), Error> {
     let mut scenes = SCENES.to_vec();
     if machine.try_run("test -e command32")?.0 == 0 {
@@ -58,15 +58,15 @@ fn controller(stage: &mut Stage<'_>, options: &str) -> Result<(), Error> {
     stage.wait_for("grep -q ready /tmp/log")
 }
 
-/// Signals the controller, and asserts the exit status it ends with.
+/// Signals the controller, and asserts its exit status.
 fn signal(stage: &mut Stage<'_>, signal: &str, status: i32) -> Result<(), Error> {
-    stage.types(&format!("kill -{signal} $(cat /tmp/pid); wait $(cat /tmp/pid)"), status, &[])
+    stage.run(&format!("kill -{signal} $(cat /tmp/pid); wait $(cat /tmp/pid)"), status, &[])
 }
 
-/// The line belongs to nobody, and no queue is left.
+/// Asserts that the line is free, and that no queue is left.
 fn released(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.line_is_free("gpiochip0")?;
-    stage.types("grep -c . /proc/sysvipc/msg", 0, &["1\n"])
+    stage.run("grep -c . /proc/sysvipc/msg", 0, &["1\n"])
 }
 
 fn start(stage: &mut Stage<'_>) -> Result<(), Error> {
@@ -77,65 +77,65 @@ fn start(stage: &mut Stage<'_>) -> Result<(), Error> {
 
 fn commands(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
-    stage.types("./command on", 0, &["on\n"])?;
+    stage.run("./command on", 0, &["on\n"])?;
     stage.pin_is(ON)?;
-    stage.types("./command status", 0, &["on (queue 1234: 0 messages, 0 bytes; "])?;
-    stage.types("./command off", 0, &["off\n"])?;
+    stage.run("./command status", 0, &["on (queue 1234: 0 messages, 0 bytes; "])?;
+    stage.run("./command off", 0, &["off\n"])?;
     stage.pin_is(OFF)?;
-    stage.types("./command toggle", 0, &["on\n"])?;
+    stage.run("./command toggle", 0, &["on\n"])?;
     stage.pin_is(ON)?;
-    stage.types("./command toggle", 0, &["off\n"])?;
+    stage.run("./command toggle", 0, &["off\n"])?;
     stage.pin_is(OFF)?;
-    stage.types("./command --no-wait on", 0, &["queued\n"])?;
+    stage.run("./command --no-wait on", 0, &["queued\n"])?;
     stage.pin_becomes(ON)
 }
 
 fn blink(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
     let phase = Duration::from_millis(500);
-    stage.types("./command blink 500ms 500ms --count 4", 0, &["blink 500ms 500ms, 4 left\n"])?;
+    stage.run("./command blink 500ms 500ms --count 4", 0, &["blink 500ms 500ms, 4 left\n"])?;
     let flashes = stage.flashes(4 * phase)?;
-    // The first one had begun before anybody looked; a shared machine may stretch the others.
+    // The first flash began before the pin was read. A shared machine may stretch the others.
     if flashes.len() != 4 || flashes[1..].iter().any(|flash| *flash < phase / 2) {
         return Err(format!("4 flashes of {phase:?} were {flashes:?}").into());
     }
     stage.pin_is(OFF)?;
-    stage.types("./command status", 0, &["off (queue"])
+    stage.run("./command status", 0, &["off (queue"])
 }
 
 fn blink_ends(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
-    stage.types("./command blink 100ms 100ms", 0, &["blink 100ms 100ms\n"])?;
+    stage.run("./command blink 100ms 100ms", 0, &["blink 100ms 100ms\n"])?;
     for state in [OFF, ON, OFF] {
         stage.pin_becomes(state)?;
     }
-    stage.types("./command on", 0, &["on\n"])?;
+    stage.run("./command on", 0, &["on\n"])?;
     stage.pin_stays(ON, Duration::from_secs(1))?;
-    stage.types("./command blink 1h 1ms", 0, &[])?;
+    stage.run("./command blink 1h 1ms", 0, &[])?;
     stage.pin_is(ON)?;
     signal(stage, "TERM", 0)?;
     stage.pin_is(OFF)?;
     controller(stage, "")?;
-    stage.types("./command blink 1h 1ms", 0, &[])?;
-    stage.types("./command exit", 0, &["ended\n"])?;
+    stage.run("./command blink 1h 1ms", 0, &[])?;
+    stage.run("./command exit", 0, &["ended\n"])?;
     stage.pin_is(OFF)?;
     released(stage)
 }
 
 fn exit(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
-    stage.types("./command on", 0, &["on\n"])?;
+    stage.run("./command on", 0, &["on\n"])?;
     stage.pin_is(ON)?;
-    stage.types("./command exit", 0, &["ended\n"])?;
+    stage.run("./command exit", 0, &["ended\n"])?;
     stage.pin_is(OFF)?;
-    stage.types("wait $(cat /tmp/pid)", 0, &[])?;
+    stage.run("wait $(cat /tmp/pid)", 0, &[])?;
     released(stage)?;
-    stage.types("./command on", 3, &["no controller is running"])
+    stage.run("./command on", 3, &["no controller is running"])
 }
 
 fn sigterm(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
-    stage.types("./command on", 0, &["on\n"])?;
+    stage.run("./command on", 0, &["on\n"])?;
     stage.pin_is(ON)?;
     signal(stage, "TERM", 0)?;
     stage.pin_is(OFF)?;
@@ -144,28 +144,28 @@ fn sigterm(stage: &mut Stage<'_>) -> Result<(), Error> {
 
 fn sigkill(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
-    stage.types("./command on", 0, &["on\n"])?;
+    stage.run("./command on", 0, &["on\n"])?;
     signal(stage, "KILL", 128 + 9)?;
-    // As on a Pi 5: nobody holds the line, and it is lit.
+    // As on a Pi 5: the line is free, and the LED is on.
     stage.pin_is(ON)?;
-    stage.types("./controller --turn-off", 0, &["is off", "removing the stale queue with key 1234", "key 1235"])?;
+    stage.run("./controller --turn-off", 0, &["is off", "removing the stale queue with key 1234", "key 1235"])?;
     stage.pin_is(OFF)?;
     released(stage)?;
-    // Killed again, and nobody cleans up but the next one.
+    // Killed again. Only the next controller cleans up.
     controller(stage, "")?;
-    stage.types("./command on", 0, &["on\n"])?;
+    stage.run("./command on", 0, &["on\n"])?;
     signal(stage, "KILL", 128 + 9)?;
     stage.pin_is(ON)?;
     controller(stage, "")?;
-    stage.types("cat /tmp/log", 0, &["removing the stale queue with key 1234"])?;
-    stage.types("./command status", 0, &["off (queue 1234: 0 messages, 0 bytes; "])?;
+    stage.run("cat /tmp/log", 0, &["removing the stale queue with key 1234"])?;
+    stage.run("./command status", 0, &["off (queue 1234: 0 messages, 0 bytes; "])?;
     stage.pin_is(OFF)
 }
 
 fn initial(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "--initial on")?;
     stage.pin_is(ON)?;
-    stage.types("./command status", 0, &["on (queue 1234: 0 messages, 0 bytes; "])?;
+    stage.run("./command status", 0, &["on (queue 1234: 0 messages, 0 bytes; "])?;
     signal(stage, "TERM", 0)?;
     stage.pin_is(OFF)
 }
@@ -173,41 +173,41 @@ fn initial(stage: &mut Stage<'_>) -> Result<(), Error> {
 fn active_low(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "--active-low")?;
     stage.pin_is(ON)?;
-    stage.types("./command on", 0, &["on\n"])?;
+    stage.run("./command on", 0, &["on\n"])?;
     stage.pin_is(OFF)?;
     let info = stage.machine.gpiod.info("gpiochip0");
-    stage.types(&info, 0, &["active-low"])?;
-    stage.types("./command exit", 0, &["ended\n"])?;
+    stage.run(&info, 0, &["active-low"])?;
+    stage.run("./command exit", 0, &["ended\n"])?;
     stage.pin_is(ON)
 }
 
 fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.gpioset_holds(1)?;
     stage.pin_becomes(ON)?;
-    stage.types(
+    stage.run(
         "./controller",
         1,
         &["line GPIO17 (offset 17 of gpiochip0, pinctrl-bcm2835) is in use by \"gpioset\""],
     )?;
-    stage.types("grep -c . /proc/sysvipc/msg", 0, &["1\n"])?;
+    stage.run("grep -c . /proc/sysvipc/msg", 0, &["1\n"])?;
     stage.pin_is(ON)?;
-    stage.types("killall gpioset; wait", 0, &[])?;
+    stage.run("killall gpioset; wait", 0, &[])?;
     controller(stage, "")?;
     stage.pin_is(OFF)
 }
 
 fn missing(stage: &mut Stage<'_>) -> Result<(), Error> {
     let looked_at = "gpiochip0 (pinctrl-bcm2835, 54 lines), gpiochip1 (raspberrypi-exp-gpio, 8 lines)";
-    stage.types("./controller --line GPIO99", 1, &["no line is named GPIO99", looked_at])?;
-    stage.types("./controller --chip gpiochip7", 1, &["no line GPIO17 on chip gpiochip7", looked_at])?;
-    stage.types("ln -s gpiochip0 /dev/gpiochip4", 0, &[])?;
+    stage.run("./controller --line GPIO99", 1, &["no line is named GPIO99", looked_at])?;
+    stage.run("./controller --chip gpiochip7", 1, &["no line GPIO17 on chip gpiochip7", looked_at])?;
+    stage.run("ln -s gpiochip0 /dev/gpiochip4", 0, &[])?;
     controller(stage, "--chip /dev/gpiochip4")?;
-    stage.types("./command on", 0, &["on\n"])?;
+    stage.run("./command on", 0, &["on\n"])?;
     stage.pin_is(ON)?;
-    stage.types("rm /dev/gpiochip4", 0, &[])
+    stage.run("rm /dev/gpiochip4", 0, &[])
 }
 
-/// Each kind of request, the first of it and the last, fails once; in between is a whole life.
+/// The first and the last request of each kind fail, once each, with all verbs in between.
 fn faults(stage: &mut Stage<'_>) -> Result<(), Error> {
     let life = |options: &str| {
         format!(
@@ -215,7 +215,7 @@ fn faults(stage: &mut Stage<'_>) -> Result<(), Error> {
             until grep -q ready /tmp/log || ! kill -0 $pid 2>/dev/null; do usleep 10000; done
             for verb in on off toggle exit; do
                 kill -0 $pid 2>/dev/null || break
-                ./command $verb || test $? = 1 || echo $verb: neither done nor refused
+                ./command $verb || test $? = 1 || echo $verb: unexpected exit status
             done >/tmp/said 2>&1
             wait $pid"
         )
@@ -232,8 +232,9 @@ fn faults(stage: &mut Stage<'_>) -> Result<(), Error> {
             let said = stage.machine.run("cat /tmp/log /tmp/said")?;
             let why = said.lines().find(|line| line.contains(" ERROR] ") || line.starts_with("controller: "));
             println!("    {request}, {errno} at request {number}: exit status {status}, {}", why.unwrap_or("no error"));
-            let is_told = matches!((status, why), (0, _) | (1, Some(_))) && !said.contains("neither");
-            if !is_told {
+            let is_reported =
+                matches!((status, why), (0, _) | (1, Some(_))) && !said.contains("unexpected exit status");
+            if !is_reported {
                 return Err(format!("exit status {status}: {said}").into());
             }
             stage.pin_is(OFF)?;
@@ -244,28 +245,28 @@ fn faults(stage: &mut Stage<'_>) -> Result<(), Error> {
 }
 
 fn no_chip(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.types("mkdir /chips && cp -a /dev/gpiochip* /chips && rm /dev/gpiochip*", 0, &[])?;
-    stage.types("./controller", 1, &["this machine has no GPIO chip", "--simulate runs without one"])?;
-    stage.types("cp -a /chips/* /dev && rm -r /chips", 0, &[])?;
+    stage.run("mkdir /chips && cp -a /dev/gpiochip* /chips && rm /dev/gpiochip*", 0, &[])?;
+    stage.run("./controller", 1, &["this machine has no GPIO chip", "--simulate runs without one"])?;
+    stage.run("cp -a /chips/* /dev && rm -r /chips", 0, &[])?;
     controller(stage, "")
 }
 
 fn second(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
-    stage.types("./command on", 0, &["on\n"])?;
-    stage.types("./controller", 1, &["another controller (PID ", "uses key 1234"])?;
-    stage.types("./controller --key 99", 1, &["is in use by \"led-controller\""])?;
-    stage.types("./controller --turn-off", 1, &["is in use by \"led-controller\""])?;
+    stage.run("./command on", 0, &["on\n"])?;
+    stage.run("./controller", 1, &["another controller (PID ", "uses key 1234"])?;
+    stage.run("./controller --key 99", 1, &["is in use by \"led-controller\""])?;
+    stage.run("./controller --turn-off", 1, &["is in use by \"led-controller\""])?;
     stage.pin_is(ON)?;
-    stage.types("./command status", 0, &["on (queue 1234: 0 messages, 0 bytes; "])
+    stage.run("./command status", 0, &["on (queue 1234: 0 messages, 0 bytes; "])
 }
 
 fn textbook(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
     for nul in [0, 1] {
-        stage.types(&format!("./textbook ON {nul}"), 0, &[])?;
+        stage.run(&format!("./textbook ON {nul}"), 0, &[])?;
         stage.pin_becomes(ON)?;
-        stage.types(&format!("./textbook OFF {nul}"), 0, &[])?;
+        stage.run(&format!("./textbook OFF {nul}"), 0, &[])?;
         stage.pin_becomes(OFF)?;
     }
     Ok(())
@@ -273,34 +274,34 @@ fn textbook(stage: &mut Stage<'_>) -> Result<(), Error> {
 
 fn clients_of_32_bit(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
-    for (verb, says, pin) in [
+    for (verb, output, pin) in [
         ("on", "on\n", ON),
         ("toggle", "off\n", OFF),
         ("toggle", "on\n", ON),
         ("status", "on (queue 1234: 0 messages, 0 bytes; ", ON),
         ("off", "off\n", OFF),
     ] {
-        stage.types(&format!("./command32 {verb}"), 0, &[says])?;
+        stage.run(&format!("./command32 {verb}"), 0, &[output])?;
         stage.pin_is(pin)?;
     }
-    // What it reads of the queue, times too, is in another layout.
+    // The client reads a queue state of another layout, times included.
     let read = "status --json | grep -o '\"last_changed\":\"[^\"]*\"\\|\"bytes\":[^,]*\\|\"limit\":[^,}]*'";
-    stage.types(
+    stage.run(
         &format!("./command {read} >/tmp/64; ./command32 {read} | tee /tmp/32; cmp /tmp/64 /tmp/32"),
         0,
         &["last_changed"],
     )?;
-    stage.types("./command32 doctor", 0, &["ok   controller", "ok   line"])?;
-    stage.types("./textbook32 ON 0", 0, &[])?;
+    stage.run("./command32 doctor", 0, &["ok   controller", "ok   line"])?;
+    stage.run("./textbook32 ON 0", 0, &[])?;
     stage.pin_becomes(ON)?;
-    stage.types("./textbook32 OFF 1", 0, &[])?;
+    stage.run("./textbook32 OFF 1", 0, &[])?;
     stage.pin_becomes(OFF)?;
-    stage.types("./command32 exit", 0, &["ended\n"])
+    stage.run("./command32 exit", 0, &["ended\n"])
 }
 
 fn json(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
-    stage.types(
+    stage.run(
         "./command status --json",
         0,
         &[
@@ -313,26 +314,26 @@ fn json(stage: &mut Stage<'_>) -> Result<(), Error> {
 fn doctor(stage: &mut Stage<'_>) -> Result<(), Error> {
     let line = "line        line GPIO17 (offset 17 of gpiochip0, pinctrl-bcm2835) is";
     let free = format!("ok   {line} free");
-    stage.types("./command doctor", 1, &["FAIL queue", "/controller\", with --simulate if there is no LED", &free])?;
+    stage.run("./command doctor", 1, &["FAIL queue", "/controller\", with --simulate if there is no LED", &free])?;
     controller(stage, "")?;
-    stage.types("./command doctor", 0, &["ok   controller", &format!("ok   {line} held by \"led-controller\"")])?;
-    stage.types("./command exit", 0, &["ended\n"])?;
-    // Another program has the line, and a controller without one serves meanwhile.
+    stage.run("./command doctor", 0, &["ok   controller", &format!("ok   {line} held by \"led-controller\"")])?;
+    stage.run("./command exit", 0, &["ended\n"])?;
+    // Another program holds the line, and a simulated controller serves.
     stage.gpioset_holds(1)?;
-    stage.types("./command doctor", 1, &[&format!("FAIL {line} held by \"gpioset\": end that")])?;
+    stage.run("./command doctor", 1, &[&format!("FAIL {line} held by \"gpioset\": end that")])?;
     controller(stage, "--simulate")?;
-    stage.types("./command doctor", 0, &["-    line        the LED is simulated"])?;
-    stage.types("./command exit; killall gpioset; wait", 0, &[])?;
-    // What the kernel allows is too little for a command.
-    stage.types(
+    stage.run("./command doctor", 0, &["-    line        the LED is simulated"])?;
+    stage.run("./command exit; killall gpioset; wait", 0, &[])?;
+    // The kernel's limit is too small for a command.
+    stage.run(
         "cd /proc/sys/kernel; echo 1000 >msgmnb; cd - >/dev/null; ./command doctor",
         1,
         &["FAIL limits      a new queue holds only 1000 bytes: run \"sudo sysctl kernel.msgmnb=16384\""],
     )?;
     controller(stage, "")?;
-    stage.types("./command doctor", 1, &["FAIL queue", "it holds only 1000 bytes", "FAIL limits"])?;
-    stage.types("./command exit; cd /proc/sys/kernel; echo 16384 >msgmnb; cd - >/dev/null", 0, &[])?;
-    stage.types("mkdir /chips && cp -a /dev/gpiochip* /chips && rm /dev/gpiochip*", 0, &[])?;
-    stage.types("./command doctor", 1, &["FAIL line        there is no GPIO chip"])?;
-    stage.types("cp -a /chips/* /dev && rm -r /chips", 0, &[])
+    stage.run("./command doctor", 1, &["FAIL queue", "it holds only 1000 bytes", "FAIL limits"])?;
+    stage.run("./command exit; cd /proc/sys/kernel; echo 16384 >msgmnb; cd - >/dev/null", 0, &[])?;
+    stage.run("mkdir /chips && cp -a /dev/gpiochip* /chips && rm /dev/gpiochip*", 0, &[])?;
+    stage.run("./command doctor", 1, &["FAIL line        there is no GPIO chip"])?;
+    stage.run("cp -a /chips/* /dev && rm -r /chips", 0, &[])
 }

@@ -1,4 +1,5 @@
-//! The kernel's simulator of GPIO chips, compiled for the Pi's kernel: Debian builds its kernels without it, but has its source.
+//! The kernel's simulator of GPIO chips, compiled for the Pi's kernel: Debian's kernels do not include it, but their source
+//! does.
 //!
 //! Needs root: it is compiled in a chroot, by the suite's own tools.
 
@@ -15,8 +16,8 @@ use crate::Error;
 /// The modules, in the order in which they are loaded.
 pub(crate) const MODULES: [&str; 3] = ["configfs.ko.xz", "interrupts.ko", "gpio-sim.ko"];
 
-/// Debian's kernels lack the simulated interrupts too. Their source is for a part of the kernel, and a module may not call
-/// all that it calls; this does the same.
+/// Debian's kernels do not include simulated interrupts either. Their source is for a part of the kernel, and calls a
+/// function that modules may not call. This macro replaces it.
 const INTERRUPTS: &str = r#"#include <linux/interrupt.h>
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
@@ -27,10 +28,10 @@ MODULE_DESCRIPTION("Simulated interrupts");
 MODULE_LICENSE("GPL");
 "#;
 
-/// What sets a released line back, which a Pi 5 does not.
-const SET_BACK: &str = "\tgc->free = gpio_sim_free;\n";
+/// Resets a released line, which a Pi 5 does not.
+const RESET: &str = "\tgc->free = gpio_sim_free;\n";
 
-/// Compiles the modules once for each kernel, and gives the folder with them.
+/// Compiles the modules once for each kernel, and returns the folder with them.
 pub(crate) fn build(cache: &Path, parts: &Parts) -> Result<PathBuf, Error> {
     let folder = cache.join(format!("gpio-sim-{}", parts.version));
     if folder.exists() {
@@ -60,29 +61,29 @@ pub(crate) fn build(cache: &Path, parts: &Parts) -> Result<PathBuf, Error> {
     tar.arg("-C").arg(&source).args(["--strip-components=3", "--wildcards"]);
     run(tar.args(["*/drivers/gpio/gpio-sim.c", "*/kernel/irq/irq_sim.c"]))?;
     let chips = fs::read_to_string(source.join("gpio-sim.c"))?;
-    if !chips.contains(SET_BACK) {
-        return Err("gpio-sim.c is another one than is known here: it releases a line otherwise".into());
+    if !chips.contains(RESET) {
+        return Err("gpio-sim.c has changed: it does not reset a released line".into());
     }
-    fs::write(source.join("gpio-sim.c"), chips.replace(SET_BACK, ""))?;
+    fs::write(source.join("gpio-sim.c"), chips.replace(RESET, ""))?;
     fs::write(source.join("interrupts.c"), INTERRUPTS)?;
     fs::write(source.join("Kbuild"), "obj-m := gpio-sim.o interrupts.o\n")?;
     let make = format!("make -C /usr/src/linux-headers-{} M=/gpio-sim modules", parts.version);
     run(Command::new("chroot").arg(&workshop).args(["/bin/sh", "-ec", &make]))?;
 
-    let made = cache.join("gpio-sim");
-    let _ = fs::remove_dir_all(&made);
-    fs::create_dir(&made)?;
-    fs::copy(&parts.configfs, made.join(MODULES[0]))?;
+    let built = cache.join("gpio-sim");
+    let _ = fs::remove_dir_all(&built);
+    fs::create_dir(&built)?;
+    fs::copy(&parts.configfs, built.join(MODULES[0]))?;
     for module in &MODULES[1..] {
-        fs::copy(source.join(module), made.join(module))?;
+        fs::copy(source.join(module), built.join(module))?;
     }
     fs::remove_dir_all(&workshop)?;
-    // All of it or nothing, as it is there from now on.
-    fs::rename(made, &folder)?;
+    // Renamed last: the folder exists only if it is complete.
+    fs::rename(built, &folder)?;
     Ok(folder)
 }
 
-/// The version of the kernel's package, of which the source has the same.
+/// The version of the kernel's package, and of its source.
 fn package_version(apt: &Apt, kernel: &str) -> Result<String, Error> {
     let shown = run(apt.command("apt-cache").args(["show", "--no-all-versions", &format!("linux-image-{kernel}")]))?;
     let version = shown.lines().find_map(|line| line.strip_prefix("Version: "));

@@ -1,4 +1,4 @@
-//! What scenes are played on: somebody types at the Pi, and a meter is on its pin.
+//! The stage of a scene: input to the Pi, and its pin.
 
 use std::{
     thread,
@@ -8,12 +8,13 @@ use std::{
 use super::machine::{Function, Machine, Pin};
 use crate::Error;
 
-/// A lit LED, held by its controller.
+/// The LED is on, and its controller holds the line.
 pub(crate) const ON: Pin = Pin { high: true, function: Function::Output };
-/// A dark one. On a kernel that keeps the level of a released output, as here, that stays so when nobody holds it.
+/// The LED is off. This kernel keeps the level of a released output, so this is also the state when no process holds the
+/// line.
 pub(crate) const OFF: Pin = Pin { high: false, function: Function::Output };
 
-/// How long a thing may take to become so. Machines here are shared.
+/// How long to wait for a condition. The machine may be shared.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) type Scene = fn(&mut Stage<'_>) -> Result<(), Error>;
@@ -23,14 +24,14 @@ pub(crate) struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// Types a line, and asserts its exit status and that it says all of this.
-    pub(crate) fn types(&mut self, line: &str, status: i32, says: &[&str]) -> Result<(), Error> {
+    /// Types a line, and asserts its exit status and that its output contains all of these parts.
+    pub(crate) fn run(&mut self, line: &str, status: i32, parts: &[&str]) -> Result<(), Error> {
         let (found, said) = self.machine.try_run(line)?;
         println!("    # {line}");
         if !said.trim().is_empty() {
             println!("    {}", said.trim_end().replace('\n', "\n    "));
         }
-        let missing = says.iter().find(|part| !said.contains(**part));
+        let missing = parts.iter().find(|part| !said.contains(**part));
         match missing {
             _ if found != status => Err(format!("{line}: exit status {found} instead of {status}").into()),
             Some(part) => Err(format!("{line}: {part:?} is not in {said:?}").into()),
@@ -38,38 +39,38 @@ impl Stage<'_> {
         }
     }
 
-    /// Asserts that a program holds GPIO17, which is on this chip, as an output.
+    /// Asserts that a program holds GPIO17 of this chip as an output.
     pub(crate) fn line_is_held(&mut self, chip: &str, consumer: &str) -> Result<(), Error> {
         let gpiod = self.machine.gpiod;
-        self.types(&gpiod.info(chip), 0, &[&gpiod.held_by(consumer), "output"])
+        self.run(&gpiod.info(chip), 0, &[&gpiod.held_by(consumer), "output"])
     }
 
-    /// Asserts that nobody holds GPIO17, which is on this chip.
+    /// Asserts that no process holds GPIO17 of this chip.
     pub(crate) fn line_is_free(&mut self, chip: &str) -> Result<(), Error> {
         let line = self.machine.gpiod.is_free(chip);
-        self.types(&line, 0, &["GPIO17"])
+        self.run(&line, 0, &["GPIO17"])
     }
 
-    /// Has gpioset(1) hold GPIO17, in the background.
+    /// Lets gpioset(1) hold GPIO17 in the background.
     pub(crate) fn gpioset_holds(&mut self, level: u32) -> Result<(), Error> {
         let line = self.machine.gpiod.hold(level) + " & sleep 1";
-        self.types(&line, 0, &[])
+        self.run(&line, 0, &[])
     }
 
-    /// Asserts what the pin shows now.
+    /// Asserts the state of the pin.
     pub(crate) fn pin_is(&mut self, expected: Pin) -> Result<(), Error> {
         let pin = self.machine.pin()?;
         println!("    pin: {pin}");
         if pin == expected { Ok(()) } else { Err(format!("the pin shows {pin} instead of {expected}").into()) }
     }
 
-    /// Waits until the pin shows this.
+    /// Waits until the pin has this state.
     pub(crate) fn pin_becomes(&mut self, expected: Pin) -> Result<(), Error> {
         self.wait(&format!("the pin shows {expected}"), |stage| Ok(stage.machine.pin()? == expected))?;
         self.pin_is(expected)
     }
 
-    /// Watches the pin until it has been low for `quiet`, and gives how long it was high each time.
+    /// Reads the pin until it has been low for `quiet`, and returns how long it was high each time.
     pub(crate) fn flashes(&mut self, quiet: Duration) -> Result<Vec<Duration>, Error> {
         let (mut flashes, mut is_high, mut since) = (Vec::new(), false, Instant::now());
         while is_high || since.elapsed() < quiet {
@@ -88,7 +89,7 @@ impl Stage<'_> {
         Ok(flashes)
     }
 
-    /// Asserts that the pin shows this all the time.
+    /// Asserts that the pin has this state all the time.
     pub(crate) fn pin_stays(&mut self, expected: Pin, time: Duration) -> Result<(), Error> {
         let start = Instant::now();
         while start.elapsed() < time {
@@ -105,16 +106,16 @@ impl Stage<'_> {
         self.wait(line, |stage| Ok(stage.machine.try_run(line)?.0 == 0))
     }
 
-    /// Waits until something is so.
+    /// Waits until a condition is true.
     pub(crate) fn wait(
         &mut self,
         what: &str,
-        mut is_so: impl FnMut(&mut Self) -> Result<bool, Error>,
+        mut condition: impl FnMut(&mut Self) -> Result<bool, Error>,
     ) -> Result<(), Error> {
         let start = Instant::now();
-        while !is_so(self)? {
+        while !condition(self)? {
             if start.elapsed() > PATIENCE {
-                return Err(format!("never: {what}").into());
+                return Err(format!("timed out: {what}").into());
             }
             thread::sleep(Duration::from_millis(50));
         }

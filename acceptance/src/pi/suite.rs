@@ -1,4 +1,4 @@
-//! Which Debian the Pi runs, and what differs between them.
+//! The Debian of the Pi, and the differences between suites.
 
 use std::env;
 
@@ -9,17 +9,17 @@ use crate::Error;
 pub(crate) enum Suite {
     /// Debian 12.
     Bookworm,
-    /// Debian 13, which Raspberry Pi OS is made from.
+    /// Debian 13, on which Raspberry Pi OS is based.
     Trixie,
 }
 
 impl Suite {
-    /// The one that the environment names in `SUITE`, or else the newest.
+    /// The suite that `SUITE` names, else the newest.
     pub(crate) fn chosen() -> Result<Suite, Error> {
         match env::var("SUITE").as_deref() {
             Ok("bookworm") => Ok(Suite::Bookworm),
             Ok("trixie" | "") | Err(env::VarError::NotPresent) => Ok(Suite::Trixie),
-            other => Err(format!("SUITE is bookworm or trixie, and not {other:?}").into()),
+            other => Err(format!("SUITE must be bookworm or trixie, not {other:?}").into()),
         }
     }
 

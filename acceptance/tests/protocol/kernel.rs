@@ -1,11 +1,11 @@
-//! What steps have in common, and the state in few bits.
+//! Operations of the kernel, and the state packed into few bits.
 
 use crate::model::*;
 
 const ABSENT: Controller = Controller {
     main: Main::Absent,
-    clearing: Clearing::No,
-    is_to_end: false,
+    cleanup: Cleanup::No,
+    must_end: false,
     ids: [Id::None; 2],
     message: None,
     refused: None,
@@ -16,7 +16,7 @@ impl State {
         State {
             queues: [None; 2],
             waiting: [None; 4],
-            answers: [[Answer::None; 2]; 2],
+            replies: [[Reply::None; 2]; 2],
             records: [[Id::None; 2]; 2],
             controllers: [ABSENT; 2],
             clients: [Client::Look, if case.verbs.len() == 2 { Client::Look } else { Client::NoController }],
@@ -42,7 +42,7 @@ impl State {
         if key == COMMANDS {
             self.waiting = [None; 4];
         } else {
-            self.answers = [[Answer::None; 2]; 2];
+            self.replies = [[Reply::None; 2]; 2];
         }
         let [[one, two], [three, four]] = [&mut self.client_ids, &mut self.records].map(|ids| ids.each_mut());
         let [five, six] = self.controllers.each_mut();
@@ -63,20 +63,20 @@ impl State {
         self.waiting[3].take()
     }
 
-    pub(crate) fn answer(&mut self, message: Message, answer: Answer) {
-        if message.reply_to != ReplyTo::Nobody {
-            self.answers[message.client][message.reply_to as usize] = answer;
+    pub(crate) fn reply(&mut self, message: Message, reply: Reply) {
+        if message.reply_to != ReplyTo::None {
+            self.replies[message.client][message.reply_to as usize] = reply;
         }
     }
 
-    /// A client does not wait for answers of this type any more.
+    /// A client no longer waits for replies of this type.
     pub(crate) fn forget(&mut self, client: usize, reply_to: ReplyTo) {
-        self.answers[client][reply_to as usize] = Answer::None;
+        self.replies[client][reply_to as usize] = Reply::None;
         let [one, two] = self.controllers.each_mut();
         let held = [&mut one.message, &mut one.refused, &mut two.message, &mut two.refused];
         for message in held.into_iter().chain(&mut self.waiting).flatten() {
             if message.client == client && message.reply_to == reply_to {
-                message.reply_to = ReplyTo::Nobody;
+                message.reply_to = ReplyTo::None;
             }
         }
     }
@@ -86,8 +86,8 @@ impl State {
         self.applied[message.client] = 2.min(self.applied[message.client] + 1);
     }
 
-    /// A controller is gone, and with it its lock.
-    pub(crate) fn depart(&mut self, directory: usize) {
+    /// A controller has ended, and its lock is released.
+    pub(crate) fn end_controller(&mut self, directory: usize) {
         self.controllers[directory] = ABSENT;
         for server in &mut self.servers {
             if *server == Server::Running(directory) {
@@ -96,20 +96,20 @@ impl State {
         }
     }
 
-    /// All that makes two states differ, as two numbers: that of the kernel, and that of the processes.
+    /// The whole state as two numbers: the kernel's, and the processes'.
     ///
-    /// The set of the states that were seen holds these. To derive Hash and Eq takes twice the time without optimisation.
+    /// These are in the set of seen states. Deriving Hash and Eq takes twice the time without optimisation.
     pub(crate) fn packed(&self) -> (u64, u64) {
         let message = |at: usize| message_code(&self.waiting[at]);
         let waiting = pack(pack(message(0), 4, message(1)), 8, pack(message(2), 4, message(3)));
         let queues = pack(queue_code(self.queues[COMMANDS]), 5, queue_code(self.queues[REPLIES]));
-        let [one, other] = self.answers;
-        let answers = pack(pack(one[0] as u64, 2, one[1] as u64), 4, pack(other[0] as u64, 2, other[1] as u64));
+        let [one, other] = self.replies;
+        let replies = pack(pack(one[0] as u64, 2, one[1] as u64), 4, pack(other[0] as u64, 2, other[1] as u64));
         let records = pack(ids_code(self.records[0]), 4, ids_code(self.records[1]));
         let applied = pack(self.applied[0].into(), 2, self.applied[1].into());
         let faults = pack(pack(self.was_killed.into(), 1, self.was_terminated.into()), 1, self.was_removed.into());
         let past = pack(pack(applied, 3, faults), 2, self.started as u64);
-        let kernel = pack(pack(pack(waiting, 10, queues), 8, answers), 8, records);
+        let kernel = pack(pack(pack(waiting, 10, queues), 8, replies), 8, records);
         let controllers = pack(controller_code(&self.controllers[0]), 21, controller_code(&self.controllers[1]));
         let clients = pack(self.client_code(0), 10, self.client_code(1));
         (pack(kernel, 9, past), pack(controllers, 20, clients))
@@ -125,14 +125,14 @@ impl State {
     }
 }
 
-/// Puts a number with so many bits behind others.
+/// Appends a number with this many bits.
 fn pack(others: u64, bits: u8, number: u64) -> u64 {
     debug_assert!(number >> bits == 0);
     others << bits | number
 }
 
 fn controller_code(it: &Controller) -> u64 {
-    let progress = pack(pack(it.main as u64, 3, it.clearing as u64), 1, it.is_to_end.into());
+    let progress = pack(pack(it.main as u64, 3, it.cleanup as u64), 1, it.must_end.into());
     let messages = pack(message_code(&it.message), 4, message_code(&it.refused));
     pack(pack(progress, 4, ids_code(it.ids)), 8, messages)
 }
@@ -148,9 +148,9 @@ fn ids_code(ids: [Id; 2]) -> u64 {
 
 fn queue_code(queue: Option<Queue>) -> u64 {
     let Some(queue) = queue else { return 0 };
-    let maker = match queue.maker {
-        Maker::Running(directory) => 4 + directory as u64,
-        Maker::Killed(directory) => 6 + directory as u64,
+    let creator = match queue.creator {
+        Creator::Running(directory) => 4 + directory as u64,
+        Creator::Killed(directory) => 6 + directory as u64,
     };
-    pack(pack(maker, 1, queue.is_open.into()), 1, queue.is_closed.into())
+    pack(pack(creator, 1, queue.is_open.into()), 1, queue.is_closed.into())
 }

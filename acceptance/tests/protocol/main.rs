@@ -1,14 +1,14 @@
-//! The protocol between clients and controllers: a search through every order in which their steps can come.
+//! The protocol between clients and controllers: a search through all orders of their steps.
 //!
-//! A step is a system call of one process, or what it does between two. Each client sends one command, and controllers start
-//! at any time. At any instant, but once each, a controller is killed, a controller gets SIGTERM, and somebody removes a
-//! queue. No state may violate an [`Invariant`].
+//! A step is a system call of one process, or its work between two. Each client sends one command, and controllers start at
+//! any time. At any time, but at most once each, a controller is killed, a controller gets SIGTERM, and another process
+//! removes a queue. No state may violate an [`Invariant`].
 //!
-//! Each [`Fault`] breaks a rule that the programs need, and the search finds a violation then. To see the steps that lead to
-//! it, and the numbers of states: `cargo test --package acceptance --test protocol -- --nocapture`.
+//! Each [`Fault`] breaks a rule that the programs need, and the search then finds a violation. `cargo test --package
+//! acceptance --test protocol -- --nocapture` prints the steps that lead to it, and the numbers of states.
 //!
-//! What is not here: full queues, clients that are killed, a record that is written in part. A time limit counts as longer
-//! than a process takes that runs, but for that of a controller that starts: answers that a killed one left may be lost.
+//! Not modelled: full queues, killed clients, and records that are written in part. Time limits count as longer than a
+//! running process takes, except that of a controller that starts: replies that a killed one left may be lost.
 
 mod client;
 mod controller;
@@ -26,7 +26,7 @@ const ONE_DIRECTORY: &[usize] = &[0, 0, 0];
 const TWO_DIRECTORIES: &[usize] = &[0, 1, 0];
 
 #[track_caller]
-fn nothing_is_violated(verbs: &'static [Verb], directories: &'static [usize]) {
+fn assert_no_violation(verbs: &'static [Verb], directories: &'static [usize]) {
     match search::explore(&Case { verbs, directories, faults: &[] }) {
         Ok(states) => println!("{verbs:?}, controllers in {directories:?}: {states} states"),
         Err(violation) => panic!("{verbs:?} violates {:?}:\n{}", violation.invariant, violation.trace),
@@ -34,96 +34,101 @@ fn nothing_is_violated(verbs: &'static [Verb], directories: &'static [usize]) {
 }
 
 #[track_caller]
-fn violates(invariant: Invariant, verbs: &'static [Verb], directories: &'static [usize], faults: &'static [Fault]) {
-    let violation = search::explore(&Case { verbs, directories, faults }).expect_err("it is a fault");
+fn assert_violates(
+    invariant: Invariant,
+    verbs: &'static [Verb],
+    directories: &'static [usize],
+    faults: &'static [Fault],
+) {
+    let violation = search::explore(&Case { verbs, directories, faults }).expect_err("the fault leads to a violation");
     println!("{:?}:\n{}", violation.invariant, violation.trace);
     assert_eq!(violation.invariant, invariant);
 }
 
 #[test]
 fn neither_of_two_toggles_is_applied_twice() {
-    nothing_is_violated(&[Toggle, Toggle], ONE_DIRECTORY);
+    assert_no_violation(&[Toggle, Toggle], ONE_DIRECTORY);
 }
 
 #[test]
-fn toggle_and_on_are_told_the_truth_in_every_order() {
-    nothing_is_violated(&[Toggle, On], ONE_DIRECTORY);
+fn toggle_and_on_get_true_replies() {
+    assert_no_violation(&[Toggle, On], ONE_DIRECTORY);
 }
 
 #[test]
 fn exit_ends_one_controller_beside_on() {
-    nothing_is_violated(&[On, Exit], ONE_DIRECTORY);
+    assert_no_violation(&[On, Exit], ONE_DIRECTORY);
 }
 
 #[test]
 fn exit_ends_one_controller_beside_toggle() {
-    nothing_is_violated(&[Toggle, Exit], ONE_DIRECTORY);
+    assert_no_violation(&[Toggle, Exit], ONE_DIRECTORY);
 }
 
 #[test]
 fn two_exits_end_one_controller_each() {
-    nothing_is_violated(&[Exit, Exit], ONE_DIRECTORY);
+    assert_no_violation(&[Exit, Exit], ONE_DIRECTORY);
 }
 
 #[test]
 fn controllers_with_two_lock_directories_remove_no_queue_of_each_other() {
     for verbs in [&[Toggle], &[On], &[Exit]] {
-        nothing_is_violated(verbs, TWO_DIRECTORIES);
+        assert_no_violation(verbs, TWO_DIRECTORIES);
     }
 }
 
-// Millions of states: without optimisation they take minutes.
+// Millions of states, which take minutes without optimisation.
 #[test]
 #[cfg(not(debug_assertions))]
 fn controllers_with_two_lock_directories_serve_two_clients() {
     for verbs in [&[Toggle, Toggle], &[Toggle, On], &[On, On], &[On, Exit], &[Toggle, Exit], &[Exit, Exit]] {
-        nothing_is_violated(verbs, TWO_DIRECTORIES);
+        assert_no_violation(verbs, TWO_DIRECTORIES);
     }
-    nothing_is_violated(&[On, On], ONE_DIRECTORY);
+    assert_no_violation(&[On, On], ONE_DIRECTORY);
 }
 
 #[test]
-fn a_restart_that_answers_nothing_and_waits_for_nobody_loses_commands() {
-    let faults = &[Fault::DrainsWithoutAnswer, Fault::EndsAtOnce, Fault::TogglesAgain];
-    violates(Invariant::RestartLosesNothing, &[Toggle], ONE_DIRECTORY, faults);
-    violates(Invariant::RestartLosesNothing, &[Toggle], ONE_DIRECTORY, &[Fault::DrainsWithoutAnswer]);
-    violates(Invariant::RestartLosesNothing, &[Toggle], ONE_DIRECTORY, &[Fault::EndsAtOnce]);
+fn a_restart_without_replies_or_waiting_loses_commands() {
+    let faults = &[Fault::DrainsWithoutReply, Fault::EndsAtOnce, Fault::TogglesAgain];
+    assert_violates(Invariant::RestartLosesNothing, &[Toggle], ONE_DIRECTORY, faults);
+    assert_violates(Invariant::RestartLosesNothing, &[Toggle], ONE_DIRECTORY, &[Fault::DrainsWithoutReply]);
+    assert_violates(Invariant::RestartLosesNothing, &[Toggle], ONE_DIRECTORY, &[Fault::EndsAtOnce]);
 }
 
 #[test]
 fn a_toggle_that_is_sent_again_is_applied_twice() {
-    violates(Invariant::ToggleIsAppliedOnce, &[Toggle], ONE_DIRECTORY, &[Fault::TogglesAgain]);
+    assert_violates(Invariant::ToggleIsAppliedOnce, &[Toggle], ONE_DIRECTORY, &[Fault::TogglesAgain]);
 }
 
 #[test]
 fn an_exit_that_is_sent_again_ends_two_controllers() {
-    violates(Invariant::ExitEndsOneController, &[Exit], ONE_DIRECTORY, &[Fault::ExitsAgain]);
+    assert_violates(Invariant::ExitEndsOneController, &[Exit], ONE_DIRECTORY, &[Fault::ExitsAgain]);
 }
 
 #[test]
-fn a_controller_that_does_not_heed_its_record_removes_a_live_queue() {
-    violates(Invariant::LiveQueuesStay, &[On], TWO_DIRECTORIES, &[Fault::IgnoresRecord]);
+fn a_controller_that_ignores_its_record_removes_a_live_queue() {
+    assert_violates(Invariant::LiveQueuesStay, &[On], TWO_DIRECTORIES, &[Fault::IgnoresRecord]);
 }
 
 #[test]
-fn a_controller_that_does_not_wait_for_a_queue_in_the_making_removes_a_live_queue() {
-    violates(Invariant::LiveQueuesStay, &[On], TWO_DIRECTORIES, &[Fault::DoesNotWaitForMaker]);
+fn a_controller_that_does_not_wait_for_a_closed_queue_removes_a_live_queue() {
+    assert_violates(Invariant::LiveQueuesStay, &[On], TWO_DIRECTORIES, &[Fault::DoesNotWaitForCreator]);
 }
 
 #[test]
-fn an_answer_that_is_lost_with_its_queue_leaves_a_client_waiting() {
-    let faults = &[Fault::DropsAnswer, Fault::DoesNotProd];
-    violates(Invariant::NobodyWaitsForEver, &[Toggle], ONE_DIRECTORY, faults);
-    violates(Invariant::NobodyWaitsForEver, &[Toggle], ONE_DIRECTORY, &[Fault::DropsAnswer]);
-    violates(Invariant::NobodyWaitsForEver, &[Toggle], ONE_DIRECTORY, &[Fault::DoesNotProd]);
+fn a_reply_that_is_lost_with_its_queue_makes_a_client_hang() {
+    let faults = &[Fault::DropsReply, Fault::DoesNotAskAgain];
+    assert_violates(Invariant::NoProcessHangs, &[Toggle], ONE_DIRECTORY, faults);
+    assert_violates(Invariant::NoProcessHangs, &[Toggle], ONE_DIRECTORY, &[Fault::DropsReply]);
+    assert_violates(Invariant::NoProcessHangs, &[Toggle], ONE_DIRECTORY, &[Fault::DoesNotAskAgain]);
 }
 
 #[test]
-fn a_client_that_finds_no_reply_queue_and_sends_nothing_waits_for_ever() {
-    violates(Invariant::NobodyWaitsForEver, &[Toggle], ONE_DIRECTORY, &[Fault::DoesNotRouse]);
+fn a_client_that_finds_no_reply_queue_and_sends_nothing_hangs() {
+    assert_violates(Invariant::NoProcessHangs, &[Toggle], ONE_DIRECTORY, &[Fault::SendsNoStatus]);
 }
 
 #[test]
-fn a_client_that_does_not_look_back_waits_at_the_queue_of_another_controller() {
-    violates(Invariant::NobodyWaitsForEver, &[Toggle], ONE_DIRECTORY, &[Fault::DoesNotLookBack]);
+fn a_client_that_does_not_check_the_command_queue_again_hangs() {
+    assert_violates(Invariant::NoProcessHangs, &[Toggle], ONE_DIRECTORY, &[Fault::DoesNotCheckAgain]);
 }

@@ -1,8 +1,8 @@
-//! What there is: the kernel's queues, the records of the lock directories, and how far each process has come.
+//! The model: the kernel's queues, the records of the lock directories, and the progress of each process.
 //!
-//! A key has one queue at a time, and the kernel does not use an identifier again. So an identifier that a process holds is
-//! that of the queue there is now, or of one that is gone, and it does not matter which one. The same is true of message
-//! types for answers. This keeps the number of states small.
+//! A key has one queue at a time, and the kernel does not reuse identifiers. So an identifier in a process is that of the
+//! existing queue or of a removed one, and it does not matter which. The same is true of reply types. This keeps the number
+//! of states small.
 
 pub(crate) const COMMANDS: usize = 0;
 pub(crate) const REPLIES: usize = 1;
@@ -14,32 +14,32 @@ pub(crate) enum Verb {
     Exit,
 }
 
-/// What a program may do wrong. Each must lead to a violation.
+/// A fault of a program. Each must lead to a violation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A controller does not answer the commands that it takes off and does not apply.
-    DrainsWithoutAnswer,
-    /// A controller that ends removes its reply queue before the answers in it are collected.
+    /// A controller does not reply to the commands that it drains.
+    DrainsWithoutReply,
+    /// A controller that ends removes its reply queue before the replies are received.
     EndsAtOnce,
-    /// A client sends TOGGLE again when its queues are gone and no answer came.
+    /// A client sends TOGGLE again if its queues are removed without a reply.
     TogglesAgain,
     /// A client sends exit again to another controller than the first one.
     ExitsAgain,
-    /// A controller that starts removes each queue of its user, whatever its record says.
+    /// A controller that starts removes every queue of its user, whatever its record has.
     IgnoresRecord,
-    /// A controller that starts does not wait until a queue in the making is open.
-    DoesNotWaitForMaker,
-    /// A controller that makes another reply queue does not put the answer into it.
-    DropsAnswer,
-    /// A client whose reply queue is gone waits for another one, and does not send a second message.
-    DoesNotProd,
-    /// That client does not look whether the command queue is still there when it has opened the other reply queue.
-    DoesNotLookBack,
+    /// A controller that starts does not wait until a closed queue is opened.
+    DoesNotWaitForCreator,
+    /// A controller that creates another reply queue does not send the reply to it.
+    DropsReply,
+    /// A client whose reply queue is removed waits for another one, and does not send a second message.
+    DoesNotAskAgain,
+    /// That client does not check that the command queue still exists when it has opened the other reply queue.
+    DoesNotCheckAgain,
     /// A client that finds a command queue and no reply queue waits for one, and does not send STATUS.
-    DoesNotRouse,
+    SendsNoStatus,
 }
 
-/// What is explored: clients with one command each, and controllers that start one after the other.
+/// A case to explore: clients with one command each, and controllers that start one after the other.
 pub(crate) struct Case {
     /// One or two.
     pub(crate) verbs: &'static [Verb],
@@ -54,35 +54,35 @@ impl Case {
     }
 }
 
-/// What must always hold.
+/// A property of all states.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Invariant {
-    /// A client says that its command was applied only if it was, and that a controller has ended only if it ends.
-    WhatIsToldIsTrue,
+    /// A client reports that its command was applied only if it was, and that a controller ended only if it ends.
+    ResultsAreTrue,
     ToggleIsAppliedOnce,
     ExitEndsOneController,
-    /// Where a controller serves, each client ends. A controller that does not serve ends.
-    NobodyWaitsForEver,
+    /// While a controller serves, each client ends. A controller that does not serve ends.
+    NoProcessHangs,
     /// No controller removes the queue of another one that serves or starts.
     LiveQueuesStay,
-    /// A controller leaves no queue of its own, and none of a controller that was killed in the same lock directory.
-    NothingIsLeft,
-    /// Without a kill and a removal by somebody, a client says that its command was applied if it was, and never that it
-    /// does not know.
+    /// A controller leaves no queue of its own, and none of a killed controller with the same lock directory.
+    NoQueueIsLeft,
+    /// Without a kill and a removal by another process, a client reports that its command was applied if it was, and never
+    /// that it is not known.
     RestartLosesNothing,
 }
 
 /// A controller, by its lock directory: the lock lets one run at a time.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Maker {
+pub(crate) enum Creator {
     Running(usize),
     Killed(usize),
 }
 
 #[derive(Clone, Copy)]
 pub(crate) struct Queue {
-    pub(crate) maker: Maker,
-    /// Clients may use it. A queue in the making has a mode that forbids it.
+    pub(crate) creator: Creator,
+    /// Clients may use it. A closed queue has a mode that forbids it.
     pub(crate) is_open: bool,
     /// Its limit is 0 bytes.
     pub(crate) is_closed: bool,
@@ -97,61 +97,61 @@ pub(crate) enum Id {
     Gone,
 }
 
-/// The type of an answer: to the first or the second message of a client, or one that no client waits for any more.
+/// The type of a reply: to the first or the second message of a client, or one that no client waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReplyTo {
     First,
     Second,
-    Nobody,
+    None,
 }
 
 #[derive(Clone, Copy)]
 pub(crate) struct Message {
     pub(crate) client: usize,
-    /// It is STATUS, and not the client's verb.
+    /// It is STATUS instead of the client's verb.
     pub(crate) is_status: bool,
     pub(crate) reply_to: ReplyTo,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Reply {
     None,
     Ok,
     NotApplied,
 }
 
-/// What the main thread of a controller does next.
+/// The next step of a controller's main thread.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Main {
     Absent,
     FindCommands,
     FindReplies,
-    Clear,
-    MakeReplies,
-    MakeCommands,
+    RemoveStale,
+    CreateReplies,
+    CreateCommands,
     Undo,
     Record,
     OpenReplies,
     OpenCommands,
     Receive,
     Apply,
-    Answer,
-    RemakeReplies,
+    Reply,
+    RecreateReplies,
     RecordReplies,
     ReopenReplies,
-    WithdrawCommands,
-    WithdrawReplies,
+    RemoveCommandsAgain,
+    RemoveRepliesAgain,
     Done,
 }
 
-/// What the thread does next that clears the queues.
+/// The next step of the thread that removes the queues.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Clearing {
+pub(crate) enum Cleanup {
     No,
-    Take,
+    Drain,
     Refuse,
     RemoveCommands,
-    AnswerExit,
+    ReplyToExit,
     RemoveReplies,
     Release,
 }
@@ -159,41 +159,41 @@ pub(crate) enum Clearing {
 #[derive(Clone, Copy)]
 pub(crate) struct Controller {
     pub(crate) main: Main,
-    pub(crate) clearing: Clearing,
-    /// A signal or an exit command has told it to end, or it cannot serve.
-    pub(crate) is_to_end: bool,
-    /// The queues that it has found or made.
+    pub(crate) cleanup: Cleanup,
+    /// A signal or an exit command requests its end, or it cannot serve.
+    pub(crate) must_end: bool,
+    /// The queues that it found or created.
     pub(crate) ids: [Id; 2],
-    /// The message that the main thread has taken.
+    /// The message that the main thread has received.
     pub(crate) message: Option<Message>,
-    /// The message that the other thread has taken, and does not apply.
+    /// The message that the other thread has drained.
     pub(crate) refused: Option<Message>,
 }
 
 impl Controller {
     pub(crate) fn is_ending(&self) -> bool {
-        self.main != Main::Clear && self.clearing != Clearing::No
+        self.main != Main::RemoveStale && self.cleanup != Cleanup::No
     }
 }
 
-/// What a client does next, or how it has ended.
+/// The next step of a client, or how it ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Client {
     Look,
     LookAgain,
     FindReplies,
-    Rouse,
+    RequestReply,
     AwaitReplies,
     Send,
     AwaitFirst,
-    Prod,
+    AskAgain,
     AwaitOtherReplies,
-    LookBack,
+    CheckCommands,
     AwaitSecond,
     TakeFirstAfterOk,
     TakeFirstAfterRefusal,
-    Told,
-    Unknown,
+    Confirmed,
+    Unconfirmed,
     NoController,
 }
 
@@ -210,21 +210,21 @@ pub(crate) struct State {
     pub(crate) queues: [Option<Queue>; 2],
     /// The command queue, the oldest message first.
     pub(crate) waiting: [Option<Message>; 4],
-    /// The reply queue: the answers to the first and the second message of each client. Those for nobody do not count.
-    pub(crate) answers: [[Answer; 2]; 2],
-    /// What the record in each lock directory names.
+    /// The reply queue: the replies to the first and the second message of each client. Others do not count.
+    pub(crate) replies: [[Reply; 2]; 2],
+    /// The queues that the record of each lock directory names.
     pub(crate) records: [[Id; 2]; 2],
-    /// That of each lock directory.
+    /// The controller of each lock directory.
     pub(crate) controllers: [Controller; 2],
     pub(crate) clients: [Client; 2],
     pub(crate) client_ids: [[Id; 2]; 2],
     pub(crate) servers: [Server; 2],
-    /// How often each client's command took effect; 2 is more than once.
+    /// How often each client's command took effect; 2 means more than once.
     pub(crate) applied: [u8; 2],
     pub(crate) started: usize,
     pub(crate) was_killed: bool,
     pub(crate) was_terminated: bool,
     pub(crate) was_removed: bool,
-    /// What the last step has violated.
+    /// The invariant that the last step violated.
     pub(crate) violated: Option<Invariant>,
 }

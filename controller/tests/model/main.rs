@@ -1,9 +1,9 @@
-//! The controller beside a small model of it, which knows led-controller(7) and nothing of the code: both are told the same,
-//! and must say the same.
+//! The controller beside a small model of it, written from led-controller(7) and not from the code. Both get the same
+//! messages, and must send the same replies.
 //!
-//! It is `Server::run` in a thread, with real queues: its loop, its end and its way back from a queue that was removed are
-//! what a model is for. One message at a time is in its hands, and `STATUS` behind it says that it is done; where several have
-//! to wait, the LED holds the controller up. So nothing depends on who is scheduled when, and what failed fails again.
+//! `Server::run` runs in a thread, with real queues: the model checks its loop, its end, and its recovery from a removed
+//! queue. It has one message at a time, and a `STATUS` after it shows that it is done. Where several messages have to wait,
+//! a write to the LED blocks the controller. So nothing depends on scheduling, and a failure repeats.
 
 use std::{
     collections::VecDeque,
@@ -29,51 +29,51 @@ use proptest::{
 use shared::{Access, Key, Message, MessageType, Mode, Oversize, Queue, Select, lock::Lock};
 use tempfile::TempDir;
 
-use manual::{Answer, Model};
+use manual::{Model, Reply};
 use steps::{By, Step, Text, steps};
 
-/// How long anything may take before it counts as never happening.
+/// How long to wait for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
 const MODE: Mode = Mode::new(0o600).unwrap();
-/// The type of the test's own answers, which no client here asks for.
+/// The type of the test's own replies, which no random request has.
 const PROBE: i64 = 4711;
 
-/// A LED that notes what it is told, and can be made to fail.
-struct Noted(Arc<Mutex<Notes>>);
+/// An LED that records its changes, and can be made to fail.
+struct RecordingLed(Arc<Mutex<Recording>>);
 
 #[derive(Default)]
-struct Notes {
-    written: Vec<&'static str>,
+struct Recording {
+    changes: Vec<&'static str>,
     fails: bool,
 }
 
-impl controller::Output for Noted {
+impl controller::Output for RecordingLed {
     fn set(&mut self, level: Level) -> io::Result<()> {
-        let mut notes = lock(&self.0);
-        if notes.fails {
+        let mut recording = lock(&self.0);
+        if recording.fails {
             return Err(io::Error::other("broken"));
         }
-        notes.written.push(if level == Level::On { "on" } else { "off" });
+        recording.changes.push(if level == Level::On { "on" } else { "off" });
         Ok(())
     }
 }
 
-impl Drop for Noted {
+impl Drop for RecordingLed {
     fn drop(&mut self) {
-        lock(&self.0).written.push("released");
+        lock(&self.0).changes.push("released");
     }
 }
 
-fn lock(notes: &Mutex<Notes>) -> MutexGuard<'_, Notes> {
-    notes.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(recording: &Mutex<Recording>) -> MutexGuard<'_, Recording> {
+    recording.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-type Held<'a> = Option<MutexGuard<'a, Notes>>;
+type Blocked<'a> = Option<MutexGuard<'a, Recording>>;
 
-/// Removes what a case that failed has left.
-struct Clean(Key);
+/// Removes the queues that a failed case left.
+struct RemoveQueues(Key);
 
-impl Drop for Clean {
+impl Drop for RemoveQueues {
     fn drop(&mut self) {
         for key in [self.0, self.0.reply()] {
             let _ = Queue::open(key, Access::Find).and_then(|queue| queue.remove());
@@ -81,47 +81,47 @@ impl Drop for Clean {
     }
 }
 
-/// The controller, and the model beside it.
-struct Pair {
-    settings: QueueOptions,
+/// The controller, and its model.
+struct ModelledController {
+    options: QueueOptions,
     directory: Arc<TempDir>,
     shutdown: Shutdown,
     thread: Option<JoinHandle<Result<(), Error>>>,
     started: Instant,
-    notes: Arc<Mutex<Notes>>,
+    recording: Arc<Mutex<Recording>>,
     model: Model,
 }
 
-impl Pair {
-    fn start(key: Key, directory: Arc<TempDir>) -> Pair {
+impl ModelledController {
+    fn start(key: Key, directory: Arc<TempDir>) -> ModelledController {
         let started = Instant::now();
-        let settings = QueueOptions { key, mode: MODE, group: None };
-        let (shutdown, notes) = (Shutdown::default(), Arc::default());
-        let led = Led::new(Box::new(Noted(Arc::clone(&notes))), Level::Off);
+        let options = QueueOptions { key, mode: MODE, group: None };
+        let (shutdown, recording) = (Shutdown::default(), Arc::default());
+        let led = Led::new(Box::new(RecordingLed(Arc::clone(&recording))), Level::Off);
         let locks = Locks::acquire(key, Some(directory.path())).unwrap();
-        let server = Server::new(led, None, QueuePair::create(settings, locks).unwrap(), shutdown.clone());
+        let server = Server::new(led, None, QueuePair::create(options, locks).unwrap(), shutdown.clone());
         let thread = Some(thread::spawn(|| server.run()));
-        Pair { settings, directory, shutdown, thread, started, notes, model: Model::new() }
+        ModelledController { options, directory, shutdown, thread, started, recording, model: Model::new() }
     }
 
     fn commands(&self) -> Result<Queue, shared::Error> {
-        Queue::open(self.settings.key, Access::SendAndReceive)
+        Queue::open(self.options.key, Access::SendAndReceive)
     }
 
     fn replies(&self) -> Result<Queue, shared::Error> {
-        Queue::open(self.settings.key.reply(), Access::SendAndReceive)
+        Queue::open(self.options.key.reply(), Access::SendAndReceive)
     }
 
     fn step(&mut self, step: Step) -> TestCaseResult {
         match step {
-            Step::Send { kind, text, led_fails } => {
-                lock(&self.notes).fails = led_fails;
-                self.send(kind, &text.0);
-                self.model.receive(kind, &text.0, led_fails);
+            Step::Send { message_type, text, led_fails } => {
+                lock(&self.recording).fails = led_fails;
+                self.send(message_type, &text.0);
+                self.model.receive(message_type, &text.0, led_fails);
             }
             Step::Collect => self.collect()?,
             Step::LimitReplies(limit) => {
-                // Where somebody has removed it, nobody can.
+                // It may have been removed.
                 if let Ok(replies) = self.replies() {
                     replies.set_limit(limit as u64).unwrap();
                     self.model.limit = limit;
@@ -130,24 +130,24 @@ impl Pair {
             }
             Step::Remove { commands, replies, waiting } => {
                 self.remove(commands, replies, &waiting)?;
-                // Only the next answer brings the reply queue back: it shall be that of the next step.
-                if self.model.answers.is_none() && waiting.is_empty() {
+                // Only the next reply creates the reply queue again. It should be that of the next step.
+                if self.model.replies.is_none() && waiting.is_empty() {
                     return Ok(());
                 }
             }
             Step::End { by, waiting, led_fails } => {
                 self.end(&by, &waiting, led_fails)?;
-                let mut told = None;
+                let mut replied = None;
                 if let By::Kill { leaves_commands } = by {
                     self.leave();
                     waiting.iter().for_each(|text| self.send(1, &text.0));
                     if !leaves_commands {
                         self.commands().unwrap().remove().unwrap();
                     }
-                    told = Some((self.clients()?, manual::not_applied(waiting.iter().filter(|_| leaves_commands))));
+                    replied = Some((self.clients()?, manual::not_applied(waiting.iter().filter(|_| leaves_commands))));
                 }
-                *self = Pair::start(self.settings.key, Arc::clone(&self.directory));
-                if let Some((clients, expected)) = told {
+                *self = ModelledController::start(self.options.key, Arc::clone(&self.directory));
+                if let Some((clients, expected)) = replied {
                     prop_assert_eq!(self.read_all(clients.join().unwrap()), expected);
                 }
             }
@@ -157,15 +157,15 @@ impl Pair {
 
     fn remove(&mut self, commands: bool, replies: bool, waiting: &[Text]) -> TestCaseResult {
         if commands {
-            // It would wait for them.
+            // The controller would wait for them.
             self.collect()?;
         }
-        let notes = Arc::clone(&self.notes);
-        let held = self.hold(&notes, waiting, false)?;
+        let recording = Arc::clone(&self.recording);
+        let blocked = self.block(&recording, waiting, false)?;
         waiting.iter().for_each(|text| self.send(1, &text.0));
         if replies {
             let _ = self.replies().and_then(|queue| queue.remove());
-            self.model.answers = None;
+            self.model.replies = None;
         }
         if !commands {
             waiting.iter().for_each(|text| self.model.receive(1, &text.0, false));
@@ -173,19 +173,19 @@ impl Pair {
         }
         let old = self.commands().unwrap();
         old.remove().unwrap();
-        self.model.make_replies();
-        drop(held);
-        self.until("there is another command queue", || self.commands().is_ok_and(|new| new != old))
+        self.model.create_replies();
+        drop(blocked);
+        self.wait_until("the command queue is created again", || self.commands().is_ok_and(|new| new != old))
     }
 
     fn end(&mut self, by: &By, waiting: &[Text], led_fails: bool) -> TestCaseResult {
-        let notes = Arc::clone(&self.notes);
-        // After a kill, they wait for the next one.
+        let recording = Arc::clone(&self.recording);
+        // After a kill, the commands wait for the next controller.
         let waiting = if let By::Kill { .. } = by { &[] } else { waiting };
-        lock(&notes).fails = led_fails;
-        let held = self.hold(&notes, waiting, led_fails)?;
+        lock(&recording).fails = led_fails;
+        let blocked = self.block(&recording, waiting, led_fails)?;
         let exit = if let By::Exit(text) = by { &text.0[..] } else { b"" };
-        let clients = if self.model.answers.is_some() { Some(self.clients()?) } else { None };
+        let clients = if self.model.replies.is_some() { Some(self.clients()?) } else { None };
         if let By::Exit(text) = by {
             self.send(2, &text.0);
         }
@@ -193,36 +193,38 @@ impl Pair {
         if !matches!(by, By::Exit(_)) {
             self.shutdown.request(Signal::SIGTERM);
         }
-        drop(held);
-        self.until("it ends", || self.has_ended())?;
+        drop(blocked);
+        self.wait_until("the controller ends", || self.has_ended())?;
         let ended = self.thread.take().unwrap().join();
         let expected = self.model.end(exit, waiting, led_fails);
         prop_assert_eq!(ended.ok().map(|ended| ended.is_ok()), Some(!led_fails));
         prop_assert!(self.commands().is_err() && self.replies().is_err(), "a queue is left");
-        let answers = clients.map(|clients| self.read_all(clients.join().unwrap()));
-        prop_assert_eq!(answers, expected);
-        prop_assert_eq!(&lock(&notes).written, &self.model.written);
+        let replies = clients.map(|clients| self.read_all(clients.join().unwrap()));
+        prop_assert_eq!(replies, expected);
+        prop_assert_eq!(&lock(&recording).changes, &self.model.changes);
         Ok(())
     }
 
-    /// Where commands are to wait, lets the controller stand in a write to its LED.
-    fn hold<'a>(
+    /// If commands are to wait, blocks the controller in a write to its LED.
+    fn block<'a>(
         &mut self,
-        notes: &'a Mutex<Notes>,
+        recording: &'a Mutex<Recording>,
         waiting: &[Text],
         led_fails: bool,
-    ) -> Result<Held<'a>, TestCaseError> {
+    ) -> Result<Blocked<'a>, TestCaseError> {
         if waiting.is_empty() {
             return Ok(None);
         }
-        let held = lock(notes);
+        let blocked = lock(recording);
         self.send(1, b"OFF");
         self.model.receive(1, b"OFF", led_fails);
-        self.until("it takes the command", || self.commands().unwrap().status().unwrap().messages == 0)?;
-        Ok(Some(held))
+        self.wait_until("the controller receives the command", || {
+            self.commands().unwrap().status().unwrap().messages == 0
+        })?;
+        Ok(Some(blocked))
     }
 
-    /// Clients that take all answers until the reply queue goes. They sleep already.
+    /// Starts a thread that receives all replies until the reply queue is removed. Returns when it sleeps.
     fn clients(&mut self) -> Result<JoinHandle<Vec<Message>>, TestCaseError> {
         self.collect()?;
         let replies = self.replies().unwrap();
@@ -234,134 +236,134 @@ impl Pair {
         let stat = Path::new("/proc").join(task.recv().unwrap()).join("stat");
         let start = Instant::now();
         while !fs::read_to_string(&stat).unwrap().contains(") S ") {
-            prop_assert!(start.elapsed() < PATIENCE, "the clients never sleep");
+            prop_assert!(start.elapsed() < PATIENCE, "timed out: the clients sleep");
         }
         Ok(thread)
     }
 
-    /// Leaves queues and records as a controller does that is killed.
+    /// Leaves queues and records as a killed controller does.
     fn leave(&mut self) {
-        let QueueOptions { key, mode, .. } = self.settings;
+        let QueueOptions { key, mode, .. } = self.options;
         for (key, mode) in [(key.reply(), mode.of_replies()), (key, mode)] {
             let queue = Queue::create(key, mode).unwrap();
             Lock::acquire_in(self.directory.path(), key).unwrap().record(&queue).unwrap();
             mem::forget(queue);
         }
-        self.model.answers = None;
+        self.model.replies = None;
     }
 
     fn compare(&mut self) -> TestCaseResult {
         let (start, mut passes) = (Instant::now(), self.model.pass_time());
         if passes {
-            // However often it is asked now, no answer makes room for that.
+            // Room for the replies of all following requests.
             self.collect()?;
         }
         while passes {
-            let (answer, expected) = self.ask(b"STATUS\0reply=4711\0")?;
-            // The state and the last change come an instant apart.
-            let has_come = answer == expected && lock(&self.notes).written.len() >= self.model.written.len();
-            passes = !has_come && answer.1.starts_with("OK BLINK 1 ") && start.elapsed() < PATIENCE;
+            let (reply, expected) = self.ask(b"STATUS\0reply=4711\0")?;
+            // The state and the last change do not come at the same instant.
+            let has_come = reply == expected && lock(&self.recording).changes.len() >= self.model.changes.len();
+            passes = !has_come && reply.1.starts_with("OK BLINK 1 ") && start.elapsed() < PATIENCE;
         }
-        let (answer, expected) = self.ask(b"STATUS\0reply=4711\0")?;
-        prop_assert_eq!(answer, expected);
-        let mut notes = lock(&self.notes);
-        notes.fails = false;
-        prop_assert_eq!(mem::take(&mut notes.written), mem::take(&mut self.model.written));
+        let (reply, expected) = self.ask(b"STATUS\0reply=4711\0")?;
+        prop_assert_eq!(reply, expected);
+        let mut recording = lock(&self.recording);
+        recording.fails = false;
+        prop_assert_eq!(mem::take(&mut recording.changes), mem::take(&mut self.model.changes));
         let waiting = self.replies().unwrap().status().unwrap().messages;
-        prop_assert_eq!(waiting, self.model.answers.as_ref().unwrap().len() as u64, "answers");
+        prop_assert_eq!(waiting, self.model.replies.as_ref().unwrap().len() as u64, "replies");
         Ok(())
     }
 
-    /// The answer, and the one expected.
-    fn ask(&mut self, text: &[u8]) -> Result<(Answer, Answer), TestCaseError> {
+    /// The reply, and the expected one.
+    fn ask(&mut self, text: &[u8]) -> Result<(Reply, Reply), TestCaseError> {
         loop {
             self.send(1, text);
             self.model.receive(1, text, false);
-            let answers = self.model.answers.as_mut().unwrap();
-            if answers.back().is_some_and(|(reply_to, _)| *reply_to == PROBE) {
-                let expected = answers.pop_back().unwrap();
-                let (own, mut answer) = (Select::Type(MessageType::new(PROBE).unwrap()), None);
-                self.until("an answer", || {
-                    answer = self.replies().and_then(|replies| replies.try_receive(own, Oversize::Truncate)).ok();
-                    answer.is_some()
+            let replies = self.model.replies.as_mut().unwrap();
+            if replies.back().is_some_and(|(reply_to, _)| *reply_to == PROBE) {
+                let expected = replies.pop_back().unwrap();
+                let (own, mut reply) = (Select::Type(MessageType::new(PROBE).unwrap()), None);
+                self.wait_until("a reply comes", || {
+                    reply = self.replies().and_then(|replies| replies.try_receive(own, Oversize::Truncate)).ok();
+                    reply.is_some()
                 })?;
-                return Ok((self.read(&answer.unwrap()), expected));
+                return Ok((self.read(&reply.unwrap()), expected));
             }
-            self.until("there is another reply queue", || self.replies().is_ok())?;
+            self.wait_until("the reply queue is created again", || self.replies().is_ok())?;
         }
     }
 
-    /// Clients take their answers.
+    /// Receives and compares all replies.
     fn collect(&mut self) -> TestCaseResult {
-        if let (Some(expected), Ok(replies)) = (self.model.answers.as_mut().map(mem::take), self.replies()) {
+        if let (Some(expected), Ok(replies)) = (self.model.replies.as_mut().map(mem::take), self.replies()) {
             let next = || replies.try_receive(Select::Any, Oversize::Truncate).ok();
-            let answers: VecDeque<_> = iter::from_fn(next).map(|answer| self.read(&answer)).collect();
-            prop_assert_eq!(answers, expected);
+            let replies: VecDeque<_> = iter::from_fn(next).map(|reply| self.read(&reply)).collect();
+            prop_assert_eq!(replies, expected);
         }
         Ok(())
     }
 
-    fn read_all(&self, answers: Vec<Message>) -> Vec<Answer> {
-        answers.iter().map(|answer| self.read(answer)).collect()
+    fn read_all(&self, replies: Vec<Message>) -> Vec<Reply> {
+        replies.iter().map(|reply| self.read(reply)).collect()
     }
 
-    /// Who it is for, and its text; as if no time had gone by.
-    fn read(&self, answer: &Message) -> Answer {
-        let text = String::from_utf8_lossy(answer.text()).into_owned();
+    /// Type and text of a reply, with an uptime of 0.
+    fn read(&self, reply: &Message) -> Reply {
+        let text = String::from_utf8_lossy(reply.text()).into_owned();
         let uptime = text.split_once("\nuptime ").and_then(|(_, rest)| rest.lines().next()?.parse().ok());
         let uptime = uptime.filter(|&uptime: &u64| uptime <= self.started.elapsed().as_secs());
         let text = uptime.map(|uptime| text.replace(&format!("\nuptime {uptime}\n"), "\nuptime 0\n")).unwrap_or(text);
-        (answer.message_type().get(), text)
+        (reply.message_type().get(), text)
     }
 
-    fn send(&self, kind: i64, text: &[u8]) {
-        self.commands().unwrap().try_send(&message(kind, text)).unwrap();
+    fn send(&self, message_type: i64, text: &[u8]) {
+        self.commands().unwrap().try_send(&message(message_type, text)).unwrap();
     }
 
     fn has_ended(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) -> TestCaseResult {
+    fn wait_until(&self, what: &str, mut condition: impl FnMut() -> bool) -> TestCaseResult {
         let start = Instant::now();
         loop {
             let too_late = self.has_ended() || start.elapsed() > PATIENCE;
-            if is_so() {
+            if condition() {
                 return Ok(());
             }
-            prop_assert!(!too_late, "never: {}", what);
+            prop_assert!(!too_late, "timed out: {}", what);
             thread::sleep(Duration::from_micros(20));
         }
     }
 }
 
-impl Drop for Pair {
+impl Drop for ModelledController {
     fn drop(&mut self) {
         self.shutdown.request(Signal::SIGTERM);
-        let _ = self.until("it ends", || self.has_ended());
+        let _ = self.wait_until("the controller ends", || self.has_ended());
     }
 }
 
-fn message(kind: i64, text: &[u8]) -> Message<512> {
-    Message::new(MessageType::new(kind).unwrap(), text).unwrap()
+fn message(message_type: i64, text: &[u8]) -> Message<512> {
+    Message::new(MessageType::new(message_type).unwrap(), text).unwrap()
 }
 
 #[test]
-fn it_does_what_the_model_does() {
+fn the_controller_behaves_as_the_model() {
     let mut config = Config { failure_persistence: None, max_shrink_time: 60_000, ..Config::default() };
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(RandomState::new().hash_one(()));
     }
-    // Seen only where it fails.
-    eprintln!("again: PROPTEST_RNG_SEED={} PROPTEST_CASES={}", config.rng_seed, config.cases);
+    // Shown only if the test fails.
+    eprintln!("to repeat this: PROPTEST_RNG_SEED={} PROPTEST_CASES={}", config.rng_seed, config.cases);
     let key = Key::new(0x4000_0000 | process::id() << 2).unwrap();
     let directory = Arc::new(tempfile::tempdir().unwrap());
     let outcome = TestRunner::new(config).run(&steps(), |steps| {
-        let _clean = Clean(key);
-        let mut pair = Pair::start(key, Arc::clone(&directory));
-        steps.into_iter().try_for_each(|step| pair.step(step))?;
-        pair.collect()?;
-        pair.end(&By::Signal, &[], false)
+        let _remove_queues = RemoveQueues(key);
+        let mut controller = ModelledController::start(key, Arc::clone(&directory));
+        steps.into_iter().try_for_each(|step| controller.step(step))?;
+        controller.collect()?;
+        controller.end(&By::Signal, &[], false)
     });
     outcome.unwrap_or_else(|error| panic!("{error}"));
 }

@@ -1,4 +1,4 @@
-//! What the tests of all calls need.
+//! What the tests of all calls share.
 
 use std::{
     fmt::Debug,
@@ -27,12 +27,12 @@ pub(crate) use testing::{as_user, become_user, wait_until};
 
 pub(crate) const MODE: Mode = Mode::new(0o600).unwrap();
 
-/// Users without privileges, each in the group of the same number and no other.
-pub(crate) const SOMEBODY: u32 = 60_001;
-pub(crate) const ANOTHER: u32 = 60_002;
-pub(crate) const STRANGER: u32 = 60_003;
+/// Users without privileges, each in the group with the same number only.
+pub(crate) const USER: u32 = 60_001;
+pub(crate) const SECOND_USER: u32 = 60_002;
+pub(crate) const THIRD_USER: u32 = 60_003;
 
-/// Asserts that a call fails, with this meaning and this errno.
+/// Asserts that a call fails with this error and errno.
 macro_rules! assert_fails {
     ($call:expr, $meaning:ident, $errno:ident) => {
         match $call {
@@ -56,7 +56,7 @@ pub(crate) fn queue_with(mode: u16) -> OwnedQueue {
     Queue::private(Mode::new(mode).unwrap()).unwrap()
 }
 
-/// A key that no other test has. It is of the upper half, where the kernel sees a negative number.
+/// A key that no other test has. It is in the upper half, where the kernel sees a negative number.
 pub(crate) fn key() -> Key {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     // A PID has 22 bits at most.
@@ -79,7 +79,7 @@ pub(crate) fn take(queue: &Queue, select: Select) -> Result<Message, Error> {
     queue.try_receive(select, Oversize::Keep)
 }
 
-/// All that waits in the queue, by type and text.
+/// All messages in the queue, by type and text. Removes them.
 pub(crate) fn drain(queue: &Queue) -> Vec<(c_long, Vec<u8>)> {
     let mut messages = Vec::new();
     loop {
@@ -96,18 +96,18 @@ pub(crate) fn kernel(limit: &str) -> u64 {
     fs::read_to_string(format!("/proc/sys/kernel/{limit}")).unwrap().trim().parse().unwrap()
 }
 
-/// Asserts that a time in a status was taken since `start`.
+/// Asserts that a time in a status is not before `start`.
 pub(crate) fn assert_since(start: SystemTime, time: Option<SystemTime>) {
     let time = time.expect("a time");
     // The kernel cuts it to whole seconds, of a clock that may be a tick behind.
     assert!(time + Duration::from_secs(2) > start && time <= SystemTime::now(), "{time:?}, not since {start:?}");
 }
 
-/// What the threads return. The first that panics ends the test, and with its queues whatever sleeps in the others.
+/// The results of the threads. If one panics the test ends, and its queues, which ends calls that sleep in the others.
 pub(crate) fn join_all<T>(mut threads: Vec<JoinHandle<T>>) -> Vec<T> {
     let mut results = Vec::new();
     while !threads.is_empty() {
-        wait_until("the end of a thread", || threads.iter().any(JoinHandle::is_finished));
+        wait_until("a thread ends", || threads.iter().any(JoinHandle::is_finished));
         for finished in threads.extract_if(.., |thread| thread.is_finished()) {
             results.push(finished.join().unwrap_or_else(|panic| resume_unwind(panic)));
         }
@@ -115,22 +115,22 @@ pub(crate) fn join_all<T>(mut threads: Vec<JoinHandle<T>>) -> Vec<T> {
     results
 }
 
-/// What an ordinary user gets to see: root would pass every check.
+/// Runs an action as an ordinary user: root would pass every check.
 pub(crate) fn unprivileged<T: Send>(action: impl FnOnce() -> T + Send) -> T {
-    if geteuid().is_root() { as_user(SOMEBODY, action) } else { action() }
+    if geteuid().is_root() { as_user(USER, action) } else { action() }
 }
 
-/// What there is to see in an IPC namespace that nobody else is in, with limits of its own. Takes root.
-pub(crate) fn in_a_namespace_of_its_own<T: Send>(action: impl FnOnce() -> T + Send) -> T {
+/// Runs an action in an IPC namespace of its own, with its own limits. Needs root.
+pub(crate) fn in_new_ipc_namespace<T: Send>(action: impl FnOnce() -> T + Send) -> T {
     let mut holder = Command::new("unshare")
         .args(["--ipc", "cat"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("unshare(1) of util-linux");
-    // What cat(1) gives back tells that unshare(1) is done.
+    // When cat(1) writes the line, unshare(1) is done.
     holder.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
-    holder.stdout.as_mut().unwrap().read_exact(&mut [0]).expect("the rights of root");
+    holder.stdout.as_mut().unwrap().read_exact(&mut [0]).expect("unshare(1) needs root");
     let namespace = File::open(format!("/proc/{}/ns/ipc", holder.id())).unwrap();
     drop(holder.stdin.take());
     holder.wait().unwrap();
@@ -143,7 +143,7 @@ pub(crate) fn in_a_namespace_of_its_own<T: Send>(action: impl FnOnce() -> T + Se
     })
 }
 
-/// Somebody who sleeps in a call.
+/// A thread that sleeps in a call.
 pub(crate) struct Sleeper<T> {
     thread: JoinHandle<T>,
     tid: Pid,
@@ -151,7 +151,7 @@ pub(crate) struct Sleeper<T> {
 }
 
 impl<T: Debug + Send + 'static> Sleeper<T> {
-    /// Begins `action`, and returns when it sleeps in this call (`SYS_msgsnd` or `SYS_msgrcv`).
+    /// Starts `action` in a thread, and returns when it sleeps in this call (`SYS_msgsnd` or `SYS_msgrcv`).
     pub(crate) fn in_call(call: c_long, action: impl FnOnce() -> T + Send + 'static) -> Self {
         let (sender, tid) = mpsc::channel();
         let thread = thread::spawn(move || {
@@ -163,7 +163,7 @@ impl<T: Debug + Send + 'static> Sleeper<T> {
         sleeper
     }
 
-    /// Has a signal handler run in the midst of the call, and returns when it sleeps again.
+    /// Lets a signal handler run during the call, and returns when the call sleeps again.
     pub(crate) fn interrupt(&self) {
         flag::register(SIGUSR1, Arc::default()).unwrap();
         let before = self.times_slept();
@@ -171,8 +171,8 @@ impl<T: Debug + Send + 'static> Sleeper<T> {
             if self.times_slept() > before {
                 return self.sleeps();
             }
-            // The thread that is named comes first, but the signal is the whole process's, where two that are pending
-            // become one: another test's may have swallowed it.
+            // The signal goes to the process, and prefers this thread. Two pending ones become one, so another test's can
+            // replace it.
             kill_process(self.tid, Signal::USR1).unwrap();
             false
         });
@@ -183,7 +183,7 @@ impl<T: Debug + Send + 'static> Sleeper<T> {
     }
 
     fn sleeps(&self) -> bool {
-        // The number of the call comes first, and only of a thread that does not run.
+        // The number of the call comes first, and only if the thread does not run.
         self.read("syscall").split(' ').next() == Some(&self.call.to_string())
     }
 
@@ -195,6 +195,6 @@ impl<T: Debug + Send + 'static> Sleeper<T> {
 
     fn read(&self, file: &str) -> String {
         let read = fs::read_to_string(format!("/proc/self/task/{}/{file}", self.tid));
-        read.unwrap_or_else(|error| panic!("the call is over already: {error}"))
+        read.unwrap_or_else(|error| panic!("the call has ended: {error}"))
     }
 }

@@ -1,4 +1,4 @@
-//! State, permissions, limit and end of a queue.
+//! State, permissions, limit and removal of a queue.
 
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ fn set_mode(queue: &Queue, bits: u16) {
 
 // msgctl01.
 #[test]
-fn a_new_queue_is_empty_and_belongs_to_who_made_it() {
+fn a_new_queue_is_empty_and_belongs_to_its_creator() {
     let start = SystemTime::now();
     let queue = queue_with(0o640);
     let new = queue.status().unwrap();
@@ -28,7 +28,7 @@ fn a_new_queue_is_empty_and_belongs_to_who_made_it() {
 
 // msgctl02.
 #[test]
-fn permissions_and_limit_are_set_as_given_and_leave_each_other_alone() {
+fn permissions_and_limit_are_set_independently() {
     let queue = queue();
     let new = queue.status().unwrap();
     let permissions = Permissions { mode: Mode::new(0o620).unwrap(), ..new.permissions };
@@ -44,7 +44,7 @@ fn permissions_and_limit_are_set_as_given_and_leave_each_other_alone() {
 
 // msgctl02.
 #[test]
-fn a_limit_below_what_waits_keeps_it_and_lets_nothing_in_until_there_is_room() {
+fn a_limit_below_the_content_keeps_the_messages_and_refuses_new_ones() {
     let queue = queue();
     for text in [b"aaaa", b"bbbb", b"cccc"] {
         send(&queue, 1, text);
@@ -56,13 +56,13 @@ fn a_limit_below_what_waits_keeps_it_and_lets_nothing_in_until_there_is_room() {
         take(&queue, Select::Any).unwrap();
     }
     send(&queue, 2, b"ddd");
-    // There is never room for what is longer than the limit.
+    // A message longer than the limit never fits.
     drain(&queue);
     assert_fails!(queue.try_send(&message(2, b"eeeeeee")), Full, EAGAIN);
 }
 
 #[test]
-fn a_limit_beyond_the_systems_takes_a_privilege() {
+fn a_limit_above_the_systems_needs_a_privilege() {
     unprivileged(|| {
         let queue = queue();
         let most = kernel("msgmnb");
@@ -74,7 +74,7 @@ fn a_limit_beyond_the_systems_takes_a_privilege() {
 }
 
 #[test]
-fn an_owner_or_group_that_cannot_be_is_told_from_a_removed_queue() {
+fn an_impossible_owner_or_group_is_distinguished_from_a_removed_queue() {
     let queue = queue();
     let before = queue.status().unwrap().permissions;
     for impossible in [Permissions { owner: u32::MAX, ..before }, Permissions { group: u32::MAX, ..before }] {
@@ -87,7 +87,7 @@ fn an_owner_or_group_that_cannot_be_is_told_from_a_removed_queue() {
 
 // msgctl03; msgctl04: EINVAL.
 #[test]
-fn a_removed_queue_is_gone_for_every_call() {
+fn every_call_on_a_removed_queue_fails() {
     let queue = queue();
     send(&queue, 1, b"ON");
     let permissions = queue.status().unwrap().permissions;
@@ -101,9 +101,9 @@ fn a_removed_queue_is_gone_for_every_call() {
     assert_fails!(queue.peek::<2>(0), Removed, EINVAL);
 }
 
-// msgctl06: MSG_STAT_ANY, which is how the state is read without the right to.
+// msgctl06: MSG_STAT_ANY, which reads the state without the permission to receive.
 #[test]
-fn an_owner_without_the_right_to_read_sees_the_state_and_changes_it() {
+fn an_owner_without_the_permission_to_receive_reads_and_changes_the_state() {
     unprivileged(|| {
         let _others = [queue(), queue()];
         let queue = queue_with(0o600);
@@ -111,22 +111,22 @@ fn an_owner_without_the_right_to_read_sees_the_state_and_changes_it() {
         send(&queue, 1, b"ON");
         queue.set_limit(5).unwrap();
         set_mode(&queue, 0);
-        let hidden = queue.status().unwrap();
-        assert_eq!((hidden.permissions.mode.bits(), hidden.messages, hidden.bytes, hidden.limit), (0, 1, 2, 5));
+        let state = queue.status().unwrap();
+        assert_eq!((state.permissions.mode.bits(), state.messages, state.bytes, state.limit), (0, 1, 2, 5));
         queue.set_limit(6).unwrap();
         set_mode(&queue, 0o400);
         assert_eq!(queue.status().unwrap().limit, 6);
     });
 }
 
-// msgctl04: EACCES, which the API goes round; EPERM. msgctl06: MSG_STAT_ANY.
+// msgctl04: EACCES, which the API avoids; EPERM. msgctl06: MSG_STAT_ANY.
 #[test]
 #[ignore = "needs root"]
-fn a_stranger_sees_the_state_of_a_queue_and_changes_nothing() {
-    let queue = as_user(SOMEBODY, || queue_with(0));
+fn another_user_reads_the_state_and_changes_nothing() {
+    let queue = as_user(USER, || queue_with(0));
     send(&queue, 1, b"ON");
     let state = queue.status().unwrap();
-    as_user(STRANGER, || {
+    as_user(THIRD_USER, || {
         assert_eq!(queue.status().unwrap(), state);
         assert_fails!(queue.set_permissions(state.permissions), NotPermitted, EPERM);
         assert_fails!(queue.set_limit(1), NotPermitted, EPERM);
@@ -137,15 +137,15 @@ fn a_stranger_sees_the_state_of_a_queue_and_changes_nothing() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_queue_that_was_given_away_obeys_its_new_owner_and_its_creator() {
-    let queue = as_user(SOMEBODY, queue);
-    as_user(SOMEBODY, || {
-        let permissions = Permissions { owner: ANOTHER, group: ANOTHER, mode: MODE };
+fn a_queue_with_a_new_owner_can_be_used_by_owner_and_creator() {
+    let queue = as_user(USER, queue);
+    as_user(USER, || {
+        let permissions = Permissions { owner: SECOND_USER, group: SECOND_USER, mode: MODE };
         queue.set_permissions(permissions).unwrap();
         let given = queue.status().unwrap();
-        assert_eq!((given.permissions, given.creator), (permissions, SOMEBODY));
+        assert_eq!((given.permissions, given.creator), (permissions, USER));
     });
-    for user in [SOMEBODY, ANOTHER] {
+    for user in [USER, SECOND_USER] {
         as_user(user, || {
             send(&queue, 1, b"ON");
             assert_eq!(drain(&queue).len(), 1);
@@ -153,17 +153,17 @@ fn a_queue_that_was_given_away_obeys_its_new_owner_and_its_creator() {
             set_mode(&queue, 0o600);
         });
     }
-    as_user(STRANGER, || assert_fails!(queue.try_send(&message(1, b"ON")), NotPermitted, EACCES));
-    as_user(ANOTHER, || queue.remove()).unwrap();
+    as_user(THIRD_USER, || assert_fails!(queue.try_send(&message(1, b"ON")), NotPermitted, EACCES));
+    as_user(SECOND_USER, || queue.remove()).unwrap();
 }
 
 // msgget02, msgsnd02, msgrcv02: EACCES.
 #[test]
 #[ignore = "needs root"]
-fn each_bit_of_the_mode_gives_one_right_to_its_class_alone() {
+fn each_bit_of_the_mode_grants_one_permission_to_one_class() {
     const SEND: u16 = 0o2;
     const RECEIVE: u16 = 0o4;
-    fn granted<T>(result: Result<T, Error>) -> bool {
+    fn is_granted<T>(result: Result<T, Error>) -> bool {
         match result {
             Ok(_) => true,
             Err(Error::NotPermitted(_)) => false,
@@ -172,21 +172,21 @@ fn each_bit_of_the_mode_gives_one_right_to_its_class_alone() {
     }
     let key = key();
     let queue = Queue::create(key, MODE).unwrap();
-    for (class, place) in [(SOMEBODY, 6), (ANOTHER, 3), (STRANGER, 0)] {
+    for (class, position) in [(USER, 6), (SECOND_USER, 3), (THIRD_USER, 0)] {
         for bit in [SEND, RECEIVE] {
-            let mode = Mode::new(bit << place).unwrap();
-            queue.set_permissions(Permissions { owner: SOMEBODY, group: ANOTHER, mode }).unwrap();
-            for user in [SOMEBODY, ANOTHER, STRANGER] {
-                let right = |wanted| user == class && bit == wanted;
+            let mode = Mode::new(bit << position).unwrap();
+            queue.set_permissions(Permissions { owner: USER, group: SECOND_USER, mode }).unwrap();
+            for user in [USER, SECOND_USER, THIRD_USER] {
+                let expected = |wanted| user == class && bit == wanted;
                 send(&queue, 1, b"ON");
                 as_user(user, || {
-                    assert!(granted(Queue::open(key, Access::Find)));
-                    assert!(!granted(Queue::open(key, Access::SendAndReceive)));
-                    assert_eq!(granted(Queue::open(key, Access::Send)), right(SEND), "{mode} to {user}");
-                    assert_eq!(granted(queue.try_send(&message(1, b"ON"))), right(SEND), "{mode} to {user}");
-                    assert_eq!(granted(Queue::open(key, Access::Receive)), right(RECEIVE), "{mode} to {user}");
-                    assert_eq!(granted(queue.peek::<2>(0)), right(RECEIVE), "{mode} to {user}");
-                    assert_eq!(granted(take(&queue, Select::Any)), right(RECEIVE), "{mode} to {user}");
+                    assert!(is_granted(Queue::open(key, Access::Find)));
+                    assert!(!is_granted(Queue::open(key, Access::SendAndReceive)));
+                    assert_eq!(is_granted(Queue::open(key, Access::Send)), expected(SEND), "{mode} to {user}");
+                    assert_eq!(is_granted(queue.try_send(&message(1, b"ON"))), expected(SEND), "{mode} to {user}");
+                    assert_eq!(is_granted(Queue::open(key, Access::Receive)), expected(RECEIVE), "{mode} to {user}");
+                    assert_eq!(is_granted(queue.peek::<2>(0)), expected(RECEIVE), "{mode} to {user}");
+                    assert_eq!(is_granted(take(&queue, Select::Any)), expected(RECEIVE), "{mode} to {user}");
                 });
                 drain(&queue);
             }

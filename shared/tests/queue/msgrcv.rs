@@ -1,4 +1,4 @@
-//! Receiving, and reading what stays.
+//! Receiving, and copying messages.
 
 use std::{fs, process, time::SystemTime};
 
@@ -14,7 +14,7 @@ fn sleeping_receiver(queue: &Queue, select: Select) -> Sleeper<Result<Message, E
 
 // msgrcv01.
 #[test]
-fn a_message_comes_out_as_it_went_in() {
+fn a_message_is_received_as_it_was_sent() {
     let queue = queue();
     for text in [&b"ON"[..], b"", b"\0\xff\0", &[7; TEXT_MAX]] {
         send(&queue, 5, text);
@@ -25,7 +25,7 @@ fn a_message_comes_out_as_it_went_in() {
 
 // msgrcv01.
 #[test]
-fn what_is_received_waits_no_more_and_its_receiver_and_time_are_known() {
+fn receiving_removes_the_message_and_records_receiver_and_time() {
     let queue = queue();
     send(&queue, 1, b"ON");
     send(&queue, 2, b"OFF");
@@ -37,9 +37,9 @@ fn what_is_received_waits_no_more_and_its_receiver_and_time_are_known() {
     assert_since(start, status.last_received);
 }
 
-// msgrcv07: types of all signs. msgrcv08: the lowest type first, up to one.
+// msgrcv07: types of all signs. msgrcv08: the lowest type first, up to a maximum.
 #[test]
-fn any_takes_the_oldest_type_the_oldest_of_it_and_up_to_the_lowest() {
+fn each_selector_takes_the_message_that_it_names() {
     let queue = queue();
     for (number, text) in [(3, b"a"), (2, b"b"), (1, b"c"), (2, b"d"), (4, b"e")] {
         send(&queue, number, text);
@@ -57,7 +57,7 @@ fn any_takes_the_oldest_type_the_oldest_of_it_and_up_to_the_lowest() {
 }
 
 #[test]
-fn any_takes_messages_in_the_order_of_sending_whatever_their_types() {
+fn any_takes_messages_of_all_types_in_the_order_of_sending() {
     let queue = queue();
     let sent: Vec<_> = [9, 1, c_long::MAX, 1, 5].into_iter().zip(0_u8..).map(|(n, byte)| (n, vec![byte])).collect();
     for (number, text) in &sent {
@@ -68,7 +68,7 @@ fn any_takes_messages_in_the_order_of_sending_whatever_their_types() {
 
 // msgrcv08: the ends of the range, which were once cut to 32 bits.
 #[test]
-fn types_are_told_apart_over_their_whole_range() {
+fn types_are_distinguished_over_their_whole_range() {
     let queue = queue();
     let beyond_32_bits = c_long::try_from((1_i64 << 32) + 1).unwrap_or(c_long::MAX - 1);
     let numbers = [2, beyond_32_bits, c_long::MAX];
@@ -104,7 +104,7 @@ fn except_takes_the_oldest_of_any_other_type() {
 
 // msgrcv02: E2BIG. msgrcv07: MSG_NOERROR.
 #[test]
-fn a_message_longer_than_the_buffer_is_kept_or_cut_as_asked() {
+fn a_message_longer_than_the_buffer_is_kept_or_cut_as_requested() {
     let queue = queue();
     send(&queue, 1, b"OFF");
     send(&queue, 2, b"ON");
@@ -112,7 +112,7 @@ fn a_message_longer_than_the_buffer_is_kept_or_cut_as_asked() {
         assert_fails!(queue.try_receive::<2>(Select::Any, Oversize::Keep), TooLong, E2BIG);
         assert_fails!(queue.receive::<2>(Select::Any, Oversize::Keep), TooLong, E2BIG);
     }
-    // It is in nobody's way who asks for others.
+    // It does not block a receiver of another type.
     let other = queue.try_receive::<2>(Select::Type(message_type(2)), Oversize::Keep).unwrap();
     assert_eq!(other.text(), b"ON");
     assert_eq!(queue.try_receive::<2>(Select::Any, Oversize::Truncate).unwrap().text(), b"OF");
@@ -120,7 +120,7 @@ fn a_message_longer_than_the_buffer_is_kept_or_cut_as_asked() {
 }
 
 #[test]
-fn a_buffer_one_byte_longer_tells_what_was_cut_from_what_fits() {
+fn a_buffer_one_byte_longer_shows_that_a_message_was_cut() {
     let queue = queue();
     send(&queue, 1, b"OFF");
     send(&queue, 1, b"OFFLINE");
@@ -132,7 +132,7 @@ fn a_buffer_one_byte_longer_tells_what_was_cut_from_what_fits() {
 }
 
 #[test]
-fn nothing_of_a_longer_message_shows_behind_a_shorter_one() {
+fn no_bytes_of_an_earlier_longer_message_remain() {
     let queue = queue();
     send(&queue, 1, &[b'x'; TEXT_MAX]);
     send(&queue, 1, b"ON");
@@ -147,7 +147,7 @@ fn nothing_of_a_longer_message_shows_behind_a_shorter_one() {
 
 // msgrcv02: EACCES.
 #[test]
-fn receiving_and_peeking_take_the_right_to_receive() {
+fn receiving_and_peeking_need_the_permission_to_receive() {
     unprivileged(|| {
         let queue = queue_with(0o200);
         send(&queue, 1, b"ON");
@@ -158,9 +158,9 @@ fn receiving_and_peeking_take_the_right_to_receive() {
     });
 }
 
-// msgrcv02, msgrcv03: EINVAL, of the identifier.
+// msgrcv02, msgrcv03: EINVAL for the identifier.
 #[test]
-fn nothing_is_received_under_an_identifier_that_no_queue_has() {
+fn receiving_from_an_identifier_without_a_queue_fails() {
     for none in [Queue::from_id(-1), Queue::from_id(i32::MAX)] {
         assert_fails!(take(&none, Select::Any), Removed, EINVAL);
         assert_fails!(none.receive::<2>(Select::Any, Oversize::Keep), Removed, EINVAL);
@@ -170,7 +170,7 @@ fn nothing_is_received_under_an_identifier_that_no_queue_has() {
 
 // msgrcv02: ENOMSG.
 #[test]
-fn an_error_says_what_it_means_and_keeps_the_errno() {
+fn an_error_has_its_meaning_and_the_errno() {
     let error = take(&queue(), Select::Any).unwrap_err();
     assert_eq!(error.to_string(), "no such message: No message of desired type (os error 42)");
     assert_eq!(errno(&error), Some(libc::ENOMSG));
@@ -178,7 +178,7 @@ fn an_error_says_what_it_means_and_keeps_the_errno() {
 
 // msgrcv03: ENOMSG. msgrcv07: MSG_COPY.
 #[test]
-fn peeking_reads_by_place_and_leaves_all_as_it_is() {
+fn peeking_copies_by_index_and_changes_nothing() {
     let queue = queue();
     send(&queue, 3, b"a");
     send(&queue, 1, b"");
@@ -198,8 +198,8 @@ fn peeking_reads_by_place_and_leaves_all_as_it_is() {
 
 #[test]
 #[ignore = "needs root"]
-fn peeking_at_what_was_sent_before_the_systems_limit_fell_is_told_from_a_removed_queue() {
-    in_a_namespace_of_its_own(|| {
+fn peeking_at_a_message_above_a_lowered_limit_is_distinguished_from_a_removed_queue() {
+    in_new_ipc_namespace(|| {
         let queue = queue();
         send(&queue, 1, b"OFF");
         fs::write("/proc/sys/kernel/msgmax", "2").unwrap();
@@ -210,9 +210,9 @@ fn peeking_at_what_was_sent_before_the_systems_limit_fell_is_told_from_a_removed
     });
 }
 
-// msgrcv05, which the API keeps from its caller.
+// msgrcv05, which the API hides from its caller.
 #[test]
-fn a_sleeping_receiver_sleeps_on_after_a_signal_and_receives_what_is_sent() {
+fn a_sleeping_receiver_continues_after_a_signal() {
     let queue = queue();
     let receiver = sleeping_receiver(&queue, Select::Any);
     receiver.interrupt();
@@ -223,7 +223,7 @@ fn a_sleeping_receiver_sleeps_on_after_a_signal_and_receives_what_is_sent() {
 
 // msgrcv06.
 #[test]
-fn a_sleeping_receiver_and_the_next_one_see_that_the_queue_is_gone() {
+fn removal_ends_a_sleeping_receiver_and_the_next_call() {
     let queue = queue();
     let receivers = [Select::Any, Select::Type(message_type(1))].map(|select| sleeping_receiver(&queue, select));
     queue.remove().unwrap();
@@ -234,7 +234,7 @@ fn a_sleeping_receiver_and_the_next_one_see_that_the_queue_is_gone() {
 }
 
 #[test]
-fn a_sleeping_receiver_lets_messages_pass_that_it_did_not_ask_for() {
+fn a_sleeping_receiver_ignores_messages_that_it_did_not_select() {
     let queue = queue();
     let receiver = sleeping_receiver(&queue, Select::Except(message_type(1)));
     send(&queue, 1, b"a");
@@ -245,7 +245,7 @@ fn a_sleeping_receiver_lets_messages_pass_that_it_did_not_ask_for() {
 }
 
 #[test]
-fn a_sleeping_receiver_is_told_of_a_message_longer_than_its_buffer() {
+fn a_message_longer_than_the_buffer_ends_a_sleeping_receiver() {
     let queue = queue();
     let handle = *queue;
     let receiver = Sleeper::in_call(SYS_msgrcv, move || handle.receive::<2>(Select::Any, Oversize::Keep));
@@ -256,11 +256,11 @@ fn a_sleeping_receiver_is_told_of_a_message_longer_than_its_buffer() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_sleeping_receiver_is_told_that_it_may_no_longer_receive() {
+fn a_sleeping_receiver_fails_if_it_loses_the_permission() {
     let queue = queue_with(0o604);
     let handle = *queue;
     let receiver = Sleeper::in_call(SYS_msgrcv, move || {
-        become_user(STRANGER);
+        become_user(THIRD_USER);
         handle.receive::<2>(Select::Any, Oversize::Keep)
     });
     let permissions = queue.status().unwrap().permissions;

@@ -7,15 +7,15 @@ use shared::{Error, Message, MessageType, Mode, Oversize, Permissions, Queue, Se
 
 use crate::common::*;
 
-/// Enough for one byte more than `kernel.msgmax` where nobody raised that beyond all use.
+/// Enough for one byte more than a usual `kernel.msgmax`.
 const BEYOND: usize = 65_537;
 
 fn of_length(length: u64) -> Message<BEYOND> {
     let text = vec![b'x'; length.try_into().unwrap()];
-    Message::new(MessageType::LED, &text).expect("kernel.msgmax is 65536 at most")
+    Message::new(MessageType::LED, &text).expect("kernel.msgmax is at most 65536")
 }
 
-/// Sleeps in a send of one byte, as one byte fills the queue.
+/// A thread that sleeps in a send of one byte: the limit is one byte.
 fn sleeping_sender(queue: &Queue) -> Sleeper<Result<(), Error>> {
     let queue = *queue;
     queue.set_limit(1).unwrap();
@@ -25,7 +25,7 @@ fn sleeping_sender(queue: &Queue) -> Sleeper<Result<(), Error>> {
 
 // msgsnd01.
 #[test]
-fn what_is_sent_waits_and_its_sender_and_time_are_known() {
+fn sending_adds_the_message_and_records_sender_and_time() {
     let queue = queue();
     let start = SystemTime::now();
     send(&queue, 1, b"ON");
@@ -37,9 +37,9 @@ fn what_is_sent_waits_and_its_sender_and_time_are_known() {
     assert_eq!(status.last_received, None);
 }
 
-// msgsnd02: EACCES. Whom else a mode lets send and receive is in `msgctl`.
+// msgsnd02: EACCES. `msgctl` has the other permissions.
 #[test]
-fn sending_takes_the_right_to_send() {
+fn sending_needs_the_permission_to_send() {
     unprivileged(|| {
         let queue = queue_with(0o400);
         assert_fails!(queue.try_send(&message(1, b"ON")), NotPermitted, EACCES);
@@ -48,16 +48,16 @@ fn sending_takes_the_right_to_send() {
     });
 }
 
-// msgsnd02: EINVAL, of the identifier. That 0 and negative numbers are no types stands in message.rs.
+// msgsnd02: EINVAL for the identifier. message.rs tests that 0 and negative numbers are not types.
 #[test]
-fn nothing_is_sent_under_an_identifier_that_no_queue_has() {
+fn sending_to_an_identifier_without_a_queue_fails() {
     assert_fails!(Queue::from_id(-1).try_send(&message(1, b"ON")), Removed, EINVAL);
     assert_fails!(Queue::from_id(i32::MAX).send(&message(1, b"ON")), Removed, EINVAL);
 }
 
-// msgsnd02: EINVAL, of the length.
+// msgsnd02: EINVAL for the length.
 #[test]
-fn the_longest_text_is_sent_whole_and_one_byte_more_is_too_long() {
+fn the_longest_text_is_sent_and_one_byte_more_is_too_long() {
     let queue = queue();
     let longest = kernel("msgmax");
     queue.try_send(&of_length(longest)).unwrap();
@@ -69,9 +69,9 @@ fn the_longest_text_is_sent_whole_and_one_byte_more_is_too_long() {
 }
 
 #[test]
-fn a_message_longer_than_the_system_sends_is_told_from_a_removed_queue() {
+fn a_message_that_is_too_long_is_distinguished_from_a_removed_queue() {
     let too_long = of_length(kernel("msgmax") + 1);
-    // Without the right to read its state.
+    // Without the permission to receive, which reading its state takes.
     unprivileged(|| assert_fails!(queue_with(0o200).try_send(&too_long), TooLong, EINVAL));
     let queue = queue();
     queue.remove().unwrap();
@@ -80,7 +80,7 @@ fn a_message_longer_than_the_system_sends_is_told_from_a_removed_queue() {
 
 // msgsnd05: EAGAIN.
 #[test]
-fn a_full_queue_refuses_and_says_so() {
+fn a_full_queue_refuses_messages() {
     let queue = queue();
     let longest = message(1, &[0; TEXT_MAX]);
     let room = queue.status().unwrap().limit / TEXT_MAX as u64;
@@ -94,7 +94,7 @@ fn a_full_queue_refuses_and_says_so() {
 }
 
 #[test]
-fn messages_without_text_fill_a_queue_by_their_number() {
+fn empty_messages_fill_a_queue_by_their_number() {
     let queue = queue();
     queue.set_limit(2).unwrap();
     send(&queue, 1, b"");
@@ -104,9 +104,9 @@ fn messages_without_text_fill_a_queue_by_their_number() {
     assert_eq!((status.messages, status.bytes), (2, 0));
 }
 
-// msgsnd05: EINTR, which the API keeps from its caller.
+// msgsnd05: EINTR, which the API hides from its caller.
 #[test]
-fn a_sleeping_sender_sleeps_on_after_a_signal_and_sends_when_there_is_room() {
+fn a_sleeping_sender_continues_after_a_signal() {
     let queue = queue();
     let sender = sleeping_sender(&queue);
     sender.interrupt();
@@ -119,7 +119,7 @@ fn a_sleeping_sender_sleeps_on_after_a_signal_and_sends_when_there_is_room() {
 
 // msgsnd06.
 #[test]
-fn a_sleeping_sender_and_the_next_one_see_that_the_queue_is_gone() {
+fn removal_ends_a_sleeping_sender_and_the_next_call() {
     let queue = queue();
     let sender = sleeping_sender(&queue);
     queue.remove().unwrap();
@@ -138,13 +138,13 @@ fn a_sleeping_sender_sends_when_the_limit_is_raised() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_sleeping_sender_who_may_no_longer_send_is_told_so_when_there_is_room() {
+fn a_sleeping_sender_fails_if_it_loses_the_permission() {
     let queue = queue_with(0o602);
     queue.set_limit(1).unwrap();
     send(&queue, 1, b"a");
     let handle = *queue;
     let sender = Sleeper::in_call(SYS_msgsnd, move || {
-        become_user(STRANGER);
+        become_user(THIRD_USER);
         handle.send(&message(2, b"b"))
     });
     let permissions = queue.status().unwrap().permissions;

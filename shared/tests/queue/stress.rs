@@ -1,4 +1,4 @@
-//! Many at once.
+//! Many threads at once.
 
 use std::{collections::BTreeMap, thread};
 
@@ -9,11 +9,11 @@ use crate::common::*;
 
 const MESSAGES: usize = 500;
 
-/// The text of a writer's message: its number in order, and as many bytes as make it of any length, none like the last.
+/// The text of a writer's message: its number, and bytes that make it of varying length.
 fn text(writer: c_long, number: usize) -> Vec<u8> {
     let seed = number * 31 + usize::try_from(writer).unwrap() * 7;
     let mut text = number.to_le_bytes().to_vec();
-    text.extend((0..seed % (TEXT_MAX - text.len() + 1)).map(|place| u8::try_from((seed + place) % 251).unwrap()));
+    text.extend((0..seed % (TEXT_MAX - text.len() + 1)).map(|position| u8::try_from((seed + position) % 251).unwrap()));
     text
 }
 
@@ -23,7 +23,7 @@ fn write(queue: &Queue, writer: c_long) {
     }
 }
 
-/// Of which writer, and which in order; of all content this writer's message can have.
+/// The writer of the next message, and its number. Asserts its text.
 fn read(queue: &Queue, select: Select) -> (c_long, usize) {
     let message: Message = queue.receive(select, Oversize::Keep).unwrap();
     let writer = message.message_type().get();
@@ -34,7 +34,7 @@ fn read(queue: &Queue, select: Select) -> (c_long, usize) {
 
 // msgstress01.
 #[test]
-fn pairs_with_a_queue_of_their_own_read_all_that_was_written_in_order() {
+fn pairs_with_their_own_queues_receive_all_messages_in_order() {
     let queues: Vec<_> = (0..16).map(|_| queue()).collect();
     let mut threads = Vec::new();
     for (queue, writer) in queues.iter().map(|queue| **queue).zip(1..) {
@@ -54,7 +54,7 @@ fn pairs_with_a_queue_of_their_own_read_all_that_was_written_in_order() {
 
 // msgstress01, with one queue for all.
 #[test]
-fn readers_of_one_queue_by_type_read_all_of_their_writer_in_order() {
+fn readers_of_one_queue_by_type_receive_all_messages_of_their_writer_in_order() {
     let owned = queue();
     let queue = *owned;
     queue.set_limit(1024).unwrap();
@@ -72,7 +72,7 @@ fn readers_of_one_queue_by_type_read_all_of_their_writer_in_order() {
 }
 
 #[test]
-fn readers_of_one_queue_who_take_any_read_each_message_once_and_each_writers_in_order() {
+fn readers_of_one_queue_of_any_type_receive_each_message_once_and_in_order() {
     const WRITERS: usize = 8;
     let owned = queue();
     let queue = *owned;
@@ -86,7 +86,7 @@ fn readers_of_one_queue_who_take_any_read_each_message_once_and_each_writers_in_
     for read in join_all(readers) {
         let mut last = BTreeMap::new();
         for (writer, number) in read {
-            assert!(last.insert(writer, number) < Some(number), "{number} of {writer} came late");
+            assert!(last.insert(writer, number) < Some(number), "{number} of {writer} is not in order");
             *all.entry((writer, number)).or_insert(0) += 1;
         }
     }
@@ -96,7 +96,7 @@ fn readers_of_one_queue_who_take_any_read_each_message_once_and_each_writers_in_
 }
 
 #[test]
-fn a_flood_fills_a_queue_to_its_limit_and_no_further() {
+fn a_flood_fills_a_queue_exactly_to_its_limit() {
     const LIMIT: u64 = 64;
     for (length, room) in [(0, LIMIT), (1, LIMIT), (3, LIMIT / 3), (64, 1), (65, 0)] {
         let owned = queue();

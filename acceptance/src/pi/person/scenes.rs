@@ -1,4 +1,4 @@
-//! The scenes of the person: `acceptance shell` at a pseudo-terminal, typed at and read there.
+//! The scenes of a user: `acceptance shell` on a pseudo-terminal.
 
 use std::{
     env,
@@ -18,26 +18,26 @@ use rustix::{
 
 use crate::Error;
 
-/// How long a boot or a word may take before it counts as never coming. Machines here are shared.
+/// How long to wait for a boot or for output. The machine may be shared.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-type Scene = fn(&mut Person) -> Result<(), Error>;
+type Scene = fn(&mut User) -> Result<(), Error>;
 
-/// Each with what `NO_COLOR` is then.
+/// Each with the value of `NO_COLOR`.
 const SCENES: [(&str, &str, Scene); 2] = [
-    ("a person lights the lamp, interrupts, and powers off", "", power_off),
-    ("a person without colours leaves by Ctrl-A X", "1", leave),
+    ("a user turns the LED on, interrupts a program, and powers off", "", power_off),
+    ("a user without colours ends with Ctrl-A X", "1", leave),
 ];
 
-/// Plays all scenes; stops at the first that fails.
+/// Plays all scenes, and stops at the first that fails.
 pub(crate) fn play() -> Result<(), Error> {
     for (name, no_color, scene) in SCENES {
         println!("scene: {name}");
-        let mut person = Person::sit_down(no_color)?;
-        let played = scene(&mut person).and_then(|()| person.is_released());
+        let mut user = User::start(no_color)?;
+        let played = scene(&mut user).and_then(|()| user.assert_released());
         played.map_err(|error| {
-            // Sequences would do to the reader's terminal what they did to this one.
-            let text = person.screen().0.replace('\x1b', "^[");
+            // Escape sequences would change the reader's terminal.
+            let text = user.screen().0.replace('\x1b', "^[");
             format!("scene \"{name}\": {error}\nat the terminal:\n{text}")
         })?;
     }
@@ -45,64 +45,65 @@ pub(crate) fn play() -> Result<(), Error> {
     Ok(())
 }
 
-fn power_off(person: &mut Person) -> Result<(), Error> {
-    person.lamp_is("\x1b[2m○\x1b[0m GPIO 17 (pin 11): low, input")?;
-    person.types("stty size\r")?;
-    person.sees("\n29 100\r")?;
-    person.types("./controller &\r")?;
-    person.sees("ready")?;
-    person.lamp_is("\x1b[2m○\x1b[0m GPIO 17 (pin 11): low, output")?;
-    person.types("./command on\r")?;
-    person.sees("\non\r")?;
-    person.lamp_is("\x1b[93m●\x1b[0m GPIO 17 (pin 11): high, output")?;
-    person.types("./command off\r")?;
-    person.sees("\noff\r")?;
-    person.lamp_is("\x1b[2m○\x1b[0m GPIO 17 (pin 11): low, output")?;
+fn power_off(user: &mut User) -> Result<(), Error> {
+    user.wait_for_status("\x1b[2m○\x1b[0m GPIO 17 (pin 11): low, input")?;
+    user.type_keys("stty size\r")?;
+    user.wait_for_text("\n29 100\r")?;
+    user.type_keys("./controller &\r")?;
+    user.wait_for_text("ready")?;
+    user.wait_for_status("\x1b[2m○\x1b[0m GPIO 17 (pin 11): low, output")?;
+    user.type_keys("./command on\r")?;
+    user.wait_for_text("\non\r")?;
+    user.wait_for_status("\x1b[93m●\x1b[0m GPIO 17 (pin 11): high, output")?;
+    user.type_keys("./command off\r")?;
+    user.wait_for_text("\noff\r")?;
+    user.wait_for_status("\x1b[2m○\x1b[0m GPIO 17 (pin 11): low, output")?;
 
-    // Said by who is to be interrupted, in the foreground by then; without the quotes it is no echo of what was typed.
-    person.types("sh -c 'echo it sleeps \"\" now; exec sleep 1000'\r")?;
-    person.sees("it sleeps  now")?;
-    person.types("\x03")?;
-    person.sees("^C")?;
-    person.types("echo status $?\r")?;
-    person.sees("status 130")?;
+    // Printed by the process that is interrupted next, when it is in the foreground. Without the quotes it is not an echo of
+    // the input.
+    user.type_keys("sh -c 'echo it sleeps \"\" now; exec sleep 1000'\r")?;
+    user.wait_for_text("it sleeps  now")?;
+    user.type_keys("\x03")?;
+    user.wait_for_text("^C")?;
+    user.type_keys("echo status $?\r")?;
+    user.wait_for_text("status 130")?;
 
-    // So much that QEMU would stand still if nobody took it while the pin is read.
-    person.types("yes | head -3000; echo enough '' said\r")?;
-    person.sees("enough  said")?;
+    // Enough output to block QEMU if it were not read while the pin is.
+    user.type_keys("yes | head -3000; echo all '' lines\r")?;
+    user.wait_for_text("all  lines")?;
 
-    person.types("exit\r")?;
-    person.sees("so does Ctrl-A X.\r\n\r\n/led # ")?;
-    person.types("./command on\r")?;
-    person.lamp_is("high, output")?;
-    // Its init ends the controller, which leaves the lamp dark.
-    person.types("poweroff\r")?;
-    person.lamp_is("low, output")
+    user.type_keys("exit\r")?;
+    user.wait_for_text("or Ctrl-A X ends this.\r\n\r\n/led # ")?;
+    user.type_keys("./command on\r")?;
+    user.wait_for_status("high, output")?;
+    // Its init ends the controller, which turns the LED off.
+    user.type_keys("poweroff\r")?;
+    user.wait_for_status("low, output")
 }
 
-fn leave(person: &mut Person) -> Result<(), Error> {
-    person.lamp_is("○ GPIO 17 (pin 11): low, input  —  Ctrl-A X ends")?;
-    person.types("./controller --initial on &\r")?;
-    person.lamp_is("● GPIO 17 (pin 11): high, output  —  Ctrl-A X ends")?;
-    // A start of a line that is typed last.
-    person.types("cho prefixed '' key\x01\x01e\r")?;
-    person.sees("prefixed  key")?;
-    person.types("\x01x")
+fn leave(user: &mut User) -> Result<(), Error> {
+    user.wait_for_status("○ GPIO 17 (pin 11): low, input  —  Ctrl-A X ends")?;
+    user.type_keys("./controller --initial on &\r")?;
+    user.wait_for_status("● GPIO 17 (pin 11): high, output  —  Ctrl-A X ends")?;
+    // The beginning of a line whose first letter is typed last.
+    user.type_keys("cho prefixed '' key\x01\x01e\r")?;
+    user.wait_for_text("prefixed  key")?;
+    user.type_keys("\x01x")
 }
 
-/// Somebody at a terminal.
-struct Person {
+/// A user at a terminal.
+struct User {
     program: Child,
     qemu: String,
     keyboard: File,
     terminal: File,
     shown: Vec<u8>,
-    /// How much of the text there was when something was last typed.
+    /// Length of the text when a key was last typed.
     typed_at: usize,
 }
 
-impl Person {
-    fn sit_down(no_color: &str) -> Result<Person, Error> {
+impl User {
+    fn start(no_color: &str) -> Result<User, Error> {
         let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
         grantpt(&keyboard)?;
         unlockpt(&keyboard)?;
@@ -112,7 +113,7 @@ impl Person {
         let mut program = Command::new(env::current_exe()?);
         program.arg("shell").env("NO_COLOR", no_color);
         program.stdin(terminal.try_clone()?).stdout(terminal.try_clone()?).stderr(terminal.try_clone()?);
-        let mut person = Person {
+        let mut user = User {
             program: program.spawn()?,
             qemu: String::new(),
             keyboard: keyboard.into(),
@@ -120,50 +121,50 @@ impl Person {
             shown: Vec::new(),
             typed_at: 0,
         };
-        person.lamp_is("Ctrl-A X ends")?;
-        person.sees("so does Ctrl-A X.\r\n\r\n/led # ")?;
-        let program = person.program.id();
-        person.qemu = fs::read_to_string(format!("/proc/{program}/task/{program}/children"))?.trim().to_owned();
-        Ok(person)
+        user.wait_for_status("Ctrl-A X ends")?;
+        user.wait_for_text("or Ctrl-A X ends this.\r\n\r\n/led # ")?;
+        let program = user.program.id();
+        user.qemu = fs::read_to_string(format!("/proc/{program}/task/{program}/children"))?.trim().to_owned();
+        Ok(user)
     }
 
-    fn types(&mut self, keys: &str) -> Result<(), Error> {
+    fn type_keys(&mut self, keys: &str) -> Result<(), Error> {
         println!("    types {keys:?}");
         self.typed_at = self.screen().0.len();
         Ok(self.keyboard.write_all(keys.as_bytes())?)
     }
 
-    /// Waits until this is among what came since something was typed.
-    fn sees(&mut self, part: &str) -> Result<(), Error> {
+    /// Waits until this is in the text since a key was last typed.
+    fn wait_for_text(&mut self, part: &str) -> Result<(), Error> {
         println!("    sees {part:?}");
-        self.wait(part, |person| Ok(person.screen().0.get(person.typed_at..).is_some_and(|text| text.contains(part))))
+        self.wait(part, |user| Ok(user.screen().0.get(user.typed_at..).is_some_and(|text| text.contains(part))))
     }
 
-    /// Waits until the status line says this.
-    fn lamp_is(&mut self, part: &str) -> Result<(), Error> {
+    /// Waits until the status line contains this.
+    fn wait_for_status(&mut self, part: &str) -> Result<(), Error> {
         println!("    sees the status {part:?}");
-        self.wait(part, |person| Ok(person.screen().1.contains(part)))
+        self.wait(part, |user| Ok(user.screen().1.contains(part)))
     }
 
-    /// Waits until the program has ended well, and asserts that it has left nothing behind.
-    fn is_released(&mut self) -> Result<(), Error> {
-        self.wait("the top line scrolls again", |person| Ok(person.screen().0.contains("\x1b[r")))?;
-        self.wait("the program ends", |person| Ok(person.program.try_wait()?.is_some()))?;
+    /// Waits until the program has ended with exit status 0, and asserts that it left nothing behind.
+    fn assert_released(&mut self) -> Result<(), Error> {
+        self.wait("the top line is released", |user| Ok(user.screen().0.contains("\x1b[r")))?;
+        self.wait("the program ends", |user| Ok(user.program.try_wait()?.is_some()))?;
         let status = self.program.wait()?;
         println!("    {status}");
         if !status.success() {
-            return Err(format!("it ended with {status}").into());
+            return Err(format!("the program ended with {status}").into());
         }
         if !tcgetattr(&self.terminal)?.local_modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG) {
             return Err("the terminal is still raw".into());
         }
         if self.qemu.is_empty() || Path::new("/proc").join(&self.qemu).exists() {
-            return Err(format!("QEMU still runs, as {:?}", self.qemu).into());
+            return Err(format!("QEMU still runs, with PID {:?}", self.qemu).into());
         }
         Ok(())
     }
 
-    /// What was shown: the text of the guest, and the last status line.
+    /// The guest's text, and the last status line.
     fn screen(&self) -> (String, String) {
         let shown = String::from_utf8_lossy(&self.shown);
         // The status line is written between a saved and a restored cursor.
@@ -178,13 +179,13 @@ impl Person {
         (text, status.to_owned())
     }
 
-    /// Looks at the terminal until something is so.
-    fn wait(&mut self, what: &str, mut is_so: impl FnMut(&mut Self) -> Result<bool, Error>) -> Result<(), Error> {
+    /// Reads the terminal until a condition is true.
+    fn wait(&mut self, what: &str, mut condition: impl FnMut(&mut Self) -> Result<bool, Error>) -> Result<(), Error> {
         let start = Instant::now();
         let moment = Timespec::try_from(Duration::from_millis(50))?;
-        while !is_so(self)? {
+        while !condition(self)? {
             if start.elapsed() > PATIENCE {
-                return Err(format!("never: {what}").into());
+                return Err(format!("timed out: {what}").into());
             }
             if poll(&mut [PollFd::new(&self.keyboard, PollFlags::IN)], Some(&moment))? > 0 {
                 let mut buffer = [0; 4096];
@@ -196,7 +197,7 @@ impl Person {
     }
 }
 
-impl Drop for Person {
+impl Drop for User {
     fn drop(&mut self) {
         let _ = self.program.kill();
         let _ = self.program.wait();

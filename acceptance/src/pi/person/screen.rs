@@ -1,4 +1,4 @@
-//! The person's terminal: raw, the top line for the lamp, and all lines below it for the guest.
+//! The user's terminal: raw, with the status in the top line, and the guest in the lines below.
 
 use std::{
     env,
@@ -10,7 +10,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetat
 use super::super::machine::Pin;
 use crate::Error;
 
-/// The terminal goes back to what it was when this is dropped.
+/// The terminal is restored when this is dropped.
 pub(super) struct Screen {
     cooked: Termios,
     coloured: bool,
@@ -27,13 +27,13 @@ struct Size {
 impl Size {
     fn of_terminal() -> Result<Size, Error> {
         let size = tcgetwinsize(stdout())?;
-        // A terminal that does not know its size has none.
+        // A terminal of unknown size reports 0.
         let or = |length, default| if length == 0 { default } else { length };
         Ok(Size { rows: or(size.ws_row, 24).max(3), columns: or(size.ws_col, 80) })
     }
 
-    /// Keeps the guest out of the top line: it scrolls below it, and counts lines from there, so that it can clear its
-    /// screen. The cursor goes to its first line.
+    /// Keeps the guest out of the top line: it scrolls below it and counts lines from there, so that it can clear its
+    /// screen. The cursor moves to its first line.
     fn below_status(self) -> String {
         format!("\x1b[2;{}r\x1b[?6h", self.rows)
     }
@@ -49,7 +49,7 @@ impl Screen {
         raw.make_raw();
         tcsetattr(stdin(), OptionalActions::Now, &raw)?;
         let screen = Screen { cooked, coloured, output: Output::Text, status: None };
-        // What the terminal shows so far stays, above.
+        // The earlier content of the terminal stays, above.
         let lines = "\r\n".repeat(size.rows.into());
         write(&format!("{lines}{}", size.below_status()))?;
         Ok(screen)
@@ -61,13 +61,13 @@ impl Screen {
         Ok((size.rows - 1, size.columns))
     }
 
-    /// Shows what the guest says.
+    /// Shows output of the guest.
     pub(super) fn show(&mut self, said: &[u8]) -> Result<(), Error> {
         let mut shown = Vec::with_capacity(said.len());
         for &byte in said {
             shown.push(byte);
             if self.output == Output::Escape && byte == b'c' {
-                // It has reset the terminal, and the top line with it.
+                // The guest has reset the terminal, and the top line with it.
                 shown.extend(Size::of_terminal()?.below_status().bytes());
                 self.status = None;
             }
@@ -76,41 +76,41 @@ impl Screen {
         write_bytes(&shown)
     }
 
-    /// Shows what a meter on the pin shows.
+    /// Shows level and direction of the pin.
     pub(super) fn show_pin(&mut self, pin: Pin) -> Result<(), Error> {
         let size = Size::of_terminal()?;
         if self.status == Some((pin, size)) || self.output != Output::Text {
             return Ok(());
         }
         self.status = Some((pin, size));
-        let (lamp, level) = if pin.high { ("●", "high") } else { ("○", "low") };
+        let (symbol, level) = if pin.high { ("●", "high") } else { ("○", "low") };
         let words = format!(" GPIO 17 (pin 11): {level}, {}  —  Ctrl-A X ends", pin.function);
         let words: String = words.chars().take(usize::from(size.columns) - 1).collect();
-        let lamp = match (self.coloured, pin.high) {
-            (false, _) => lamp.to_owned(),
-            (true, true) => format!("\x1b[93m{lamp}\x1b[0m"),
-            (true, false) => format!("\x1b[2m{lamp}\x1b[0m"),
+        let symbol = match (self.coloured, pin.high) {
+            (false, _) => symbol.to_owned(),
+            (true, true) => format!("\x1b[93m{symbol}\x1b[0m"),
+            (true, false) => format!("\x1b[2m{symbol}\x1b[0m"),
         };
-        // Whatever changes the guest's lines moves the cursor too, so it is put back last.
-        write(&format!("\x1b7\x1b[?6l\x1b[H\x1b[0m\x1b[2K{lamp}{words}{}\x1b8", size.below_status()))
+        // Setting the lines moves the cursor, so restore it last.
+        write(&format!("\x1b7\x1b[?6l\x1b[H\x1b[0m\x1b[2K{symbol}{words}{}\x1b8", size.below_status()))
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
         let rows = Size::of_terminal().map_or(24, |size| size.rows);
-        // No lamp stays that nobody looks after.
+        // Remove the status line, which is no longer updated.
         let _ = write(&format!("\x1b[?6l\x1b[r\x1b[0m\x1b[?25h\x1b[H\x1b[2K\x1b[{rows};1H\r\n"));
-        // What the terminal answered to the guest is not for the shell outside.
+        // Drop what the terminal replied to the guest: it is not for the outer shell.
         let _ = tcsetattr(stdin(), OptionalActions::Flush, &self.cooked);
     }
 }
 
-/// How far the guest's output is: only between characters and sequences may something else be put into it.
+/// The position in the guest's output. The status line is only inserted between characters and sequences.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Output {
     Text,
-    /// Within a character of UTF-8, with this many bytes to come.
+    /// Within a UTF-8 character, with this many bytes left.
     Character(u32),
     Escape,
     ControlSequence,
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_whole_sequences_leave_room() {
+    fn the_status_is_inserted_after_text_and_whole_sequences() {
         for said in [&b""[..], b"on\r\n", b"\x1b[6n", b"\x1b[1;31mred", b"\x1b7", b"\x1b(B", "●".as_bytes(), b"\xe2on"]
         {
             assert_eq!(after(said), Output::Text, "{said:?}");
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_put_into_a_sequence_or_a_character() {
+    fn no_status_is_inserted_into_a_sequence_or_a_character() {
         for said in [&b"\x1b"[..], b"\x1b[", b"\x1b[1;3", b"\x1b(", b"\xe2", b"\xe2\x97", b"on\x1b"] {
             assert_ne!(after(said), Output::Text, "{said:?}");
         }
