@@ -202,29 +202,6 @@ fn clients_with_the_same_pid_get_their_own_replies() {
 }
 
 #[test]
-fn a_client_may_send_its_whole_buffer_and_gets_no_reply() {
-    let fixture = Fixture::new();
-    let controller = fixture.controller(&[]);
-    let replies = Queue::open(fixture.key.reply(), Access::Receive).unwrap();
-    let mut buffer = [0; 64];
-    for (text, state) in [
-        ("BLINK 1000 1000", "blink 1s 1s"),
-        ("BLINK 50 50", "blink 50ms 50ms"),
-        ("BLINK 500 500", "blink 500ms 500ms"),
-        ("BLINK 1 1", "blink 1ms 1ms"),
-        ("ON", "on"),
-        ("OFF", "off"),
-    ] {
-        buffer[..text.len()].copy_from_slice(text.as_bytes());
-        buffer[text.len()] = 0;
-        fixture.send(1, &buffer);
-        fixture.assert_led(state);
-        assert_eq!(replies.status().unwrap().messages, 0, "{text}");
-    }
-    drop(controller);
-}
-
-#[test]
 fn a_full_queue_is_tried_until_the_timeout() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
@@ -244,24 +221,4 @@ fn a_full_queue_is_tried_until_the_timeout() {
     // The error names a limit that is too small for any command.
     queue.set_limit(5).unwrap();
     fixture.command(&["on"]).assert_failed(6, &["holds only 5 bytes; nothing was sent", "sysctl kernel.msgmnb=16384"]);
-}
-
-#[test]
-fn nothing_is_sent_to_a_neighbours_reply_queue() {
-    let fixture = Fixture::new();
-    let _controller = fixture.controller(&[]);
-    // A controller with the key after that of the replies: our replies have the key before its commands.
-    let (ours, replies) = (fixture.key, fixture.key.reply());
-    let next = Key::new(replies.get() + 1).unwrap();
-    let mut neighbour = fixture.program("controller", None);
-    let neighbour = Running::start(neighbour.args(["--simulate", "--key", &next.to_string()]));
-    neighbour.wait_for_log("ready");
-    for arguments in [&["on"][..], &["on", "--no-wait"]] {
-        let parts = [format!("queue {replies} is a reply queue; nothing was sent"), format!("use --key {ours}")];
-        let outcome = fixture.command(&[arguments, &["--key", &replies.to_string()]].concat());
-        outcome.assert_failed(2, &[&parts[0], &parts[1]]);
-    }
-    assert_eq!(Queue::open(replies, Access::Find).unwrap().status().unwrap().last_sender, None);
-    neighbour.signal(Signal::TERM);
-    assert!(neighbour.wait().0.success());
 }

@@ -168,3 +168,26 @@ fn a_client_is_served_during_a_flood_of_invalid_messages() {
     flood.join().unwrap();
     assert!(fixture.has_no_queues());
 }
+
+#[test]
+fn a_client_may_send_its_whole_buffer_and_gets_no_reply() {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    let replies = Queue::open(fixture.key.reply(), Access::Receive).unwrap();
+    let mut buffer = [0; 64];
+    for (text, state) in [
+        ("BLINK 1000 1000", "blink 1s 1s"),
+        ("BLINK 50 50", "blink 50ms 50ms"),
+        ("BLINK 500 500", "blink 500ms 500ms"),
+        ("BLINK 1 1", "blink 1ms 1ms"),
+        ("ON", "on"),
+        ("OFF", "off"),
+    ] {
+        buffer[..text.len()].copy_from_slice(text.as_bytes());
+        buffer[text.len()] = 0;
+        fixture.send(1, &buffer);
+        fixture.assert_led(state);
+        assert_eq!(replies.status().unwrap().messages, 0, "{text}");
+    }
+    drop(controller);
+}

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use shared::{Access, Queue};
+use shared::{Access, Key, Queue};
 use testing::{Fixture, Outcome, Running, Signal, wait_until};
 
 #[test]
@@ -204,4 +204,24 @@ fn a_queue_without_a_reply_queue_accepts_only_no_wait() {
     fixture.command(&["on", "--no-wait"]).assert_printed("queued");
     let sent = queue.try_receive::<256>(shared::Select::Any, shared::Oversize::Keep).unwrap();
     assert_eq!(sent.text(), b"ON\0");
+}
+
+#[test]
+fn nothing_is_sent_to_a_neighbours_reply_queue() {
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&[]);
+    // A controller with the key after that of the replies: our replies have the key before its commands.
+    let (ours, replies) = (fixture.key, fixture.key.reply());
+    let next = Key::new(replies.get() + 1).unwrap();
+    let mut neighbour = fixture.program("controller", None);
+    let neighbour = Running::start(neighbour.args(["--simulate", "--key", &next.to_string()]));
+    neighbour.wait_for_log("ready");
+    for arguments in [&["on"][..], &["on", "--no-wait"]] {
+        let parts = [format!("queue {replies} is a reply queue; nothing was sent"), format!("use --key {ours}")];
+        let outcome = fixture.command(&[arguments, &["--key", &replies.to_string()]].concat());
+        outcome.assert_failed(2, &[&parts[0], &parts[1]]);
+    }
+    assert_eq!(Queue::open(replies, Access::Find).unwrap().status().unwrap().last_sender, None);
+    neighbour.signal(Signal::TERM);
+    assert!(neighbour.wait().0.success());
 }

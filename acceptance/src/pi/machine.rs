@@ -1,8 +1,11 @@
 //! The machine: power, serial console, and a probe on the pin.
 
+mod monitor;
+mod serial;
+
 use std::{
     fmt, fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::Write,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -10,11 +13,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::{gpiod::Gpiod, parts::Parts, text};
 use crate::Error;
+use monitor::Monitor;
+use serial::Serial;
 
 /// How long to wait for a boot, a command or a level. The machine may be shared.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -159,106 +164,6 @@ impl Drop for Machine {
         let _ = self.monitor.execute("quit", &json!({}));
         let _ = self.qemu.kill();
         let _ = self.qemu.wait();
-    }
-}
-
-struct Serial {
-    reader: BufReader<UnixStream>,
-    count: u32,
-}
-
-impl Serial {
-    fn connect(path: &Path, qemu: &mut Child) -> Result<Self, Error> {
-        Ok(Serial { reader: BufReader::new(connect(path, qemu)?), count: 0 })
-    }
-
-    fn wait_for_shell(&mut self) -> Result<(), Error> {
-        // Input that is sent before the shell starts can be lost, so send it again.
-        self.reader.get_ref().set_read_timeout(Some(Duration::from_secs(1)))?;
-        let start = Instant::now();
-        let mut said = Vec::new();
-        while start.elapsed() < PATIENCE {
-            self.reader.get_ref().write_all(b"echo the shell is '' there\n")?;
-            match self.reader.read_until(b'\n', &mut said) {
-                Ok(0) => return Err("QEMU ended".into()),
-                // Without the quotes it is the shell's output, not an echo of the input.
-                Ok(_) if String::from_utf8_lossy(&said).contains("the shell is  there") => {
-                    self.reader.get_ref().set_read_timeout(Some(PATIENCE))?;
-                    return Ok(());
-                }
-                Ok(_) | Err(_) => {}
-            }
-        }
-        Err(format!("no shell within {PATIENCE:?}").into())
-    }
-
-    fn run(&mut self, line: &str) -> Result<(i32, String), Error> {
-        self.count += 1;
-        let (begin, end) = (format!("<{}>", self.count), format!("</{}>", self.count));
-        writeln!(self.reader.get_ref(), "echo '{begin}'; {{ {line}\n}} 2>&1; echo \"$? {end}\"")?;
-        let mut said = String::new();
-        let mut begun = false;
-        loop {
-            let mut next = Vec::new();
-            let read = self.reader.by_ref().read_until(b'\n', &mut next);
-            if !read.is_ok_and(|length| length > 0) {
-                return Err(format!("{line}: does not end; output: {said}").into());
-            }
-            let next = String::from_utf8_lossy(&next);
-            if let Some(last) = next.trim_end().strip_suffix(&end)
-                && begun
-            {
-                let (rest, status) = last.trim_end().rsplit_once('\n').unwrap_or(("", last.trim()));
-                // Output without a newline at its end is on this line too.
-                let (words, status) = status.rsplit_once(|c: char| !c.is_ascii_digit()).unwrap_or(("", status));
-                return Ok((status.parse()?, said + rest + words));
-            }
-            if begun {
-                said += &next;
-            }
-            // A shell may have written its prompt before it.
-            begun |= next.trim_end().ends_with(&begin);
-        }
-    }
-}
-
-struct Monitor {
-    reader: BufReader<UnixStream>,
-}
-
-impl Monitor {
-    fn connect(path: &Path, qemu: &mut Child) -> Result<Self, Error> {
-        let stream = connect(path, qemu)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        let mut monitor = Monitor { reader: BufReader::new(stream) };
-        monitor.execute("qmp_capabilities", &json!({}))?;
-        Ok(monitor)
-    }
-
-    /// Executes a command, and returns its result. Skips greetings and events.
-    fn execute(&mut self, command: &str, arguments: &Value) -> Result<Value, Error> {
-        writeln!(self.reader.get_ref(), "{}", json!({ "execute": command, "arguments": arguments }))?;
-        loop {
-            let mut line = String::new();
-            if self.reader.read_line(&mut line)? == 0 {
-                return Err("QEMU ended".into());
-            }
-            let mut reply: Value = serde_json::from_str(&line)?;
-            if let Some(error) = reply.get("error") {
-                return Err(format!("{command}: {error}").into());
-            }
-            if let Some(returned) = reply.get_mut("return") {
-                return Ok(returned.take());
-            }
-        }
-    }
-
-    /// A word of physical memory: `000000003f200034: 0x00020000`.
-    fn register(&mut self, address: u32) -> Result<u32, Error> {
-        let command_line = format!("xp /1wx {address:#x}");
-        let reply = self.execute("human-monitor-command", &json!({ "command-line": command_line }))?;
-        let word = reply.as_str().and_then(|line| line.trim().rsplit_once("0x")).map(|(_, word)| word);
-        Ok(u32::from_str_radix(word.ok_or_else(|| format!("{command_line}: {reply}"))?, 16)?)
     }
 }
 

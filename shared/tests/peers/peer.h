@@ -1,4 +1,4 @@
-/* The layout of the textbook, and functions that end the program on an error. */
+/* What the peers share: the layout of the textbook, and an end with a reason. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static inline void put(int queue, long type, const char *text)
     }
 }
 
-/* Receives a message, and returns its type. The text ends at its NUL or at the end of the message. */
+/* The text of the next message; it ends where the message does, if not before. */
 static inline long take(int queue, char *text, size_t size, long type, int flags)
 {
     struct message message;

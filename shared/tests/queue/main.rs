@@ -12,4 +12,5 @@ mod msgctl;
 mod msgget;
 mod msgrcv;
 mod msgsnd;
+mod sleeping_receiver;
 mod stress;

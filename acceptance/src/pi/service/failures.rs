@@ -1,0 +1,114 @@
+//! Kills of the service, and lines that are not available.
+
+use super::{ACTIVE, failed, property, restart, wait_for_start_limit};
+use crate::{
+    Error,
+    pi::{
+        machine::{Function, Pin},
+        stage::{OFF, ON, Stage},
+    },
+};
+
+/// The seconds of the guest from the last death of the service until it was ready again.
+fn recovery(stage: &mut Stage<'_>) -> Result<f64, Error> {
+    let time = |line: &str| line.split(['[', ']']).nth(1).and_then(|time| time.trim().parse::<f64>().ok());
+    let log = stage.machine.run("journalctl -b -u led-controller -o short-monotonic --no-hostname")?;
+    let last = |part: &str| log.lines().rfind(|line| line.contains(part)).and_then(time);
+    let (died, ready) = (last("Main process exited"), last("ready: key"));
+    Ok(ready.ok_or("the service was never ready")? - died.ok_or("the service never died")?)
+}
+
+pub(super) fn sigkill(stage: &mut Stage<'_>) -> Result<(), Error> {
+    stage.run("led on", 0, &["on\n"])?;
+    let pid = property(stage, "MainPID")?;
+    stage.run(&format!("kill -KILL {pid}"), 0, &[])?;
+    stage.pin_becomes(OFF)?;
+    let again = format!("test $(systemctl show -P MainPID led-controller) -gt {pid} && led status");
+    stage.wait_for(&again)?;
+    stage.run("led status", 0, &["off (queue"])?;
+    let seconds = recovery(stage)?;
+    println!("    from its death to ready again: {seconds:.2} s of the guest");
+    Ok(())
+}
+
+pub(super) fn sigkill_with_client(stage: &mut Stage<'_>) -> Result<(), Error> {
+    let pid = property(stage, "MainPID")?;
+    stage.run(&format!("kill -STOP {pid}"), 0, &[])?;
+    stage.run("(led on --timeout 60s >/tmp/said 2>&1; echo $? >>/tmp/said) & sleep 1", 0, &[])?;
+    stage.run(&format!("kill -KILL {pid}; wait; cat /tmp/said"), 0, &["on\n0\n"])?;
+    // The client printed that the LED is on, and it is.
+    stage.pin_is(ON)?;
+    stage.run("led off", 0, &["off\n"])
+}
+
+pub(super) fn not_accessible(stage: &mut Stage<'_>) -> Result<(), Error> {
+    stage.run("chown root:root /dev/gpiochip*; chmod 600 /dev/gpiochip*; systemctl restart led-controller", 1, &[])?;
+    failed(stage)?;
+    stage.run("systemctl status led-controller", 3, &["Permission denied", "the udev rule"])?;
+    stage.run("udevadm trigger --subsystem-match=gpio --action=change --settle; ls -l /dev/gpiochip0", 0, &["gpio"])?;
+    restart(stage)
+}
+
+pub(super) fn missing(stage: &mut Stage<'_>) -> Result<(), Error> {
+    stage.run(
+        "echo 'OPTIONS=\"--line GPIO99\"' >/etc/default/led-controller; systemctl restart led-controller",
+        1,
+        &[],
+    )?;
+    wait_for_start_limit(stage)?;
+    stage.run(
+        "systemctl status led-controller",
+        3,
+        &["no line is named GPIO99; looked at gpiochip0 (pinctrl-bcm2835"],
+    )?;
+    stage.run("echo 'OPTIONS=\"\"' >/etc/default/led-controller", 0, &[])?;
+    restart(stage)
+}
+
+pub(super) fn read_only(stage: &mut Stage<'_>) -> Result<(), Error> {
+    // The unit makes the file system read-only, except its own directory in /run.
+    let inside = "nsenter --mount --target $(systemctl show -P MainPID led-controller)";
+    stage.run(
+        &format!("{inside} touch /x /var/x /etc/x"),
+        1,
+        &["'/x': Read-only", "'/var/x': Read-only", "'/etc/x': Read-only"],
+    )?;
+    stage.run("led on", 0, &["on\n"])?;
+    stage.pin_is(ON)?;
+    stage.run("led off", 0, &["off\n"])
+}
+
+pub(super) fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
+    wait_for_start_limit(stage)?;
+    stage.run("systemctl status led-controller", 3, &["GPIO17", "is in use by \"gpioset\""])?;
+    stage.run("led on", 3, &["no controller is running"])?;
+    stage.run(
+        "systemctl stop hold-line; systemctl reset-failed led-controller; systemctl start led-controller",
+        0,
+        &[],
+    )?;
+    stage.run("led on", 0, &["on\n"])?;
+    stage.pin_is(ON)
+}
+
+pub(super) fn renumbered(stage: &mut Stage<'_>) -> Result<(), Error> {
+    stage.run("gpiodetect", 0, &["gpiochip0 [3b000000.gpio] (32 lines)", "gpiochip1 [pinctrl-bcm2835]"])?;
+    stage.wait_for(ACTIVE)?;
+    stage.run("runuser -u pi -- led on", 0, &["on\n"])?;
+    stage.pin_is(ON)?;
+    stage.run("led off", 0, &["off\n"])?;
+    stage.pin_is(OFF)
+}
+
+pub(super) fn doubled_name(stage: &mut Stage<'_>) -> Result<(), Error> {
+    let gpiod = stage.machine.gpiod;
+    stage.run(&gpiod.info("gpiochip0"), 0, &[&gpiod.offset("gpiochip0", 1)])?;
+    stage.wait_for(ACTIVE)?;
+    stage.run("led on", 0, &["on\n"])?;
+    stage.pin_is(Pin { high: true, function: Function::Output })?;
+    // The other line can be chosen by the label of its chip.
+    stage.run("echo 'OPTIONS=\"--chip 3b000000.gpio\"' >/etc/default/led-controller", 0, &[])?;
+    stage.run("systemctl restart led-controller; led on", 0, &["on\n"])?;
+    stage.line_is_held("gpiochip0", "led-controller")?;
+    stage.pin_is(OFF)
+}

@@ -1,0 +1,92 @@
+//! Many clients and many messages.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use shared::{Message, MessageType};
+use testing::{Fixture, Running, Signal, rounds};
+
+#[test]
+fn many_clients_at_once_are_all_served() {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    let count = rounds(200, 1000);
+    let clients: Vec<Running> = (0..count)
+        .map(|_| Running::start(fixture.program("command", None).args(["toggle", "--timeout", "60s"])))
+        .collect();
+    let mut codes = BTreeMap::new();
+    for client in clients {
+        *codes.entry(client.wait().0.code()).or_insert(0) += 1;
+    }
+    fixture.command(&["exit"]).assert_printed("ended");
+    let changes = controller.wait().1.len();
+    println!("{count} clients at once: exit statuses {codes:?}");
+    let served = codes.get(&Some(0)).copied().unwrap_or_default();
+    // Turned off at the end, if it was on.
+    assert_eq!(changes, served + served % 2);
+    assert!(codes.keys().all(|code| matches!(code, Some(0 | 6))), "{codes:?}");
+}
+
+#[test]
+fn a_flood_does_not_grow_the_memory_and_other_clients_are_served() {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    fixture.command(&["on"]).assert_printed("on");
+    let peak = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", controller.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap()
+    };
+    let is_over = AtomicBool::new(false);
+    let (mut latencies, mut full) = (Vec::new(), 0);
+    let flood_queue = |fixture: &Fixture| {
+        let (queue, mut sent) = (fixture.queue(), 0_u64);
+        let texts = [&b"junk"[..], b"ON\0reply=99\0", b"", &[0xff; 300]];
+        let junk = texts.map(|text| Message::<512>::new(MessageType::LED, text).unwrap());
+        while !is_over.load(Ordering::Relaxed) {
+            sent += u64::from(queue.try_send(&junk[usize::try_from(sent % 4).unwrap()]).is_ok());
+        }
+        sent
+    };
+    let (mut before, mut sent) = (0, 0);
+    thread::scope(|threads| {
+        let flood = threads.spawn(|| flood_queue(&fixture));
+        let start = Instant::now();
+        let time = Duration::from_secs(rounds(2, 60) as u64);
+        while start.elapsed() < time || latencies.is_empty() {
+            let sent_at = Instant::now();
+            match fixture.command(&["toggle", "--timeout", "60s"]).code {
+                Some(0) => latencies.push(sent_at.elapsed()),
+                Some(6) => full += 1,
+                code => panic!("{code:?}"),
+            }
+            // When all code has run once.
+            if before == 0 && start.elapsed() > time / 10 {
+                before = peak();
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+        sent = flood.join().unwrap();
+    });
+    let after = peak();
+    latencies.sort();
+    let percentile = |hundredths: usize| latencies[(latencies.len() - 1) * hundredths / 100];
+    println!(
+        "flood: {sent} messages; other client: {} served, {full} refused as full, p50 {:?}, p99 {:?}; VmHWM {before} kB, then {after} kB",
+        latencies.len(),
+        percentile(50),
+        percentile(99)
+    );
+    controller.signal(Signal::TERM);
+    let (status, _, log) = controller.wait();
+    assert!(status.success());
+    let refused = log.iter().filter(|line| line.contains("refused, ")).count();
+    assert!(refused <= 100 * rounds(1, 2), "{refused} lines");
+    // One or two pages of stack are not growth.
+    assert!(after <= before + 64, "{before} kB, then {after} kB");
+}

@@ -1,0 +1,8 @@
+//! Start, operation and end of the controller.
+
+mod locks;
+mod log;
+mod removed;
+mod signals;
+mod stale;
+mod waiting;
