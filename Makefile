@@ -1,41 +1,42 @@
-# The words a person types. What takes more than a few lines is a program in scripts/; scripts/setup installs what is missing.
+# The commands for developers and users. A target of more than a few lines is a script in scripts/; scripts/setup installs
+# missing packages.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
 
-# What make test makes, in this order.
+# The parts of make test, in this order.
 PARTS := format lint unit docs manual service package cross 32-bit emulate accept
 
 .PHONY: help demo pi test $(PARTS) endure miri fuzz check deny machete typos coverage bench compare pictures \
         arm64 armhf programs completions unit-file deb build install uninstall
 
-# For which Debian the programs and the package are built: the 64-bit one of a Pi, but on a Pi that has the 32-bit one.
+# Debian's architecture of the programs and the package: arm64, but armhf on a 32-bit Raspberry Pi OS.
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null | grep -x armhf || echo arm64)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 DEB_VERSION := $(VERSION)-1
 DEB := target/led-controller_$(DEB_VERSION)_$(ARCH).deb
 FUZZ_SECONDS ?= 60
-# The Debian of the emulated Pi: trixie, or bookworm.
+# The Debian release of the emulated Pi: trixie or bookworm.
 export SUITE ?= trixie
 
-# Where `make install` puts things.
+# The directories of make install.
 DESTDIR ?=
 PREFIX ?= /usr/local
 
-## make demo     build, and show a controller with a simulated LED at work
-## make pi       an emulated Raspberry Pi to type at, with both programs, and a lamp that shows its pin
-## make test     all tests, on this machine and on an emulated Raspberry Pi
-## make arm64    build both programs for a Raspberry Pi, into target/arm64; make armhf for one with a 32-bit system
+## make demo     build, and show a controller with a simulated LED
+## make pi       run a shell on an emulated Raspberry Pi with both programs, and show the level of its pin
+## make test     run all tests, on this machine and on an emulated Raspberry Pi
+## make arm64    build both programs for a Raspberry Pi, into target/arm64; make armhf for a 32-bit system
 ## make deb      build the package for a Raspberry Pi, into target; ARCH=armhf for a 32-bit system, ARCH=amd64 for a PC
 ## make build    build for this machine; then, as root, make install (or uninstall), with DESTDIR= and PREFIX=/usr/local
-## make check    licences, unused dependencies, spelling, coverage
-## make fuzz     the decoders and parsers against a fuzzer, FUZZ_SECONDS=60 each; needs a nightly compiler
-## make emulate  the tests on the emulated Raspberry Pi alone
-## make accept   the tests of the package in a Debian on the emulated Raspberry Pi alone
-## make endure   faults, floods and sudden ends for minutes
-## make bench    the programs as they are shipped beside the same exercise in C: a table of what takes how long
+## make check    check licences, advisories, unused dependencies, spelling and coverage
+## make fuzz     run a fuzzer on the decoders and parsers, FUZZ_SECONDS=60 each; needs a nightly compiler
+## make emulate  run only the tests on the emulated Raspberry Pi
+## make accept   run only the tests of the package, in a Debian on the emulated Raspberry Pi
+## make endure   test faults, floods and kills for many minutes
+## make bench    compare the speed and size of the programs as they are shipped with the same programs in C
 ## make pictures draw docs/pictures/session.svg from a real session
 help:
 	@sed -n 's/^## //p' Makefile
@@ -71,12 +72,12 @@ pi:
 bench: compare
 	@scripts/emulate latency
 
-# Messages, requests and answers under the interpreter that sees undefined behaviour, with a nightly compiler that has miri.
+# Tests messages, requests and replies with miri, which detects undefined behaviour. Needs a nightly compiler that has miri.
 miri:
 	@cargo +nightly miri --version
 	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --package shared --lib --target-dir target/miri
 
-# What is no part of `test`: its tools take minutes to install, and what they find may come from outside.
+# Not a part of make test: the tools take minutes to install, and a new advisory can fail the check without a change here.
 check: deny machete typos coverage
 machete typos: export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 machete:

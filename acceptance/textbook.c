@@ -1,5 +1,5 @@
-/* The textbook's client: sends its first argument as a message of type 1 to key 1234, and as many bytes behind it as the
- * second one says: 0 sends the text alone, 1 its NUL too. */
+/* A client from a textbook: sends its first argument to key 1234, as a message of type 1. The second argument is the number of
+ * bytes to send after the text: 0 sends the text only, 1 also its NUL. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* The textbook's controller: makes the queue with key 1234, prints what the LED would do, ends at type 2. It compares with
- * strcmp(3), and clears nothing: a text without its NUL would be read with the rest of the one before. */
+/* A controller from a textbook: creates the queue with key 1234, prints the state of the LED, and ends at a message of type 2. It
+ * compares with strcmp(3) and does not clear its buffer: after a text without a NUL it would read the rest of the text before. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/ipc.h>

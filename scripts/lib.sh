@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034
 # usage: source scripts/lib.sh
-# What the scripts share. They run in the project's folder.
+# Common functions. All scripts run in the directory of the project.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
-# Where cargo installs programs.
+# Here cargo installs programs.
 export PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
@@ -27,25 +27,25 @@ as_root() {
     fi
 }
 
-# Says that something could not be checked, and why. `make test` repeats it in its table.
+# Reports what could not be checked, and why. `make test` repeats it in its table.
 not_checked() {
     echo "not checked: $*"
     [ -z "${LED_NOT_CHECKED:-}" ] || echo "$*" >>"$LED_NOT_CHECKED"
 }
 
-# Whether this is a PC. Elsewhere the cross compilers and the emulated Raspberry Pi are not asked for.
+# Whether this is a PC. On other machines the cross compilers and the emulated Raspberry Pi are not used.
 is_pc() {
     [ "$host" = amd64 ]
 }
 
-# The first part of Rust's names for an architecture, and what follows "gnu" or "musl".
+# The two parts of a Rust target: the CPU, and the suffix after "gnu" or "musl".
 cpu() {
     case $1 in
     arm64) echo aarch64 ;;
     amd64) echo x86_64 ;;
     armhf) echo armv7 ;;
     *)
-        echo "no architecture that this project is built for: $1" >&2
+        echo "unknown architecture $1; known are arm64, armhf, amd64" >&2
         return 1
         ;;
     esac
@@ -60,8 +60,8 @@ has_std() {
     compgen -G "$(rustc --print target-libdir --target "$1")/libstd-*.rlib" >/dev/null
 }
 
-# The target that programs for an architecture are built for, once `scripts/setup target-ARCH` has run. musl if the
-# compiler has its standard library, which rustup can fetch; glibc with Debian's own toolchain.
+# The Rust target for an architecture, after `scripts/setup target-ARCH`: musl if the compiler has the standard library for
+# it, which rustup can fetch; else glibc, with Debian's toolchain.
 target() {
     local musl
     musl=$(cpu "$1")-unknown-linux-musl$(abi "$1")

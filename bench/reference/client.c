@@ -1,4 +1,4 @@
-/* The exercise in plain C: a client that sends one command and waits for its answer, after led-controller(7). */
+/* A reference in plain C: a client of led-controller(7) that sends one command and waits for the reply. */
 
 #define _XOPEN_SOURCE 700
 
@@ -32,8 +32,8 @@ static int failed(const char *call)
     return 1;
 }
 
-/* Sends the command in the message, and says what came of it. */
-static int send_alone(key_t key, const struct message *message, size_t length)
+/* Sends the message without requesting a reply. Returns the exit status. */
+static int send_only(key_t key, const struct message *message, size_t length)
 {
     int commands = msgget(key, 0200);
 
@@ -44,9 +44,10 @@ static int send_alone(key_t key, const struct message *message, size_t length)
     return puts("queued") == EOF ? failed("puts") : 0;
 }
 
+/* Sends the message, requests a reply of the type of this PID, and prints it. Returns the exit status. */
 static int ask(key_t key, struct message *message, size_t length)
 {
-    struct message answer;
+    struct message reply;
     ssize_t received;
     char *state;
     int commands, replies;
@@ -55,30 +56,30 @@ static int ask(key_t key, struct message *message, size_t length)
     replies = commands == -1 ? -1 : msgget(key + 1, 0400);
     if (replies == -1)
         return failed("msgget");
-    /* To an earlier process with this PID. */
-    while (msgrcv(replies, &answer, TEXT_MAX, getpid(), IPC_NOWAIT | MSG_NOERROR) != -1)
+    /* Discard replies to an earlier process with this PID. */
+    while (msgrcv(replies, &reply, TEXT_MAX, getpid(), IPC_NOWAIT | MSG_NOERROR) != -1)
         ;
     if (errno != ENOMSG)
         return failed("msgrcv");
     length += (size_t)snprintf(message->text + length, sizeof message->text - length, "reply=%d", (int)getpid()) + 1;
     if (msgsnd(commands, message, length, IPC_NOWAIT) == -1)
         return failed("msgsnd");
-    /* There is no msgrcv with a time limit; SIGALRM ends this process. */
+    /* msgrcv has no timeout; SIGALRM ends this process. */
     alarm(SECONDS);
-    received = msgrcv(replies, &answer, TEXT_MAX, getpid(), MSG_NOERROR);
-    /* A controller that ends may remove its queues before this process has come to receive. */
+    received = msgrcv(replies, &reply, TEXT_MAX, getpid(), MSG_NOERROR);
+    /* A controller that ends can remove its queues before this process receives the reply. */
     if (received == -1 && message->type == EXIT && (errno == EIDRM || errno == EINVAL))
         return puts("ended") == EOF ? failed("puts") : 0;
     if (received == -1)
         return failed("msgrcv");
-    answer.text[received] = '\0';
-    if (strncmp(answer.text, "OK ", 3) != 0) {
-        fprintf(stderr, "client: %s\n", answer.text);
+    reply.text[received] = '\0';
+    if (strncmp(reply.text, "OK ", 3) != 0) {
+        fprintf(stderr, "client: %s\n", reply.text);
         return 1;
     }
-    for (state = answer.text + 3; *state; state++)
+    for (state = reply.text + 3; *state; state++)
         *state = (char)tolower((unsigned char)*state);
-    return puts(message->type == EXIT ? "ended" : answer.text + 3) == EOF ? failed("puts") : 0;
+    return puts(message->type == EXIT ? "ended" : reply.text + 3) == EOF ? failed("puts") : 0;
 }
 
 int main(int argc, char **argv)
@@ -108,6 +109,6 @@ int main(int argc, char **argv)
         return usage();
     message.type = strcmp(verbs[verb], "EXIT") == 0 ? EXIT : LED;
     length = (size_t)snprintf(message.text, sizeof message.text, "%s", verbs[verb]) + 1;
-    result = no_wait ? send_alone(key, &message, length) : ask(key, &message, length);
+    result = no_wait ? send_only(key, &message, length) : ask(key, &message, length);
     return fflush(stdout) == EOF && result == 0 ? failed("fflush") : result;
 }

@@ -1,4 +1,5 @@
-/* The exercise in plain C: a controller with a simulated LED, after led-controller(7), without BLINK and INFO. */
+/* A reference in plain C: a controller of led-controller(7) with a simulated LED. It has no BLINK, and its reply to STATUS
+ * has only the state. */
 
 #define _XOPEN_SOURCE 700
 
@@ -22,9 +23,9 @@ struct message {
 
 static volatile sig_atomic_t commands = -1, ended;
 static int replies = -1;
-static int lit;
+static int is_on;
 
-/* A flag that comes just before msgrcv would be missed; the removal of the queue ends msgrcv whenever it comes. */
+/* msgrcv would miss a flag that is set just before the call. The removal of the queue ends the current and every later call. */
 static void on_signal(int signal)
 {
     int saved = errno;
@@ -37,22 +38,22 @@ static void on_signal(int signal)
 
 static void remove_queues(void)
 {
-    /* One that is gone already is as good. */
+    /* Errors are ignored: a queue that does not exist need not be removed. */
     msgctl(commands, IPC_RMID, NULL);
     msgctl(replies, IPC_RMID, NULL);
 }
 
-static int set_led(int light)
+static int set_led(int on)
 {
-    if (light == lit)
+    if (on == is_on)
         return 0;
-    if (puts(light ? "LED on" : "LED off") == EOF || fflush(stdout) == EOF)
+    if (puts(on ? "LED on" : "LED off") == EOF || fflush(stdout) == EOF)
         return -1;
-    lit = light;
+    is_on = on;
     return 0;
 }
 
-/* The number in the second field, if that is closed by a NUL and begins with "reply="; else NULL. */
+/* Returns the number in the second field if the field begins with "reply=" and ends in a NUL, else NULL. */
 static const char *second_field(const struct message *message, size_t length)
 {
     const char *end = memchr(message->text, '\0', length);
@@ -65,8 +66,8 @@ static const char *second_field(const struct message *message, size_t length)
     return strspn(field, "0123456789") == strlen(field) && *field ? field : NULL;
 }
 
-/* Answers never make the controller sleep: the oldest go where nobody takes them. */
-static void answer(long type, const char *result, const char *state)
+/* Sends a reply and never sleeps: if the queue is full, the oldest replies are dropped. */
+static void send_reply(long type, const char *result, const char *state)
 {
     struct message message, oldest;
     int length;
@@ -77,13 +78,13 @@ static void answer(long type, const char *result, const char *state)
         if (errno == EINTR)
             continue;
         if (errno != EAGAIN || msgrcv(replies, &oldest, TEXT_MAX, 0, IPC_NOWAIT | MSG_NOERROR) == -1) {
-            perror("controller: no answer");
+            perror("controller: no reply");
             return;
         }
     }
 }
 
-/* NULL, or why the command was refused. */
+/* Applies the command. Returns NULL, or the reason for a refusal. */
 static const char *apply(char *verb)
 {
     size_t length = strlen(verb);
@@ -96,15 +97,15 @@ static const char *apply(char *verb)
     else if (strcasecmp(verb, "OFF") == 0)
         result = set_led(0);
     else if (strcasecmp(verb, "TOGGLE") == 0)
-        result = set_led(!lit);
+        result = set_led(!is_on);
     else if (strcasecmp(verb, "STATUS") == 0)
         result = 0;
     else
         return "unknown command; known are ON, OFF, TOGGLE, STATUS";
-    return result == 0 ? NULL : "the LED cannot be written";
+    return result == 0 ? NULL : "cannot set the LED";
 }
 
-/* Serves until a message of type 2, a signal or an error; says whether it was one of the first two. */
+/* Serves until a message of type 2 or a signal, and returns 1; or until an error, and returns 0. */
 static int serve(void)
 {
     struct message message;
@@ -130,7 +131,7 @@ static int serve(void)
         if (message.type == EXIT) {
             set_led(0);
             if (reply_to > 0)
-                answer(reply_to, "OK", "OFF");
+                send_reply(reply_to, "OK", "OFF");
             return 1;
         }
         if (length > TEXT_MAX) {
@@ -144,7 +145,7 @@ static int serve(void)
         if (refusal)
             fprintf(stderr, "controller: refused: %s\n", refusal);
         if (reply_to > 0)
-            answer(reply_to, refusal ? "ERR" : "OK", refusal ? refusal : lit ? "ON" : "OFF");
+            send_reply(reply_to, refusal ? "ERR" : "OK", refusal ? refusal : is_on ? "ON" : "OFF");
     }
 }
 
@@ -167,7 +168,7 @@ int main(int argc, char **argv)
         perror("controller: sigaction");
         return 1;
     }
-    /* The command queue comes last: whoever finds it finds the other. */
+    /* Create the command queue last: a client that finds it also finds the reply queue. */
     replies = msgget(key + 1, IPC_CREAT | IPC_EXCL | 0640);
     if (replies != -1)
         commands = msgget(key, IPC_CREAT | IPC_EXCL | 0660);

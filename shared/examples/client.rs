@@ -1,4 +1,4 @@
-//! A client with one message: it finds the queue that `server` has made, and sends a message of type 1.
+//! A client: opens the queue that `server` created, and sends a message of type 1.
 //!
 //! Start `server` first, in another terminal. The key is 1234, or the first argument.
 //!

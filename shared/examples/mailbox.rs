@@ -1,14 +1,14 @@
-//! A process that mails itself: it makes a queue, sends a message there, reads it back, and removes the queue.
+//! A process that sends a message to itself: creates a queue, sends, receives, and removes the queue.
 //!
-//! The queue has no key (`IPC_PRIVATE`), so nobody finds it by one. That does not make it private: the identifier is an
-//! ordinary number, which ipcs(1) shows to everybody, and whoever has the right by owner, group and mode reaches the queue by
-//! it, as the second half of this program does. What is private is the mode 0600.
+//! The queue has no key (`IPC_PRIVATE`), so no process can find it by a key. That does not make it private: ipcs(1) shows
+//! its identifier to all users, and a process that owner, group and mode permit can use the queue by its identifier, as the
+//! second half of this program does. The mode 0600 is what keeps other users out.
 //!
 //! ```text
 //! $ cargo run --quiet --package shared --example mailbox
-//! queue 32768, which has no key
+//! queue 32768, without a key
 //! sent: type 1, 11 bytes, "to whom...?"
-//! received by its number alone: type 1, 11 bytes, "to whom...?"
+//! received by its identifier: type 1, 11 bytes, "to whom...?"
 //! queue removed
 //! ```
 
@@ -18,18 +18,18 @@ use shared::{Message, MessageType, Mode, Oversize, Queue, Select};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let queue = Queue::private(Mode::new(0o600).ok_or("not a mode")?)?;
-    println!("queue {}, which has no key", queue.id());
+    println!("queue {}, without a key", queue.id());
 
     let letter: Message = Message::new(MessageType::LED, b"to whom...?").ok_or("too long")?;
     queue.send(&letter)?;
     println!("sent: {letter}");
 
-    // As another process might, that has read the number in the list of ipcs(1).
+    // Another process could read the identifier in the list of ipcs(1) and do the same.
     let found = Queue::from_id(queue.id());
     let received: Message = found.receive(Select::Any, Oversize::Truncate)?;
-    println!("received by its number alone: {received}");
+    println!("received by its identifier: {received}");
 
-    // Dropping it would do, but could not say what went wrong.
+    // Dropping it would remove it too, but ignore errors.
     queue.remove()?;
     println!("queue removed");
     Ok(())

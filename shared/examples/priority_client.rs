@@ -1,6 +1,7 @@
-//! A client with priorities: five messages of type 10, and then one of type 1, which `priority_server` takes first.
+//! A client with priorities: sends five messages of type 10 and then one of type 1, which `priority_server` receives first.
 //!
-//! It makes the queue if it is not there, so that all six wait before the server starts. The key is 1234, or the first argument.
+//! It creates the queue if it does not exist, so that all six messages are waiting when the server starts. The key is 1234,
+//! or the first argument.
 //!
 //! ```text
 //! $ cargo run --quiet --package shared --example priority_client

@@ -1,9 +1,9 @@
-//! A server with priorities: it takes a message of type 1 first, whenever there is one, and any other only then.
+//! A server with priorities: receives messages of type 1 before all others.
 //!
-//! Start it after `priority_client`, and the message that was sent last comes out first. The key is 1234, or the first argument.
+//! Start it after `priority_client`: it prints the message that was sent last first. The key is 1234, or the first argument.
 //!
-//! It looks for type 1 without waiting (`IPC_NOWAIT`), and then waits for any type. `Select::UpTo`, a negative type of
-//! msgrcv(2), does both in one call: it takes the lowest type there is.
+//! It first tries to receive type 1 without waiting (`IPC_NOWAIT`), and then waits for any type. `Select::UpTo`, a negative
+//! type of msgrcv(2), would do both in one call: it receives the lowest type in the queue.
 //!
 //! ```text
 //! $ cargo run --quiet --package shared --example priority_server

@@ -1,4 +1,4 @@
-//! A client that waits for its answer: it sends its PID in the request, and receives only messages of that type.
+//! A client that waits for a reply: sends its PID in the request, and receives only messages of that type.
 //!
 //! Start `reply_server` first, in another terminal. The key is 1234, or the first argument.
 //!
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let queue = Queue::open(key, Access::SendAndReceive)?;
     let own_pid = MessageType::own_pid();
 
-    // What an earlier process with this PID did not collect is no answer to us.
+    // Discard replies to an earlier process with this PID.
     while queue.try_receive::<256>(Select::Type(own_pid), Oversize::Truncate).is_ok() {}
 
     let question = "How many letters are in this?";

@@ -1,17 +1,17 @@
-//! A server that answers: requests have type 1 and begin with the client's PID; the answer has that PID as its type, so that
-//! each client finds its own.
+//! A server that replies: requests have type 1 and begin with the client's PID; the reply has that PID as its type, so that
+//! each client receives its own.
 //!
-//! It serves until somebody removes its queue, as `ipcrm -Q 1234` does, which wakes it. The key is 1234, or the first argument.
+//! It serves until its queue is removed, for example with `ipcrm -Q 1234`. The key is 1234, or the first argument.
 //!
-//! Requests and answers share one queue here, as the textbook has it. That has its price: whoever may read answers may
-//! take requests, a client with PID 1 would be answered with a request, and answers that nobody collects fill the queue until
-//! requests block. The controller of this project has a queue for each direction.
+//! Requests and replies share one queue here, as in textbooks. This has disadvantages: a user who may receive replies may
+//! also receive requests; a client with PID 1 would receive a request as its reply; and replies that no client receives
+//! fill the queue until requests block. The controller of this project has a queue for each direction.
 //!
 //! ```text
 //! $ cargo run --quiet --package shared --example reply_server
 //! serving key 1234
 //! 4711 asks: "How many letters are in this?"
-//! queue removed, nothing left to serve
+//! queue removed
 //! ```
 
 use std::{env, error::Error};
@@ -35,13 +35,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{client} asks: {question:?}");
 
         let letters = question.chars().filter(|c| c.is_alphabetic()).count();
-        let answer: Message = Message::new(client, letters.to_string().as_bytes()).ok_or("too long")?;
-        // Never wait for a client: one that does not collect its answers would stop the service for all.
-        if let Err(error) = queue.try_send(&answer) {
-            println!("{client} is not answered: {error}");
+        let reply: Message = Message::new(client, letters.to_string().as_bytes()).ok_or("too long")?;
+        // Never wait: a client that does not receive its replies would block all others.
+        if let Err(error) = queue.try_send(&reply) {
+            println!("no reply to {client}: {error}");
         }
     }
-    println!("queue removed, nothing left to serve");
+    println!("queue removed");
     Ok(())
 }
 

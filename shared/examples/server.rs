@@ -1,6 +1,6 @@
-//! A server for one message: it makes a queue, waits for a message of type 1, prints it, and removes the queue.
+//! A server: creates a queue, waits for a message of type 1, prints it, and removes the queue.
 //!
-//! Start it first; then `client`, in another terminal. The key is 1234, or the first argument.
+//! Start it first, and then `client` in another terminal. The key is 1234, or the first argument.
 //!
 //! ```text
 //! $ cargo run --quiet --package shared --example server
@@ -16,12 +16,12 @@ use shared::{Key, Message, MessageType, Mode, Oversize, Queue, Select};
 fn main() -> Result<(), Box<dyn Error>> {
     let key = env::args().nth(1).map_or(Ok(Key::DEFAULT), |key| key.parse())?;
 
-    // IPC_EXCL: a queue that is there already might be a stranger's, or hold old messages.
+    // IPC_EXCL: an existing queue can belong to another user, or have old messages.
     let queue = Queue::create(key, Mode::new(0o666).ok_or("not a mode")?)?;
     println!("waiting at key {key}");
 
     let message: Message = queue.receive(Select::Type(MessageType::LED), Oversize::Truncate)?;
-    // C programs send the NUL at the end of their text.
+    // C programs often send the NUL at the end of the text.
     let text = String::from_utf8_lossy(message.text());
     println!("received: type {}, {:?}", message.message_type(), text.trim_end_matches('\0'));
 

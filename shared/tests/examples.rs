@@ -187,8 +187,8 @@ fn the_monitor_shows_an_empty_queue_and_the_last_sender() {
     assert_eq!(
         empty[4..8],
         [
-            "msg_lspid   nobody sent last",
-            "msg_lrpid   nobody received last",
+            "msg_lspid   no process sent last",
+            "msg_lrpid   no process received last",
             "msg_stime   never sent",
             "msg_rtime   never received"
         ]
@@ -205,6 +205,6 @@ fn the_monitor_shows_an_empty_queue_and_the_last_sender() {
     assert_printed(
         "monitor",
         &shown,
-        &["queue", "msg_qnum", "msg_cbytes", "msg_qbytes", "msg_lspid", "msg_stime", "msg_ctime"],
+        &["queue", "msg_qnum", "msg_cbytes", "msg_qbytes", "msg_lspid", "msg_stime", "msg_ctime", "msg_perm"],
     );
 }

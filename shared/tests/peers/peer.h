@@ -1,4 +1,4 @@
-/* What the peers share: the layout of the textbook, and an end with a reason. */
+/* Common functions of the peers: each prints an error and exits if a call fails. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static inline int find(const char *key, int flags)
     return queue;
 }
 
-/* With its NUL, as C programs do. */
+/* Sends a text with its NUL, as most C programs do. */
 static inline void put(int queue, long type, const char *text)
 {
     struct message message = {.message_type = type};
@@ -32,7 +32,7 @@ static inline void put(int queue, long type, const char *text)
     }
 }
 
-/* The text of the next message; it ends where the message does, if not before. */
+/* Receives a message. Stores its text, up to its first NUL or its end, and returns its type, or -1. */
 static inline long take(int queue, char *text, size_t size, long type, int flags)
 {
     struct message message;
