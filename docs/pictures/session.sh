@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Plays the session of session.svg with the programs in a folder; `make pictures` draws it. No controller may serve key 1234
-# meanwhile.
+# usage: docs/pictures/session.sh FOLDER
+# Plays the session of session.svg with the programs in FOLDER; `make pictures` draws it. No other controller may serve key
+# 1234 meanwhile.
 set -euo pipefail
 
 commands=(
@@ -19,7 +20,7 @@ log=$LED_LOCK_DIRECTORY/controller.log
 
 type_() { printf '\e[1m$ %s\e[0m\n' "$1"; }
 
-# In the background of an interactive shell, as it is shown.
+# A background process group, as in an interactive shell, which is what the picture shows.
 set -m
 type_ 'controller --simulate 2>controller.log &'
 controller --simulate 2>"$log" &
@@ -31,9 +32,9 @@ done
 
 for arguments in "${commands[@]}"; do
     type_ "led $arguments"
-    # Unquoted, for a command of several words.
+    # Unquoted: a command can have several words.
     # shellcheck disable=SC2086
     (exec -a led "$1/command" $arguments)
-    # Until it has blinked.
+    # Until the LED has blinked.
     sleep 0.7
 done
