@@ -210,7 +210,7 @@ fn a_full_queue_is_tried_until_the_timeout() {
     while queue.try_send(&status).is_ok() {}
     fixture
         .command(&["on", "--timeout", "50ms"])
-        .assert_failed(6, &["is full, and was for 50ms; nothing was sent", "kill -CONT"]);
+        .assert_failed(6, &["was full for 50ms; nothing was sent", "kill -CONT"]);
     let client = Running::start(fixture.program("command", None).args(["on", "--timeout", "60s"]));
     // The client has tried when it sleeps between two attempts.
     let sleeps =

@@ -42,7 +42,7 @@ fn there_is_no_problem_if_a_controller_replies() {
             ("ok", "controller", " ms: off"),
             ("-", "unit", ""),
             ("-", "line", "simulated"),
-            ("-", "group", "needs none"),
+            ("-", "group", "needs no group"),
             ("ok", "limits", "kernel.msgmnb"),
         ],
     );
@@ -106,8 +106,8 @@ fn nothing_is_sent_to_a_queue_of_another_program() {
         &fixture.command(&["doctor"]),
         &[
             ("ok", "send", "permitted"),
-            ("FAIL", "receive", "is not a reply queue"),
-            ("FAIL", "controller", "is not a controller's"),
+            ("FAIL", "receive", "there is no reply queue"),
+            ("FAIL", "controller", "belongs to another program"),
         ],
     );
     assert_eq!(queue.status().unwrap().messages, 0);

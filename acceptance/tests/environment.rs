@@ -1,6 +1,7 @@
 //! Namespaces, limits and other unusual environments of the programs.
 
 use std::{
+    ffi::OsStr,
     fs,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     process::{Command, Stdio},
@@ -10,12 +11,23 @@ use shared::{Access, Mode, Queue};
 use testing::{Fixture, Outcome, Running, Signal, THIRD_USER, wait_until};
 
 /// The program, started by another one that prepares its environment: `["unshare", "--ipc"]`.
-fn wrapped(wrapper: &[&str], fixture: &Fixture, program: &str) -> Command {
+fn wrapped(wrapper: &[impl AsRef<OsStr>], fixture: &Fixture, program: &str) -> Command {
     let program = fixture.program(program, None);
-    let mut command = Command::new(wrapper[0]);
+    let mut command = Command::new(&wrapper[0]);
     command.args(&wrapper[1..]).arg(program.get_program()).args(program.get_args()).stdin(Stdio::null());
     command.env_remove("RUST_LOG").env("LED_LOCK_DIRECTORY", fixture.path());
     command
+}
+
+/// A wrapper with mounts of its own, which runs this script first. unshare(1) cannot set the propagation of mounts in a chroot
+/// whose `/` is not a mount point. There the script mounts the root over /run, which is one.
+fn with_mounts(script: &str) -> Vec<String> {
+    let script = format!(
+        "if mountpoint --quiet /; then mount --make-rprivate / && root=/; \
+         else mount --make-private /run && mount --rbind / /run && mount --make-rprivate /run && root=/run; fi && \
+         exec chroot $root sh -c '{script} && exec \"$0\" \"$@\"' \"$0\" \"$@\""
+    );
+    ["unshare", "--mount", "--propagation=unchanged", "sh", "-c", &script].map(str::to_owned).into()
 }
 
 #[test]
@@ -61,8 +73,8 @@ fn a_name_that_is_not_utf8_does_not_hide_the_groups() {
     groups.extend(b"lamps:x:54324:\n");
     let file = fixture.path().join("group");
     fs::write(&file, groups).unwrap();
-    let bind = format!("mount --bind {} /etc/group && exec \"$0\" \"$@\"", file.display());
-    let mut controller = wrapped(&["unshare", "--mount", "sh", "-c", &bind], &fixture, "controller");
+    let bind = with_mounts(&format!("mount --bind {} /etc/group", file.display()));
+    let mut controller = wrapped(&bind, &fixture, "controller");
     let controller = Running::start(controller.args(["--simulate", "--group", "lamps"]));
     controller.wait_for_log("ready");
     assert_eq!(fixture.queue().status().unwrap().permissions.group, 54_324);
@@ -73,12 +85,12 @@ fn a_name_that_is_not_utf8_does_not_hide_the_groups() {
 fn it_serves_without_a_record_if_the_lock_directory_is_full() {
     let fixture = Fixture::new();
     let directory = fixture.path().display();
-    let full = format!(
-        "mount -t tmpfs -o nr_blocks=1,mode=755 none {directory} && {{ cat /dev/zero >{directory}/zeros 2>&-; :; }} && exec \"$0\" \"$@\""
-    );
-    let mut controller = wrapped(&["unshare", "--mount", "sh", "-c", &full], &fixture, "controller");
+    let full = with_mounts(&format!(
+        "mount -t tmpfs -o nr_blocks=1,mode=755 none {directory} && {{ cat /dev/zero >{directory}/zeros 2>&-; :; }}"
+    ));
+    let mut controller = wrapped(&full, &fixture, "controller");
     let controller = Running::start(controller.arg("--simulate"));
-    assert!(controller.wait_for_log("must be removed by hand").contains("No space left on device"));
+    assert!(controller.wait_for_log("remove its queue by hand").contains("No space left on device"));
     controller.wait_for_log("ready");
     fixture.command(&["on"]).assert_printed("on");
 }
@@ -127,15 +139,13 @@ fn doctor_does_not_wait_for_a_systemctl_that_hangs() {
     let fixture = Fixture::new();
     let systemctl = fixture.write("systemctl", "#!/bin/sh\nexec sleep 1000\n");
     fs::set_permissions(&systemctl, PermissionsExt::from_mode(0o755)).unwrap();
-    let run = format!(
-        "mount -t tmpfs none /run && mkdir -p /run/systemd/system && PATH={}:$PATH && exec \"$0\" doctor",
+    let mut run = with_mounts(&format!(
+        "mount -t tmpfs none /run && mkdir -p /run/systemd/system && PATH={}:$PATH",
         fixture.path().display()
-    );
-    let program = fixture.program("command", None);
-    let mut doctor = Command::new("unshare");
-    doctor.args(["--mount", "--ipc", "sh", "-c", &run]).arg(program.get_program());
-    let doctor = Outcome::of(&mut doctor);
-    assert!(doctor.out.contains("FAIL unit        systemctl does not answer within 5s"), "{doctor:?}");
+    ));
+    run.insert(1, "--ipc".to_owned());
+    let doctor = Outcome::of(wrapped(&run, &fixture, "command").args(["doctor", "--key", "1234"]));
+    assert!(doctor.out.contains("FAIL unit        systemctl did not finish within 5s"), "{doctor:?}");
 }
 
 #[test]

@@ -56,7 +56,11 @@ fn the_real_client_drives_a_textbook_controller_in_c() {
         fixture.command(&["--no-wait", verb]).assert_printed("queued");
         assert_eq!(controller.line(), line);
     }
-    fixture.command(&["status"]).assert_failed_after(5, "no reply (queue", &["is not a reply queue", "--no-wait"]);
+    fixture.command(&["status"]).assert_failed_after(
+        5,
+        "no reply (queue",
+        &["belongs to another program: there is no reply queue", "--no-wait"],
+    );
     fixture.command(&["--no-wait", "exit"]).assert_printed("queued");
     assert!(controller.wait().0.success());
     assert!(fixture.has_no_queues());
@@ -145,11 +149,11 @@ fn the_tools_of_util_linux() {
     assert_eq!(fields(fixture.key.reply())[3..], ["700", "0", "0"]);
     // By key and by identifier. The controller continues.
     run(Command::new("ipcrm").args(["-Q", &fixture.key.to_string()]));
-    controller.wait_for_log("another process removed the command queue");
+    controller.wait_for_log("another process removed command queue");
     wait_until("the controller serves again", || fixture.command(&["on"]).code == Some(0));
     let id = shared::Queue::open(fixture.key, shared::Access::Find).unwrap().id();
     run(Command::new("ipcrm").args(["-q", &id.to_string()]));
-    controller.wait_for_log("another process removed the command queue");
+    controller.wait_for_log("another process removed command queue");
     wait_until("the controller serves again", || fixture.command(&["on"]).code == Some(0));
     fixture.assert_led("on");
     // A queue of ipcmk, under a key that it chooses.

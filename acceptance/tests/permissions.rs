@@ -69,7 +69,7 @@ fn root_gives_a_new_lock_to_the_owner_of_the_directory() {
     // The queue is root's, the lock is not.
     fixture.command(&["off", "--timeout", "50ms"]).assert_failed(3, &["is stale"]);
     let mut controller = fixture.program("controller", Some(OTHER_USER));
-    Outcome::of(controller.arg("--simulate")).assert_failed(78, &["belongs to user root (0)"]);
+    Outcome::of(controller.arg("--simulate")).assert_failed(78, &["was created by user root (0)"]);
 }
 
 #[test]
@@ -108,7 +108,11 @@ fn the_lock_of_a_user_without_a_runtime_directory_is_in_tmp() {
     let fixture = Fixture::new();
     let mut shell = start();
     let controller = Running::start(shell.arg("--key").arg(fixture.key.to_string()));
-    assert!(controller.wait_for_log("no lock for key").contains(&format!("{directory} belongs to root (0)")));
+    assert!(
+        controller
+            .wait_for_log("no lock for key")
+            .contains(&format!("{directory} (owner root (0)) is not safe for a lock"))
+    );
     controller.wait_for_log("ready");
     controller.signal(testing::Signal::TERM);
     assert!(controller.wait().0.success() && fixture.has_no_queues());

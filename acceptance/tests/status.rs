@@ -24,7 +24,7 @@ fn a_textbooks_queue_is_shown_and_nothing_is_sent_to_it() {
         "no reply (queue {key}: 0 messages, 0 bytes; last sender none, last receiver none; served by an unknown process)\n"
     );
     assert_eq!((empty.code, empty.out), (Some(5), expected));
-    assert!(empty.err.contains("is not a reply queue"), "{}", empty.err);
+    assert!(empty.err.contains("there is no reply queue"), "{}", empty.err);
     let message: Message = Message::new(MessageType::new(10).unwrap(), b"hello").unwrap();
     queue.send(&message).unwrap();
     let sent = fixture.command(&["status"]);

@@ -118,7 +118,7 @@ fn a_user_who_creates_the_queue_repeatedly_does_not_keep_the_service_from_its_ke
         let find = |key| Queue::open(key, Access::Find);
         wait_until("the other user has created both queues", || keys.iter().all(|&key| find(key).is_ok()));
         let refused = Outcome::of(fixture.program("controller", None).arg("--simulate"));
-        refused.assert_failed(78, &[&format!("belongs to user {OTHER_USER}")]);
+        refused.assert_failed(78, &[&format!("was created by user {OTHER_USER}")]);
         let reclaimed = Outcome::of(fixture.program("controller", None).arg("--reclaim"));
         assert_eq!(reclaimed.code, Some(0), "{reclaimed:?}");
         assert!(reclaimed.err.contains(&format!("user {OTHER_USER}")) && reclaimed.err.contains("removing it"));
@@ -137,7 +137,8 @@ fn reclaim_needs_root_and_removes_only_queues_of_other_users() {
     Outcome::of(fixture.program("controller", Some(OTHER_USER)).arg("--reclaim"))
         .assert_failed(78, &["run it as root"]);
     let queue = Queue::create(fixture.key, Mode::new(0o600).unwrap()).unwrap();
-    Outcome::of(fixture.program("controller", None).arg("--reclaim")).assert_failed(78, &["belongs to user root (0)"]);
+    Outcome::of(fixture.program("controller", None).arg("--reclaim"))
+        .assert_failed(78, &["was created by user root (0)"]);
     assert!(queue.status().is_ok());
     drop(queue);
     // Also not from a controller that runs.
@@ -158,7 +159,7 @@ fn a_controller_does_not_remove_the_reply_queue_of_another_user() {
     let mut neighbour = fixture.program("controller", None);
     neighbour.args(["--simulate", "--key", &other.key.reply().to_string()]);
     Outcome::of(&mut neighbour)
-        .assert_failed(78, &[&format!("key {} belongs to user {OTHER_USER}", other.key.reply())]);
+        .assert_failed(78, &[&format!("queue {} was created by user {OTHER_USER}", other.key.reply())]);
     Outcome::of(other.program("command", None).args(["on", "--owner", &OTHER_USER.to_string()])).assert_printed("on");
 }
 
@@ -176,7 +177,7 @@ fn root_ignores_a_record_about_a_queue_that_its_writer_did_not_create() {
     for _ in 0..2 {
         for option in ["--reclaim", "--simulate"] {
             Outcome::of(fixture.program("controller", None).arg(option))
-                .assert_failed(78, &["belongs to user root (0)"]);
+                .assert_failed(78, &["was created by user root (0)"]);
         }
     }
     assert!(queue.status().is_ok());

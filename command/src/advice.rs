@@ -11,7 +11,7 @@ use shared::{
     account::{Group, User},
 };
 
-/// How to start a controller. The service has the default key. The program is beside this one, which need not be in the path.
+/// How to start a controller. The service has the default key. The controller is in the directory of this program, which need not be in PATH.
 pub(crate) fn start(key: Key) -> String {
     if key == Key::DEFAULT && has_unit() {
         return "run \"sudo systemctl start led-controller\"".into();
@@ -36,11 +36,14 @@ pub(crate) fn denied(key: Key, access: Access, permissions: Option<&Permissions>
     let (owner, group) = (User(permissions.owner).name(), Group(permissions.group).name());
     let group_bit = if access == Access::Receive { 0o040 } else { 0o020 };
     let mode = permissions.mode;
-    format!("permission denied: queue {key} belongs to {owner}:{group} ({mode}); {}", join(permissions, group_bit))
+    format!(
+        "permission denied: queue {key} belongs to {owner}:{group} ({mode}); {}",
+        permission_advice(permissions, group_bit)
+    )
 }
 
-/// How to get the group's permission that has this bit.
-pub(crate) fn join(permissions: &Permissions, group_bit: u16) -> String {
+/// How to get the permission that this bit gives to the group.
+pub(crate) fn permission_advice(permissions: &Permissions, group_bit: u16) -> String {
     if permissions.mode.bits() & group_bit == 0 {
         "its mode does not permit its group; run this as its owner, or give the controller another --mode".into()
     } else if permissions.group == 0 {
@@ -50,14 +53,15 @@ pub(crate) fn join(permissions: &Permissions, group_bit: u16) -> String {
     }
 }
 
-/// Why a controller does not reply, or does not empty its queue.
-pub(crate) fn unread(pid: Option<u32>, status: &Status) -> String {
+/// Why a controller does not reply.
+pub(crate) fn controller_state(pid: Option<u32>, status: &Status) -> String {
     let (waiting, received) = (waiting(status), last_received(status));
     match pid {
-        Some(_) if was_read_lately(status) => format!("{waiting}, {received}"),
         Some(pid) => {
+            let does_not =
+                if status.messages > 0 { "does not read its queue" } else { "has read its queue and does not reply" };
             format!(
-                "the controller (PID {pid}) does not read its queue ({waiting}, {received}); if it was stopped, run \"kill -CONT {pid}\""
+                "the controller (PID {pid}) {does_not} ({waiting}, {received}); if it was stopped, run \"kill -CONT {pid}\""
             )
         }
         None => format!("no process is known to serve the queue ({waiting}, {received}); run \"led doctor\""),
@@ -88,7 +92,7 @@ fn since(time: SystemTime) -> Option<Duration> {
     Some(ago).filter(|ago| *ago <= uptime)
 }
 
-fn was_read_lately(status: &Status) -> bool {
+pub(crate) fn was_read_lately(status: &Status) -> bool {
     status.last_received.and_then(since).is_some_and(|ago| ago < Duration::from_secs(2))
 }
 

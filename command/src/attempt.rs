@@ -1,6 +1,8 @@
 //! One attempt: a command sent to one pair of queues, and what came of it.
 
-use shared::{Access, Command, Message, MessageType, Oversize, Queue, Refusal, Reply, Request, Select, State};
+use shared::{
+    Access, Command, Message, MessageType, Oversize, Queue, Refusal, Reply, Request, Select, State, lock::Holder,
+};
 
 use crate::{Error, deadline::Deadline, target::Target};
 
@@ -23,9 +25,9 @@ pub(crate) enum Attempt {
     TimedOut,
 }
 
-/// What became of one message.
-pub(crate) enum Sent {
-    Yes,
+/// What became of one message. It was not sent if it is not `Sent`.
+pub(crate) enum SendResult {
+    Sent,
     Full,
     Gone,
 }
@@ -40,9 +42,9 @@ pub(crate) fn attempt(
 ) -> Result<Attempt, Error> {
     let reply_type = MessageType::random();
     match send(target, &commands, &Request { command, reply_to: Some(reply_type) }.encode())? {
-        Sent::Yes => *is_sent = true,
-        Sent::Full => return Ok(Attempt::Full),
-        Sent::Gone => return Ok(Attempt::Gone),
+        SendResult::Sent => *is_sent = true,
+        SendResult::Full => return Ok(Attempt::Full),
+        SendResult::Gone => return Ok(Attempt::Gone),
     }
     match deadline.receive(&replies, reply_type) {
         Ok(Some(message)) => Ok(replied(message)),
@@ -65,10 +67,10 @@ pub(crate) fn ask_again(
     loop {
         let second_type = MessageType::random();
         match send(target, &commands, &Request { command: again, reply_to: Some(second_type) }.encode())? {
-            Sent::Yes => {}
-            Sent::Full if deadline.pause() => continue,
-            Sent::Full => return Ok(Attempt::TimedOut),
-            Sent::Gone => return Ok(Attempt::Lost),
+            SendResult::Sent => {}
+            SendResult::Full if deadline.pause() => continue,
+            SendResult::Full => return Ok(Attempt::TimedOut),
+            SendResult::Gone => return Ok(Attempt::Lost),
         }
         let Some(replies) = wait_for_replies(target, deadline)? else {
             if deadline.is_over() {
@@ -98,7 +100,7 @@ pub(crate) fn ask_again(
     }
 }
 
-/// The reply queue that a controller creates when it has a reply to send; none if it does not soon.
+/// The reply queue that a controller creates when it has a reply to send; none if it does not appear soon.
 fn wait_for_replies(target: &Target, deadline: &Deadline) -> Result<Option<Queue>, Error> {
     for _ in 0..LOOKS {
         match target.open_replies() {
@@ -118,18 +120,19 @@ fn replied(message: Message) -> Attempt {
 }
 
 /// Sends a message if there is room for it.
-pub(crate) fn send(target: &Target, queue: &Queue, message: &Message) -> Result<Sent, Error> {
+pub(crate) fn send(target: &Target, queue: &Queue, message: &Message) -> Result<SendResult, Error> {
     match queue.try_send(message) {
-        Ok(()) => Ok(Sent::Yes),
+        Ok(()) => Ok(SendResult::Sent),
         Err(shared::Error::Full(_)) => match queue.status() {
             // Its controller closed it, and ends.
-            Ok(status) if status.limit == 0 => Ok(Sent::Gone),
-            Ok(status) if status.limit < message.text().len() as u64 => {
-                Err(Error::TooSmall { key: target.key, limit: status.limit })
-            }
-            _ => Ok(Sent::Full),
+            Ok(status) if status.limit == 0 => Ok(SendResult::Gone),
+            Ok(status) if status.limit < message.text().len() as u64 => Err(match target.holder(*queue, &status) {
+                Holder::Ended => Error::Stale { key: target.key, messages: status.messages },
+                _ => Error::TooSmall { key: target.key, limit: status.limit },
+            }),
+            _ => Ok(SendResult::Full),
         },
-        Err(shared::Error::Removed(_)) => Ok(Sent::Gone),
+        Err(shared::Error::Removed(_)) => Ok(SendResult::Gone),
         Err(error) => Err(Error::of_queue(target.key, Access::Send, error)),
     }
 }

@@ -9,7 +9,7 @@ use shared::{
 
 use crate::{
     Error,
-    attempt::{Attempt, Sent, ask_again, attempt, send},
+    attempt::{Attempt, SendResult, ask_again, attempt, send},
     deadline::{Deadline, RETRY_INTERVAL},
     target::{Target, look_up},
 };
@@ -31,13 +31,13 @@ pub(crate) fn send_only(target: &Target, command: Command) -> Result<(), Error> 
     let key = target.key;
     let message = Request { command, reply_to: None }.encode();
     for _ in 0..LOOKS {
-        // A textbook's controller has no reply queue. If there is one, its creator must be trusted.
+        // The server of a textbook has no reply queue. If there is one, its creator must be trusted.
         let opened = target.open_commands().and_then(|commands| target.find(key.reply()).map(|_| commands));
         match opened.and_then(|commands| send(target, &commands, &message)) {
-            Ok(Sent::Yes) => return Ok(()),
-            Ok(Sent::Full) => return Err(full(target, Duration::ZERO)),
+            Ok(SendResult::Sent) => return Ok(()),
+            Ok(SendResult::Full) => return Err(full(target, Duration::ZERO)),
             Err(Error::NotReady { .. }) => thread::sleep(RETRY_INTERVAL),
-            Ok(Sent::Gone) | Err(Error::NotRunning { .. }) => break,
+            Ok(SendResult::Gone) | Err(Error::NotRunning { .. }) => break,
             Err(error) => return Err(error),
         }
     }
@@ -51,40 +51,40 @@ pub(crate) fn ask(target: &Target, command: Command, timeout: Duration) -> Resul
 
 fn ask_until(target: &Target, command: Command, timeout: Duration, deadline: &Deadline) -> Result<Outcome, Error> {
     let key = target.key;
-    let mut question = Question { target, command, timeout, deadline, is_sent: false, is_full: false, ending: None };
+    let mut pending = Pending { target, command, timeout, deadline, is_sent: false, is_full: false, ending: None };
     let mut has_seen = false;
     loop {
         match target.open() {
             Ok((commands, Some(replies))) => {
-                if let Some(outcome) = question.try_once(commands, replies) {
+                if let Some(outcome) = pending.try_once(commands, replies) {
                     return outcome;
                 }
             }
             Ok((commands, None)) => match look_up(key).map(|(queue, status)| (target.holder(queue, &status), status)) {
-                // It creates a new reply queue when it has a reply to send. Another program does not.
+                // A controller creates a new reply queue when it has a reply to send.
                 Some((Holder::Process(_), _)) => {
                     let _ = ask_again(target, Command::Status, commands, MessageType::random(), deadline);
                 }
-                Some((Holder::Nobody, status)) => {
-                    return Err(question.failed(Error::Stale { key, messages: status.messages }));
+                Some((Holder::Ended, status)) => {
+                    return Err(pending.checked(Error::Stale { key, messages: status.messages }));
                 }
-                Some((Holder::Unknown, _)) => return Err(question.failed(Error::NoReplies { key })),
+                Some((Holder::Unknown, _)) => return Err(pending.checked(Error::NoReplies { key })),
                 None => {}
             },
             Err(Error::NotRunning { .. }) if !has_seen => return Err(Error::NotRunning { key }),
             Err(Error::NotRunning { .. } | Error::NotReady { .. }) => {}
-            Err(error) => return Err(question.failed(error)),
+            Err(error) => return Err(pending.checked(error)),
         }
         has_seen = true;
         if !deadline.pause() {
-            let error = if question.is_full { full(target, timeout) } else { no_reply(key, timeout) };
-            return Err(question.failed(error));
+            let error = if pending.is_full { full(target, timeout) } else { no_reply(key, timeout) };
+            return Err(pending.checked(error));
         }
     }
 }
 
 /// A command, while it is sent to one controller after the other.
-struct Question<'a> {
+struct Pending<'a> {
     target: &'a Target,
     command: Command,
     timeout: Duration,
@@ -93,14 +93,14 @@ struct Question<'a> {
     is_sent: bool,
     /// Whether the queue was full at the last attempt.
     is_full: bool,
-    /// The controller that lost the exit, and gets it again.
+    /// The controller whose exit was lost, and is sent again.
     ending: Server,
 }
 
-impl Question<'_> {
+impl Pending<'_> {
     /// Sends the command to these queues; none if it is to be sent to the next ones.
     fn try_once(&mut self, commands: Queue, replies: Queue) -> Option<Result<Outcome, Error>> {
-        let &mut Question { target, command, timeout, deadline, .. } = self;
+        let &mut Pending { target, command, timeout, deadline, .. } = self;
         let server = server(target, command, commands);
         if self.ending.is_some() && server != self.ending {
             return Some(Ok(Outcome::Ended));
@@ -108,7 +108,7 @@ impl Question<'_> {
         let (before, was_sent) = (commands.status().ok(), self.is_sent);
         let attempt = match attempt(target, command, (commands, replies), deadline, &mut self.is_sent) {
             Ok(attempt) => attempt,
-            Err(error) => return Some(Err(self.failed(error))),
+            Err(error) => return Some(Err(self.checked(error))),
         };
         self.is_full = matches!(attempt, Attempt::Full);
         if matches!(attempt, Attempt::NotApplied) {
@@ -144,14 +144,14 @@ impl Question<'_> {
                 {
                     self.is_sent = was_sent;
                 }
-                Some(Err(self.failed(no_reply(target.key, timeout))))
+                Some(Err(self.checked(no_reply(target.key, timeout))))
             }
         }
     }
 
-    /// The error to report: never that nothing was sent if that is not certain.
-    fn failed(&self, error: Error) -> Error {
-        if self.is_sent && self.command != Command::Status && error.is_certain() {
+    /// Replaces an error that says that nothing was sent, if that is not certain.
+    fn checked(&self, error: Error) -> Error {
+        if self.is_sent && self.command != Command::Status && error.says_not_sent() {
             Error::Unconfirmed { state: None }
         } else {
             error
@@ -171,7 +171,7 @@ fn server(target: &Target, command: Command, commands: Queue) -> Server {
 fn has_ended(target: &Target, server: Server) -> Option<bool> {
     match server {
         Some((pid, owner)) => Some(lock::holder(target.key, None, owner) != Holder::Process(pid)),
-        // A queue that exists can be its new one.
+        // An existing queue can be a new one of that process.
         None => look_up(target.key).is_none().then_some(true),
     }
 }
@@ -219,7 +219,7 @@ fn full(target: &Target, timeout: Duration) -> Error {
     match look_up(key) {
         None => Error::NotRunning { key },
         Some((queue, status)) => match target.holder(queue, &status) {
-            Holder::Nobody => Error::Stale { key, messages: status.messages },
+            Holder::Ended => Error::Stale { key, messages: status.messages },
             holder => Error::Full { key, timeout, status: status.into(), pid: holder.pid() },
         },
     }
@@ -229,7 +229,7 @@ fn full(target: &Target, timeout: Duration) -> Error {
 fn no_reply(key: Key, timeout: Duration) -> Error {
     let Some((queue, status)) = look_up(key) else { return Error::NotRunning { key } };
     match lock::holder(key, Some(queue), status.creator) {
-        Holder::Nobody => Error::Stale { key, messages: status.messages },
+        Holder::Ended => Error::Stale { key, messages: status.messages },
         holder => Error::NoReply { key, timeout, status: status.into(), pid: holder.pid() },
     }
 }

@@ -18,7 +18,7 @@ use shared::{Message, MessageType, Oversize, Queue, Select};
 
 /// How often to look again for a queue that was removed or is full. A controller that restarts is back within milliseconds.
 ///
-/// Only clients that have seen a queue go poll for the next one: the kernel does not announce queues.
+/// Only clients whose queue was removed poll for the next one: the kernel does not announce queues.
 pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 /// When a client stops waiting for its reply.
@@ -38,14 +38,14 @@ impl Deadline {
         Instant::now() >= self.end
     }
 
-    /// Sleeps until the next retry; `false` if the deadline is over.
+    /// Sleeps until the next retry; `false` if the deadline has passed.
     pub(crate) fn pause(&self) -> bool {
         let left = self.end.saturating_duration_since(Instant::now());
         thread::sleep(left.min(RETRY_INTERVAL));
         !left.is_zero()
     }
 
-    /// Receives a message of this type; none if the deadline is over.
+    /// Receives a message of this type; none if the deadline has passed.
     pub(crate) fn receive(&self, queue: &Queue, of: MessageType) -> Result<Option<Message>, shared::Error> {
         let select = Select::Type(of);
         loop {
@@ -66,7 +66,7 @@ impl Deadline {
 
 fn timer(timeout: Duration) -> Result<Timer, Errno> {
     static HANDLER: Once = Once::new();
-    // The handler sets a flag that is not read. That a handler runs is what interrupts the call.
+    // Any handler interrupts the call. The flag is not used.
     HANDLER.call_once(|| drop(signal_hook::flag::register(Signal::SIGALRM as i32, Arc::default())));
     let mut alarm = SigSet::empty();
     alarm.add(Signal::SIGALRM);

@@ -141,7 +141,7 @@ fn group(view: &QueueView) -> Finding {
     };
     let group = Group(permissions.group);
     if user == 0 || user == permissions.owner {
-        Skipped(format!("{} needs none", User(user)))
+        Skipped(format!("{} needs no group", User(user)))
     } else if permissions.mode.bits() & 0o002 != 0 {
         Skipped("all users may send".into())
     } else if permissions.mode.bits() & 0o020 == 0 {
@@ -149,9 +149,9 @@ fn group(view: &QueueView) -> Finding {
     } else if groups.contains(&group.0) {
         Good(format!("this session is in group {group}"))
     } else if group.has(User(user)) {
-        Problem(format!("{} is in group {group}, but this session is older than that: log in again", User(user)))
+        Problem(format!("{} is in group {group}, but this session began before that: log in again", User(user)))
     } else {
-        Problem(format!("{} is not in group {group}: {}", User(user), advice::join(&permissions, 0o020)))
+        Problem(format!("{} is not in group {group}: {}", User(user), advice::permission_advice(&permissions, 0o020)))
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     };
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let number = digits.parse::<f64>().ok().filter(|_| is_number);
-    // Milliseconds are seconds here, because whole seconds are exact.
+    // The number of milliseconds is converted as seconds: whole seconds are exact.
     let milliseconds = number.and_then(|number| Duration::try_from_secs_f64((number * unit).round()).ok());
     match milliseconds.map(|milliseconds| Duration::from_millis(milliseconds.as_secs())) {
         Some(duration) if Blink::PHASE.contains(&duration) => Ok(duration),

@@ -12,12 +12,12 @@ use std::{
 use shared::{Access, Key, Permissions, State, Status, account::User};
 
 use crate::{
-    advice::{denied, start, unread},
+    advice::{controller_state, denied, last_received, start, waiting, was_read_lately},
     status::StateText,
     target::look_up,
 };
 
-/// Why a command is not known to have been applied. Each message has the next step.
+/// Why a command is not known to have been applied.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -46,7 +46,7 @@ pub enum Error {
         key: Key,
     },
     /// The queue's controller was killed.
-    #[error("no controller is running: queue {key} is stale, its commands ({messages}) will be discarded; {}", start(*key))]
+    #[error("no controller is running: queue {key} is stale, its {messages} commands will be discarded; {}", start(*key))]
     Stale {
         /// Its key.
         key: Key,
@@ -54,7 +54,7 @@ pub enum Error {
         messages: u64,
     },
     /// The queue is closed to clients.
-    #[error("queue {key} is closed, its controller is starting or ending; nothing was sent; try again, or {}", start(*key))]
+    #[error("queue {key} is closed: its controller is starting or ending; nothing was sent; try again, or {}", start(*key))]
     NotReady {
         /// Its key.
         key: Key,
@@ -83,7 +83,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The controller did not reply in time.
-    #[error("no reply within {timeout:?}: {}", unread(*pid, status))]
+    #[error("no reply within {timeout:?}: {}", controller_state(*pid, status))]
     NoReply {
         /// The key of its command queue.
         key: Key,
@@ -102,7 +102,7 @@ pub enum Error {
     },
     /// The command queue has no reply queue.
     #[error(
-        "queue {key} is not a controller's, as queue {} is not a reply queue; nothing was sent; if another program serves \
+        "queue {key} belongs to another program: there is no reply queue with key {}; nothing was sent; if that program serves \
          it, use --no-wait, else remove it with \"ipcrm -Q {key}\"", key.reply()
     )]
     NoReplies {
@@ -110,7 +110,7 @@ pub enum Error {
         key: Key,
     },
     /// The command queue is full.
-    #[error("queue {key} is full{}; nothing was sent; {}", for_time(*timeout), unread(*pid, status))]
+    #[error("queue {key} {}; nothing was sent; {}", full_for(*timeout), full_advice(*timeout, *pid, status))]
     Full {
         /// Its key.
         key: Key,
@@ -145,8 +145,8 @@ pub enum Error {
         /// The error.
         source: shared::Error,
     },
-    /// The command was applied, but its result cannot be printed.
-    #[error("applied, but cannot write to standard output: {0}")]
+    /// The result cannot be printed.
+    #[error("done, but cannot write to standard output: {0}")]
     Output(#[source] io::Error),
     /// `doctor` found so many problems.
     #[error("{} problem{} found", .0, if *.0 == 1 { "" } else { "s" })]
@@ -183,7 +183,7 @@ impl Error {
     }
 
     /// Whether it says that nothing was sent or applied.
-    pub(crate) fn is_certain(&self) -> bool {
+    pub(crate) fn says_not_sent(&self) -> bool {
         matches!(self.exit_status(), 3 | 4 | 6) || matches!(self, Error::NoReplies { .. })
     }
 
@@ -211,8 +211,17 @@ fn led_is(state: Option<State>) -> String {
     }
 }
 
-fn for_time(timeout: Duration) -> String {
-    if timeout.is_zero() { String::new() } else { format!(", and was for {timeout:?}") }
+fn full_for(timeout: Duration) -> String {
+    if timeout.is_zero() { "is full".into() } else { format!("was full for {timeout:?}") }
+}
+
+fn full_advice(timeout: Duration, pid: Option<u32>, status: &Status) -> String {
+    if was_read_lately(status) {
+        let retry = if timeout.is_zero() { "try again" } else { "try a longer --timeout" };
+        format!("{}, {}; {retry}", waiting(status), last_received(status))
+    } else {
+        controller_state(pid, status)
+    }
 }
 
 /// The name by which this program was started.

@@ -23,7 +23,7 @@ pub struct Options {
     #[arg(long, global = true, default_value_t)]
     pub key: Key,
 
-    /// Also trust queues that this user created, by name or number
+    /// Also trust queues created by USER (name or number)
     #[arg(long, global = true, value_name = "USER", value_parser = user)]
     pub owner: Option<u32>,
 
@@ -63,7 +63,7 @@ pub enum Verb {
         /// Print one JSON object per line
         #[arg(long)]
         json: bool,
-        /// Print a line at each change, until Ctrl-C; looks once a second
+        /// Print a line at each change, until Ctrl-C; checks once a second
         #[arg(long)]
         watch: bool,
     },
@@ -86,7 +86,7 @@ impl Options {
             None => error.exit(),
         });
         if options.no_wait && matches!(options.verb, Verb::Status { .. } | Verb::Doctor) {
-            wrong(ErrorKind::ArgumentConflict, "status and doctor need the reply that --no-wait does not wait for");
+            wrong(ErrorKind::ArgumentConflict, "--no-wait cannot be used with status or doctor");
         }
         options
     }
@@ -113,5 +113,5 @@ Exit status:
   2  wrong usage
   3  no controller is running
   4  not permitted, or the queue is not trusted
-  5  no reply; the command may have been applied, or may still be
+  5  no reply; the command may have been applied, or may still be applied
   6  the queue is full";

@@ -5,9 +5,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use serde_json::json;
+use serde_json::Value;
 use shared::{
-    Command, Info, Line, State,
+    Command, Info, Line, State, Status,
     account::{Group, User},
     lock::Holder,
 };
@@ -59,7 +59,7 @@ fn text(view: &QueueView, info: Option<&Info>) -> String {
         (Holder::Process(pid), _) => pid.to_string(),
         // In another PID namespace it can have another PID.
         (_, Some(info)) => format!("{} as it reports", info.pid),
-        (Holder::Nobody, None) => "no process".into(),
+        (Holder::Ended, None) => "no process".into(),
         (Holder::Unknown, None) => "an unknown process".into(),
     };
     let plural = |count: u64| if count == 1 { "" } else { "s" };
@@ -78,52 +78,80 @@ fn text(view: &QueueView, info: Option<&Info>) -> String {
 /// One JSON object. Its names and their order are those in command(1).
 pub(crate) fn json(view: &QueueView, info: Option<&Info>) -> String {
     let line = info.and_then(|info| info.line.as_ref());
+    let state = info.map(|info| match info.state {
+        State::Off => "off",
+        State::On => "on",
+        State::Blink(_) => "blink",
+    });
     let blink = info.and_then(|info| match info.state {
         State::Blink(blink) => Some(blink),
         _ => None,
     });
-    let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    json!({
-        "state": info.map(|info| match info.state {
-            State::Off => "off",
-            State::On => "on",
-            State::Blink(_) => "blink",
-        }),
-        "blink": blink.map(|blink| json!({
-            "on_ms": milliseconds(blink.on()),
-            "off_ms": milliseconds(blink.off()),
-            "left": blink.count(),
-        })),
-        "line": line.map(|line| &line.name),
-        "offset": line.map(|line| line.offset),
-        "chip": line.map(|line| &line.chip),
-        "label": line.map(|line| &line.label),
-        "consumer": line.map(|_| Line::CONSUMER),
-        "key": view.key.get(),
-        "queue": view.status.map(|queue| json!({
-            "messages": queue.messages,
-            "bytes": queue.bytes,
-            "limit": queue.limit,
-            "mode": queue.permissions.mode.to_string(),
-            "owner": User(queue.permissions.owner).name(),
-            "group": Group(queue.permissions.group).name(),
-            "served_by": view.holder.pid(),
-            "last_sender": queue.last_sender,
-            "last_receiver": queue.last_receiver,
-            "last_sent": queue.last_sent.map(rfc3339),
-            "last_received": queue.last_received.map(rfc3339),
-            "last_changed": queue.last_changed.map(rfc3339),
-        })),
-        "controller": info.map(|info| json!({
-            "pid": info.pid,
-            "version": info.version,
-            "uptime_seconds": info.uptime.as_secs(),
-            "applied": info.applied,
-            "refused": info.refused,
-            "answers_dropped": info.answers_dropped,
-        })),
-    })
-    .to_string()
+    let milliseconds = |duration: Duration| value(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+    object([
+        ("state", value(state)),
+        (
+            "blink",
+            or_null(blink, |blink| {
+                object([
+                    ("on_ms", milliseconds(blink.on())),
+                    ("off_ms", milliseconds(blink.off())),
+                    ("left", value(blink.count())),
+                ])
+            }),
+        ),
+        ("line", value(line.map(|line| line.name.as_str()))),
+        ("offset", value(line.map(|line| line.offset))),
+        ("chip", value(line.map(|line| line.chip.as_str()))),
+        ("label", value(line.map(|line| line.label.as_str()))),
+        ("consumer", value(line.map(|_| Line::CONSUMER))),
+        ("key", value(view.key.get())),
+        ("queue", or_null(view.status, |status| queue(&status, view.holder.pid()))),
+        (
+            "controller",
+            or_null(info, |info| {
+                object([
+                    ("pid", value(info.pid)),
+                    ("version", value(info.version.as_str())),
+                    ("uptime_seconds", value(info.uptime.as_secs())),
+                    ("applied", value(info.applied)),
+                    ("refused", value(info.refused)),
+                    ("answers_dropped", value(info.answers_dropped)),
+                ])
+            }),
+        ),
+    ])
+}
+
+fn queue(status: &Status, served_by: Option<u32>) -> String {
+    let time = |time: Option<SystemTime>| value(time.map(|time| humantime::format_rfc3339_seconds(time).to_string()));
+    object([
+        ("messages", value(status.messages)),
+        ("bytes", value(status.bytes)),
+        ("limit", value(status.limit)),
+        ("mode", value(status.permissions.mode.to_string())),
+        ("owner", value(User(status.permissions.owner).name())),
+        ("group", value(Group(status.permissions.group).name())),
+        ("served_by", value(served_by)),
+        ("last_sender", value(status.last_sender)),
+        ("last_receiver", value(status.last_receiver)),
+        ("last_sent", time(status.last_sent)),
+        ("last_received", time(status.last_received)),
+        ("last_changed", time(status.last_changed)),
+    ])
+}
+
+/// A JSON object with its members in this order: the map of serde_json sorts them.
+fn object<const N: usize>(members: [(&str, String); N]) -> String {
+    format!("{{{}}}", members.map(|(name, value)| format!("\"{name}\":{value}")).join(","))
+}
+
+fn value(value: impl Into<Value>) -> String {
+    value.into().to_string()
+}
+
+fn or_null<T>(value: Option<T>, json: impl Fn(T) -> String) -> String {
+    value.map_or_else(|| "null".into(), json)
 }
 
 /// A state as people read it: `blink 500ms 500ms, 3 left`.
@@ -141,8 +169,4 @@ impl fmt::Display for StateText {
             }
         }
     }
-}
-
-fn rfc3339(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time).to_string()
 }

@@ -20,7 +20,7 @@ impl QueueView {
         let key = target.key;
         let (queue, status) = look_up(key).unzip();
         let owner = status.map_or_else(own_user, |status| status.creator);
-        // The record of a user who is not trusted is not believed either.
+        // Records of untrusted users are ignored too.
         let holder = if target.trusts(owner) { lock::holder(key, queue, owner) } else { Holder::Unknown };
         QueueView { key, status, holder }
     }

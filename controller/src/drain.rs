@@ -1,13 +1,10 @@
 //! Commands that are not applied, because their controller ends or was killed.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use shared::{Incoming, Oversize, Queue, Refusal, Refused, Reply, Request, Select};
 
-use shared::{Incoming, Message, MessageType, Oversize, Queue, Refusal, Refused, Reply, Request, Select, TEXT_MAX};
+use crate::reply_queue::send_reply;
 
-/// How many of them are logged in full.
+/// How many drained messages are logged.
 const LOGGED: usize = 10;
 
 /// Messages that were drained from a command queue.
@@ -61,32 +58,4 @@ pub(crate) fn drain(commands: &Queue, replies: Option<&Queue>) -> Drained {
     }
     let _ = commands.remove();
     drained
-}
-
-/// Sends a reply, and never sleeps. If the queue is full of replies that no client receives, the oldest are dropped.
-pub(crate) fn send_reply(
-    replies: &Queue,
-    reply: &Message,
-    mut dropped: impl FnMut(MessageType),
-) -> Result<(), shared::Error> {
-    loop {
-        match replies.try_send(reply) {
-            Err(shared::Error::Full(full)) => match replies.try_receive::<TEXT_MAX>(Select::Any, Oversize::Truncate) {
-                Ok(oldest) => dropped(oldest.message_type()),
-                // Another process lowered the queue's limit below one message.
-                Err(shared::Error::Empty(_)) => return Err(shared::Error::Full(full)),
-                Err(error) => return Err(error),
-            },
-            sent => return sent,
-        }
-    }
-}
-
-/// Waits until clients have received all replies, up to this time.
-pub(crate) fn wait_until_received(replies: &Queue, patience: Duration) {
-    let start = Instant::now();
-    let waits = || replies.status().is_ok_and(|status| status.messages > 0);
-    while waits() && start.elapsed() < patience {
-        thread::sleep(Duration::from_millis(1));
-    }
 }

@@ -10,7 +10,7 @@ use shared::{
 
 use crate::gpio::GpioError;
 
-/// Why the controller cannot start, or has to end. Each message has the next step.
+/// Why the controller cannot start, or has to end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -21,7 +21,7 @@ pub enum Error {
     #[error(transparent)]
     Gpio(#[from] GpioError),
     /// The LED could not be turned off at the end.
-    #[error("cannot turn the LED off, it may be on: {0}")]
+    #[error("the LED cannot be turned off and may be on: {0}")]
     TurnOff(#[source] io::Error),
     /// The group for the queues does not exist.
     #[error("there is no group {name}; {}", group_advice(name))]
@@ -33,10 +33,10 @@ pub enum Error {
     #[error("{}; end the program that uses it, or choose another --key (\"sudo ipcrm -Q {}\" removes the queue)", .0, .0.key)]
     Taken(TakenBy),
     /// Another process removed a queue of this controller, and created one with its key.
-    #[error("another process removed the controller's queue; {}; end that program (\"sudo ipcrm -Q {}\" removes the queue)", .0, .0.key)]
+    #[error("another process replaced this controller's queue: {}; end that program (\"sudo ipcrm -Q {}\" removes the queue)", .0, .0.key)]
     Replaced(TakenBy),
     /// Another process removes the queue each time it is created.
-    #[error("another process removes the queue with key {key} each time it is created")]
+    #[error("another process removes queue {key} each time it is created")]
     Unstable {
         /// The key.
         key: Key,
@@ -51,7 +51,7 @@ pub enum Error {
     #[error("--reclaim removes queues of other users; run it as root")]
     NeedsRoot,
     /// A call on a queue failed.
-    #[error("queue with key {key}: {source}")]
+    #[error("queue {key}: {source}")]
     Queue {
         /// The key.
         key: Key,
@@ -122,12 +122,12 @@ impl TakenBy {
 
 impl fmt::Display for TakenBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the queue with key {} belongs to user {}", self.key, User(self.creator))?;
+        write!(f, "queue {} was created by user {}", self.key, User(self.creator))?;
         for (index, (pid, name)) in self.processes.iter().enumerate() {
             write!(f, "{}{name} (PID {pid})", if index == 0 { ", last used by " } else { " and " })?;
         }
         if self.processes.is_empty() && self.creator == own_user() {
-            f.write_str(", perhaps a program of yours that was killed")?;
+            f.write_str(", perhaps left by a program of yours that was killed")?;
         }
         Ok(())
     }

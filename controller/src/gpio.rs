@@ -4,6 +4,7 @@ mod error;
 mod find;
 
 use std::{
+    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -11,7 +12,7 @@ use std::{
 use gpiod::{Active, Chip, Lines};
 use shared::Line;
 
-use crate::{Level, Output};
+use crate::{OnOff, Output};
 pub(crate) use error::GpioError;
 use find::ChipInfo;
 
@@ -32,7 +33,7 @@ pub(crate) struct GpioLine {
 
 impl GpioLine {
     /// Finds the line and takes it. The LED has the initial level from the first instant.
-    pub(crate) fn take(options: &LineOptions<'_>, initial: Level) -> Result<GpioLine, GpioError> {
+    pub(crate) fn take(options: &LineOptions<'_>, initial: OnOff) -> Result<GpioLine, GpioError> {
         let (chips, denied) = list()?;
         let chip = options.chip.map(resolve);
         let (chip, offset) = match (find::find(&chips, options.name, chip.as_deref()), denied) {
@@ -44,7 +45,7 @@ impl GpioLine {
         let line = Line { name: options.name.to_owned(), offset, chip: chip.name.clone(), label: chip.label.clone() };
         let active = if options.active_low { Active::Low } else { Active::High };
         let request =
-            gpiod::Options::output([offset]).active(active).values([initial == Level::On]).consumer(Line::CONSUMER);
+            gpiod::Options::output([offset]).active(active).values([initial == OnOff::On]).consumer(Line::CONSUMER);
         let device = Chip::new(&chip.path).map_err(|source| GpioError::chip(&chip.path, source))?;
         match device.request_lines(request) {
             Ok(held) => {
@@ -65,8 +66,8 @@ impl GpioLine {
 }
 
 impl Output for GpioLine {
-    fn set(&mut self, level: Level) -> io::Result<()> {
-        self.held.set_values([level == Level::On])
+    fn set(&mut self, level: OnOff) -> io::Result<()> {
+        self.held.set_values([level == OnOff::On])
     }
 }
 
@@ -102,6 +103,6 @@ fn read(path: &Path) -> io::Result<ChipInfo> {
 }
 
 /// A chip's path without symbolic links, which the gpiod crate refuses. Names and labels stay as they are.
-fn resolve(chip: &str) -> PathBuf {
-    fs::canonicalize(chip).unwrap_or_else(|_| chip.into())
+fn resolve(chip: &str) -> OsString {
+    fs::canonicalize(chip).map_or_else(|_| chip.into(), PathBuf::into_os_string)
 }

@@ -10,59 +10,60 @@ use std::{
 use shared::{Blink, State};
 
 use crate::{
-    Level, Output,
+    OnOff, Output,
     rate_limit::{self, Kind},
 };
 
-/// An LED. A thread drives it while it blinks; otherwise there is none.
+/// An LED. While it blinks, a thread drives it.
 pub struct Led {
-    shared: Arc<Shared>,
+    driver: Arc<Driver>,
     /// The last thread that was started. It ends when the LED does something else.
     thread: Option<JoinHandle<()>>,
 }
 
-struct Shared {
-    inner: Mutex<Inner>,
-    /// Signalled when the LED stops blinking.
+/// What the LED and its thread share. The mutex is not held while the output is set, which can take long.
+struct Driver {
+    state: Mutex<DriverState>,
+    /// Signalled when the output is free, and when the LED does something else.
     changed: Condvar,
 }
 
-struct Inner {
-    output: Box<dyn Output>,
-    level: Level,
+struct DriverState {
+    /// None while it is being set.
+    output: Option<Box<dyn Output>>,
+    level: OnOff,
     blinking: Option<Blinking>,
-    /// Number of threads started, which numbers them.
-    threads: u64,
+    /// The number of the last thread.
+    last_thread: u64,
 }
 
-/// What a thread is doing.
+/// What a thread does.
 struct Blinking {
     thread: u64,
     blink: Blink,
-    /// Flashes left, with the current one; not used without a count.
-    left: u32,
-    /// When the first flash began.
-    begin: Instant,
+    /// Flashes left, with the current one; none without a count.
+    left: Option<u32>,
+    /// When the first flash began; none before it.
+    begin: Option<Instant>,
 }
 
 impl Led {
-    /// An LED that is on or off, as its output is already.
+    /// An LED whose output has this level already.
     #[must_use]
-    pub fn new(output: Box<dyn Output>, level: Level) -> Self {
-        let inner = Mutex::new(Inner { output, level, blinking: None, threads: 0 });
-        Led { shared: Arc::new(Shared { inner, changed: Condvar::new() }), thread: None }
+    pub fn new(output: Box<dyn Output>, level: OnOff) -> Self {
+        let state = DriverState { output: Some(output), level, blinking: None, last_thread: 0 };
+        Led { driver: Arc::new(Driver { state: Mutex::new(state), changed: Condvar::new() }), thread: None }
     }
 
     /// What it does now.
     #[must_use]
     pub fn state(&self) -> State {
-        let inner = self.shared.lock();
-        match &inner.blinking {
+        let state = self.driver.lock();
+        match state.blinking {
             Some(Blinking { blink, left, .. }) => {
-                let count = blink.count().map(|_| *left);
-                State::Blink(Blink::new(blink.on(), blink.off(), count).unwrap_or(*blink))
+                State::Blink(Blink::new(blink.on(), blink.off(), left).unwrap_or(blink))
             }
-            None => inner.level.into(),
+            None => state.level.into(),
         }
     }
 
@@ -70,33 +71,34 @@ impl Led {
     ///
     /// # Errors
     ///
-    /// Those of [`Output::set`]. It does not blink then either.
-    pub fn set(&mut self, level: Level) -> io::Result<()> {
-        self.shared.stop_blinking().set(level)
+    /// Those of [`Output::set`]. The LED does not blink then.
+    pub fn set(&mut self, level: OnOff) -> io::Result<()> {
+        let state = self.driver.stop_blinking();
+        self.driver.set(state, level).1
     }
 
-    /// Turns it off for good. Tries twice, because no later command may correct an error.
+    /// Turns it off for good. Tries twice, because no later command will correct an error.
     ///
     /// # Errors
     ///
     /// Those of [`Led::set`].
     pub fn turn_off(&mut self) -> io::Result<()> {
-        match self.set(Level::Off) {
+        match self.set(OnOff::Off) {
             // A terminal that was not read in time will not be read now.
-            Err(error) if error.kind() != io::ErrorKind::TimedOut => self.set(Level::Off),
+            Err(error) if error.kind() != io::ErrorKind::TimedOut => self.set(OnOff::Off),
             result => result,
         }
     }
 
-    /// Turns it on if it is off, else off. One that blinks is turned off.
+    /// Turns it on if it is off, else off. Turns a blinking LED off.
     ///
     /// # Errors
     ///
     /// Those of [`Led::set`].
     pub fn toggle(&mut self) -> io::Result<()> {
         match self.state() {
-            State::Off => self.set(Level::On),
-            State::On | State::Blink(_) => self.set(Level::Off),
+            State::Off => self.set(OnOff::On),
+            State::On | State::Blink(_) => self.set(OnOff::Off),
         }
     }
 
@@ -106,19 +108,22 @@ impl Led {
     ///
     /// Those of [`Led::set`]; or no thread can be started, and the LED is unchanged.
     pub fn blink(&mut self, blink: Blink) -> io::Result<()> {
-        let mut inner = self.shared.lock();
-        inner.threads += 1;
-        let (shared, id) = (Arc::clone(&self.shared), inner.threads);
-        // The thread waits for the lock first.
+        let mut state = self.driver.lock();
+        state.last_thread += 1;
+        let (driver, id) = (Arc::clone(&self.driver), state.last_thread);
+        // The thread waits until this function releases the lock.
         let thread = thread::Builder::new()
             .name("blink".into())
-            .spawn(move || shared.run(id))
-            .map_err(|error| io::Error::new(error.kind(), format!("no thread to blink in: {error}")))?;
-        let result = inner.set(Level::On);
-        let left = blink.count().unwrap_or_default();
-        inner.blinking = result.is_ok().then(|| Blinking { thread: id, blink, left, begin: Instant::now() });
-        self.shared.changed.notify_all();
-        drop(inner);
+            .spawn(move || driver.run(id))
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot start a thread: {error}")))?;
+        state.blinking = Some(Blinking { thread: id, blink, left: blink.count(), begin: None });
+        self.driver.changed.notify_all();
+        let (mut state, result) = self.driver.set(state, OnOff::On);
+        if let Some(blinking) = &mut state.blinking {
+            blinking.begin = Some(Instant::now());
+        }
+        self.driver.changed.notify_all();
+        drop(state);
         self.join(Some(thread));
         result
     }
@@ -134,59 +139,95 @@ impl Led {
 /// Releases the output before it returns.
 impl Drop for Led {
     fn drop(&mut self) {
-        drop(self.shared.stop_blinking());
+        drop(self.driver.stop_blinking());
         self.join(None);
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+impl Driver {
+    fn lock(&self) -> MutexGuard<'_, DriverState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stop_blinking(&self) -> MutexGuard<'_, Inner> {
-        let mut inner = self.lock();
-        inner.blinking = None;
+    fn wait<'a>(&self, state: MutexGuard<'a, DriverState>) -> MutexGuard<'a, DriverState> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop_blinking(&self) -> MutexGuard<'_, DriverState> {
+        let mut state = self.lock();
+        state.blinking = None;
         self.changed.notify_all();
-        inner
+        state
+    }
+
+    /// Sets the output, even if it has this level: another program may have changed the line. After an error the LED does not
+    /// blink.
+    fn set<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, DriverState>,
+        level: OnOff,
+    ) -> (MutexGuard<'a, DriverState>, io::Result<()>) {
+        let mut output = loop {
+            match state.output.take() {
+                Some(output) => break output,
+                None => state = self.wait(state),
+            }
+        };
+        drop(state);
+        let result = output.set(level);
+        let mut state = self.lock();
+        state.output = Some(output);
+        match &result {
+            Ok(()) => state.level = level,
+            Err(_) => state.blinking = None,
+        }
+        self.changed.notify_all();
+        (state, result)
     }
 
     /// Blinks in the thread with this number, until the LED does something else.
     fn run(&self, thread: u64) {
-        let result = self.alternate(thread);
-        if let Some(Err(error)) = result
+        if let Some(Err(error)) = self.alternate(thread)
             && rate_limit::allows(Kind::Led)
         {
-            log::error!("the LED stops blinking, its output failed: {error}");
+            log::error!("the LED stopped blinking: {error}");
         }
     }
 
-    /// None when the LED does something else.
+    /// Blinks until the last flash is over, or the output fails; none when the LED does something else.
     fn alternate(&self, thread: u64) -> Option<io::Result<()>> {
-        let mut inner = self.lock();
-        let &mut Blinking { blink, mut begin, .. } = inner.blinking(thread)?;
+        let mut state = self.lock();
+        let (blink, mut begin) = loop {
+            match *state.blinking(thread)? {
+                Blinking { blink, begin: Some(begin), .. } => break (blink, begin),
+                _ => state = self.wait(state),
+            }
+        };
         let period = blink.on() + blink.off();
         // Deadlines are absolute, so delays do not accumulate.
         loop {
-            inner = self.wait_until(begin + blink.on(), inner, thread)?;
-            if let Err(error) = inner.set(Level::Off) {
-                return Some(Err(error));
+            state = self.wait_until(begin + blink.on(), state, thread)?;
+            let result;
+            (state, result) = self.set(state, OnOff::Off);
+            if result.is_err() {
+                return Some(result);
             }
-            let blinking = inner.blinking(thread)?;
-            if blink.count().is_some() {
-                blinking.left -= 1;
-                if blinking.left == 0 {
-                    inner.blinking = None;
-                    return None;
+            if let Some(left) = &mut state.blinking(thread)?.left {
+                *left -= 1;
+                if *left == 0 {
+                    state.blinking = None;
+                    return Some(Ok(()));
                 }
             }
             // Flashes that were missed, because the process was stopped, are left out.
             begin += period;
             let missed = begin.elapsed().as_nanos() / period.as_nanos();
             begin += period * u32::try_from(missed).unwrap_or(u32::MAX);
-            inner = self.wait_until(begin, inner, thread)?;
-            if let Err(error) = inner.set(Level::On) {
-                return Some(Err(error));
+            state = self.wait_until(begin, state, thread)?;
+            let result;
+            (state, result) = self.set(state, OnOff::On);
+            if result.is_err() {
+                return Some(result);
             }
         }
     }
@@ -195,32 +236,21 @@ impl Shared {
     fn wait_until<'a>(
         &self,
         end: Instant,
-        mut inner: MutexGuard<'a, Inner>,
+        mut state: MutexGuard<'a, DriverState>,
         thread: u64,
-    ) -> Option<MutexGuard<'a, Inner>> {
+    ) -> Option<MutexGuard<'a, DriverState>> {
         loop {
-            inner.blinking(thread)?;
+            state.blinking(thread)?;
             let remaining = end.saturating_duration_since(Instant::now());
             if remaining.is_zero() {
-                return Some(inner);
+                return Some(state);
             }
-            inner = self.changed.wait_timeout(inner, remaining).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.changed.wait_timeout(state, remaining).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
 
-impl Inner {
-    /// Writes the level, even if it is that already: another program may have changed the line. After an error the LED does
-    /// not blink.
-    fn set(&mut self, level: Level) -> io::Result<()> {
-        let result = self.output.set(level);
-        match &result {
-            Ok(()) => self.level = level,
-            Err(_) => self.blinking = None,
-        }
-        result
-    }
-
+impl DriverState {
     fn blinking(&mut self, thread: u64) -> Option<&mut Blinking> {
         self.blinking.as_mut().filter(|blinking| blinking.thread == thread)
     }

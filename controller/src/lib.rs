@@ -1,9 +1,10 @@
-//! The daemon: takes the LED, creates the queues, serves commands until it is told to end, and leaves nothing behind.
+//! The daemon: takes the LED, creates the queues, serves commands until `exit` or a signal, and leaves nothing behind.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
 mod drain;
 mod error;
+mod existing;
 mod gpio;
 mod led;
 mod locks;
@@ -12,6 +13,7 @@ mod options;
 mod output;
 mod queue_pair;
 mod rate_limit;
+mod reply_queue;
 mod server;
 mod shutdown;
 mod simulated;
@@ -21,7 +23,7 @@ pub use error::{Error, TakenBy};
 pub use led::Led;
 pub use locks::Locks;
 pub use options::Options;
-pub use output::{Level, Output};
+pub use output::{OnOff, Output};
 pub use queue_pair::{QueueOptions, QueuePair};
 pub use server::Server;
 pub use shutdown::Shutdown;
@@ -44,13 +46,13 @@ pub fn run(options: &Options) -> Result<(), Error> {
     }
     // First, so that a signal always cleans up.
     let shutdown = Shutdown::on_signals().map_err(|source| Error::Os { what: "cannot handle signals", source })?;
-    let queue_options = options.queue()?;
+    let queue_options = options.queue_options()?;
     let locks = Locks::acquire(options.key, None)?;
     let (output, line): (Box<dyn Output>, _) = if options.simulate {
         let output = Simulated::new(options.initial);
         (Box::new(output.map_err(|source| Error::Os { what: "cannot write to standard output", source })?), None)
     } else {
-        let output = GpioLine::take(&options.line(), options.initial)?;
+        let output = GpioLine::take(&options.line_options(), options.initial)?;
         let line = output.line().clone();
         (Box::new(output), Some(line))
     };
@@ -71,9 +73,9 @@ fn turn_off(options: &Options) -> Result<(), Error> {
     let off = if options.simulate {
         Ok(())
     } else {
-        let taken = GpioLine::take(&options.line(), Level::Off).map_err(Error::Gpio);
+        let taken = GpioLine::take(&options.line_options(), OnOff::Off).map_err(Error::Gpio);
         taken.map(|output| log::info!("{} is off", output.line()))
     };
-    let removed = Locks::acquire(options.key, None).and_then(|locks| locks::remove_all(options.key, &locks));
+    let removed = Locks::acquire(options.key, None).and_then(|locks| existing::clean_up(options.key, &locks));
     off.and(removed)
 }

@@ -1,19 +1,13 @@
-//! The locks of both keys, and the queues that exist under the keys when the controller starts.
+//! The locks of both keys.
 
-use std::{path::Path, thread};
+use std::path::Path;
 
 use shared::{
-    Key, Mode, Queue, Status,
-    account::own_user,
+    Key, Queue,
     lock::{Lock, LockError},
 };
 
-use crate::{
-    Error,
-    drain::{drain, wait_until_received},
-    error::TakenBy,
-    queue_pair::RECEIVE_PATIENCE,
-};
+use crate::Error;
 
 /// The locks of the command queue's key and of the reply queue's key.
 #[derive(Debug)]
@@ -26,7 +20,7 @@ impl Locks {
     /// Takes both, in this directory or in the default one.
     ///
     /// If a lock is not available, for instance because the directory is full, the controller does without it. The kernel still
-    /// prevents that two processes create a queue with one key. But the next controller cannot tell a stale queue.
+    /// prevents two processes from creating a queue with one key. But the next controller cannot recognize a stale queue.
     ///
     /// # Errors
     ///
@@ -36,9 +30,7 @@ impl Locks {
             Ok(lock) => Ok(Some(lock)),
             Err(held @ LockError::Held { .. }) => Err(Error::Lock(held)),
             Err(error) => {
-                log::warn!(
-                    "no lock for key {key}, if this process is killed its queue must be removed by hand: {error}"
-                );
+                log::warn!("no lock for key {key}: {error}; if this process is killed, remove its queue by hand");
                 Ok(None)
             }
         };
@@ -55,102 +47,6 @@ impl Locks {
 /// Records a queue that this process created.
 pub(crate) fn record(lock: &mut Option<Lock>, queue: &Queue) {
     if let Some(Err(error)) = lock.as_mut().map(|lock| lock.record(queue)) {
-        log::warn!("if this process is killed, its queue must be removed by hand: {error}");
-    }
-}
-
-/// What exists under a key whose lock this process holds.
-pub(crate) enum Existing {
-    Nothing,
-    /// A closed queue that root created for the service, see `--reclaim`.
-    Prepared(Queue),
-    /// The queue of a controller that was killed.
-    Stale(Queue, Status),
-    /// A queue of another program.
-    Foreign(Queue, Status),
-}
-
-impl Existing {
-    pub(crate) fn find(key: Key, lock: Option<&Lock>) -> Result<Existing, Error> {
-        let found = Queue::find(key).map_err(|source| Error::Queue { key, source })?;
-        let Some((queue, status)) = found else { return Ok(Existing::Nothing) };
-        let user = own_user();
-        // The service may not remove a queue of root's controller.
-        let is_removable = user == 0 || [status.creator, status.permissions.owner].contains(&user);
-        let Some(lock) = lock.filter(|_| is_removable) else { return Ok(Existing::Foreign(queue, status)) };
-        Ok(if lock.has_created(&queue, &status) {
-            if is_unused(&status) { Existing::Prepared(queue) } else { Existing::Stale(queue, status) }
-        } else if is_unused(&status) && lock.has_predecessor() && status.creator == user && stays_closed(&queue) {
-            Existing::Stale(queue, status)
-        } else {
-            Existing::Foreign(queue, status)
-        })
-    }
-
-    fn stale(self) -> Option<Queue> {
-        match self {
-            Existing::Stale(queue, _) => Some(queue),
-            _ => None,
-        }
-    }
-}
-
-/// Whether a queue is closed, and no process has used it.
-fn is_unused(status: &Status) -> bool {
-    let uses = [status.last_sender, status.last_receiver];
-    status.permissions.mode == Mode::CLOSED && status.messages == 0 && uses == [None; 2] && status.last_sent.is_none()
-}
-
-/// Whether a closed queue stays closed. A controller with another lock directory opens one soon after it created it.
-fn stays_closed(queue: &Queue) -> bool {
-    thread::sleep(RECEIVE_PATIENCE);
-    queue.status().is_ok_and(|status| status.permissions.mode == Mode::CLOSED)
-}
-
-/// Removes stale queues, before the controller creates its own.
-pub(crate) fn remove_stale(key: Key, locks: &Locks) -> Result<(), Error> {
-    let commands = Existing::find(key, locks.commands.as_ref())?.stale();
-    let replies = Existing::find(key.reply(), locks.replies.as_ref())?.stale();
-    remove(key, commands, replies)
-}
-
-/// Removes stale and prepared queues, for `--turn-off`, and logs those of other programs.
-pub(crate) fn remove_all(key: Key, locks: &Locks) -> Result<(), Error> {
-    let removable = |key, existing| match existing {
-        Existing::Prepared(queue) | Existing::Stale(queue, _) => Some(queue),
-        Existing::Foreign(_, status) => {
-            log::warn!("{}; not removed", TakenBy::new(key, &status));
-            None
-        }
-        Existing::Nothing => None,
-    };
-    let commands = removable(key, Existing::find(key, locks.commands.as_ref())?);
-    let replies = removable(key.reply(), Existing::find(key.reply(), locks.replies.as_ref())?);
-    remove(key, commands, replies)
-}
-
-/// Replies to the clients whose commands are in a stale queue, and removes both queues.
-fn remove(key: Key, commands: Option<Queue>, replies: Option<Queue>) -> Result<(), Error> {
-    if let Some(commands) = commands {
-        log::warn!("removing the stale queue with key {key}, its controller was killed");
-        let drained = drain(&commands, replies.as_ref());
-        if let Some(replies) = replies.filter(|_| drained.replies > 0) {
-            wait_until_received(&replies, RECEIVE_PATIENCE);
-        }
-        drained.log("no controller was running");
-    }
-    if let Some(replies) = replies {
-        let key = key.reply();
-        log::warn!("removing the stale queue with key {key}, its controller was killed");
-        remove_queue(key, &replies)?;
-    }
-    Ok(())
-}
-
-pub(crate) fn remove_queue(key: Key, queue: &Queue) -> Result<(), Error> {
-    match queue.remove() {
-        // Already removed: fine.
-        Ok(()) | Err(shared::Error::Removed(_)) => Ok(()),
-        Err(source) => Err(Error::Queue { key, source }),
+        log::warn!("cannot record the queue: {error}; if this process is killed, remove its queue by hand");
     }
 }

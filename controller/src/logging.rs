@@ -31,7 +31,7 @@ pub fn start() {
 }
 
 /// Whether standard error is a stream to the journal: its device and inode are those in `JOURNAL_STREAM`, see systemd.exec(5).
-/// Processes that redirect standard error inherit the variable too.
+/// The variable is inherited even if standard error is redirected.
 fn is_journal() -> bool {
     let Ok(stream) = env::var("JOURNAL_STREAM") else { return false };
     fs::metadata("/proc/self/fd/2").is_ok_and(|file| stream == format!("{}:{}", file.dev(), file.ino()))
@@ -57,8 +57,8 @@ struct Stderr {
 impl Write for Stderr {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         // Held until the end, so that the LED is not drawn meanwhile.
-        let last_line = terminal::last_line();
-        let last_line = last_line.filter(|_| terminal::is_shared() && terminal::is_foreground());
+        let guard = terminal::last_line();
+        let last_line = guard.filter(|_| terminal::is_same_terminal() && terminal::is_foreground());
         let mut stderr = io::stderr().lock();
         let lost = match self.dropped {
             0 => String::new(),

@@ -5,12 +5,12 @@ use std::str::FromStr;
 use clap::{Parser, builder::NonEmptyStringValueParser};
 use shared::{Key, Mode, account};
 
-use crate::{Error, Level, QueueOptions, gpio::LineOptions};
+use crate::{Error, OnOff, QueueOptions, gpio::LineOptions};
 
 /// The default group of the queues, if it exists: it owns /dev/gpiochip* on a Pi.
 const DEFAULT_GROUP: &str = "gpio";
 
-/// Drive an LED on a GPIO line, on command from a System V message queue.
+/// Drive an LED on a GPIO line; commands come from a System V message queue.
 ///
 /// Logs to standard error, at level info unless RUST_LOG sets another. SIGTERM, SIGINT, SIGHUP, SIGQUIT and `led exit` turn
 /// the LED off, release the line, remove the queues and end the controller with exit status 0.
@@ -21,7 +21,7 @@ pub struct Options {
     #[arg(long, default_value = "GPIO17", value_parser = NonEmptyStringValueParser::new())]
     pub line: String,
 
-    /// Chip of the line, if several lines have its name
+    /// Chip of the line, if several lines have that name or the lines have none
     #[arg(long, value_name = "NAME|LABEL|PATH", value_parser = NonEmptyStringValueParser::new())]
     pub chip: Option<String>,
 
@@ -31,7 +31,7 @@ pub struct Options {
 
     /// State of the LED after the start
     #[arg(long, value_enum, default_value = "off")]
-    pub initial: Level,
+    pub initial: OnOff,
 
     /// Key of the command queue; the reply queue has the next key
     #[arg(long, default_value_t)]
@@ -53,17 +53,17 @@ pub struct Options {
     #[arg(long)]
     pub turn_off: bool,
 
-    /// As root, before the service starts: replace queues of other users that have its keys, and exit
+    /// As root, before the service starts: replace queues of other users with its keys, and exit
     #[arg(long, conflicts_with = "turn_off")]
     pub reclaim: bool,
 }
 
 impl Options {
-    pub(crate) fn line(&self) -> LineOptions<'_> {
+    pub(crate) fn line_options(&self) -> LineOptions<'_> {
         LineOptions { name: &self.line, chip: self.chip.as_deref(), active_low: self.active_low }
     }
 
-    pub(crate) fn queue(&self) -> Result<QueueOptions, Error> {
+    pub(crate) fn queue_options(&self) -> Result<QueueOptions, Error> {
         let group = match &self.group {
             Some(group) => Some(account::group_id(group).ok_or_else(|| Error::NoGroup { name: group.clone() })?),
             None => account::group_id(DEFAULT_GROUP),

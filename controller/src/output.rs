@@ -7,18 +7,18 @@ use shared::State;
 
 /// Whether the LED is on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub enum Level {
+pub enum OnOff {
     /// On.
     On,
     /// Off.
     Off,
 }
 
-impl From<Level> for State {
-    fn from(level: Level) -> State {
+impl From<OnOff> for State {
+    fn from(level: OnOff) -> State {
         match level {
-            Level::On => State::On,
-            Level::Off => State::Off,
+            OnOff::On => State::On,
+            OnOff::Off => State::Off,
         }
     }
 }
@@ -30,5 +30,5 @@ pub trait Output: Send {
     /// # Errors
     ///
     /// That of the hardware or of standard output. The LED can be on or off then.
-    fn set(&mut self, level: Level) -> io::Result<()>;
+    fn set(&mut self, level: OnOff) -> io::Result<()>;
 }

@@ -1,6 +1,6 @@
 //! The command queue and the reply queue: creating, opening and removing them.
 
-use std::{mem, time::Duration};
+use std::mem;
 
 use shared::{
     Key, Mode, OwnedQueue, Permissions, Queue, TEXT_MAX,
@@ -10,17 +10,16 @@ use shared::{
 
 use crate::{
     Error,
-    drain::wait_until_received,
     error::TakenBy,
-    locks::{Existing, Locks, record, remove_queue, remove_stale},
+    existing::{Existing, remove_queue, remove_stale},
+    locks::{Locks, record},
+    reply_queue::{RECEIVE_PATIENCE, wait_until_received},
 };
 
-/// How often the queues are created if another process removes them meanwhile.
+/// How often the queues are created if another process removes them each time.
 const ATTEMPTS: usize = 100;
-/// How often a queue of another user is removed if that user creates it each time.
+/// How often a queue of another user is removed if that user creates it again each time.
 const RECLAIM_ATTEMPTS: usize = 1_000_000;
-/// How long the reply queue is kept for clients that have not received their replies.
-pub(crate) const RECEIVE_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Key, mode and group of the queues.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +83,7 @@ impl QueuePair {
             let _ = self.commands.remove();
             // Clients that find it wait until it is open.
             self.commands = create(key, &self.locks.commands).map_err(Error::while_serving)?;
-            // Clients whose commands were removed with the queue see the reply queue go, and try again.
+            // The removal of the reply queue makes clients try again whose commands were removed.
             wait_until_received(&self.replies, RECEIVE_PATIENCE);
             let _ = self.replies.remove();
             self.replies = create(key.reply(), &self.locks.replies).map_err(Error::while_serving)?;
@@ -133,11 +132,11 @@ fn open(queue: &Queue, mode: Mode, group: Option<u32>) -> Result<(), shared::Err
 
 /// Creates a closed queue.
 fn create(key: Key, lock: &Option<Lock>) -> Result<OwnedQueue, Error> {
-    create_instead(key, lock, |_| false)
+    create_or_replace(key, lock, |_| false)
 }
 
-/// Creates a closed queue, in place of one whose creator it may be taken from.
-fn create_instead(key: Key, lock: &Option<Lock>, may_take: impl Fn(u32) -> bool) -> Result<OwnedQueue, Error> {
+/// Creates a closed queue. Removes an existing one first if `may_take` accepts its creator.
+fn create_or_replace(key: Key, lock: &Option<Lock>, may_take: impl Fn(u32) -> bool) -> Result<OwnedQueue, Error> {
     for attempt in 0..RECLAIM_ATTEMPTS {
         let queue = match Queue::create(key, Mode::CLOSED) {
             Ok(queue) => queue,
@@ -173,15 +172,15 @@ pub(crate) fn reclaim(key: Key) -> Result<(), Error> {
     if own_user() != 0 {
         return Err(Error::NeedsRoot);
     }
-    let locks = Locks::acquire(key, None)?;
+    let mut locks = Locks::acquire(key, None)?;
     remove_stale(key, &locks)?;
     let owner = service_user().unwrap_or(0);
     let may_take = |creator| creator != 0 && creator != owner;
-    let commands = create_instead(key, &locks.commands, may_take)?;
-    let replies = create_instead(key.reply(), &locks.replies, may_take)?;
-    for (lock, queue) in [(locks.commands, commands), (locks.replies, replies)] {
-        // The service takes only recorded queues for its own. Another one is removed here.
-        let Some(Ok(())) = lock.map(|mut lock| lock.record(&queue)) else { continue };
+    let commands = create_or_replace(key, &locks.commands, may_take)?;
+    let replies = create_or_replace(key.reply(), &locks.replies, may_take)?;
+    for (lock, queue) in [(&mut locks.commands, commands), (&mut locks.replies, replies)] {
+        // The service uses only recorded queues. One that is not recorded is removed when it is dropped here.
+        let Some(Ok(())) = lock.as_mut().map(|lock| lock.record(&queue)) else { continue };
         let status = queue.status();
         let given = status.and_then(|status| queue.set_permissions(Permissions { owner, ..status.permissions }));
         given.map_err(|source| Error::Queue { key, source })?;

@@ -11,10 +11,10 @@ use sd_notify::NotifyState;
 use shared::{Command, Incoming, Info, Line, Message, MessageType, Oversize, Refused, Reply, Request, Select, State};
 
 use crate::{
-    Error, Led, Level, QueuePair, Shutdown,
-    drain::{drain, send_reply, wait_until_received},
-    queue_pair::RECEIVE_PATIENCE,
+    Error, Led, OnOff, QueuePair, Shutdown,
+    drain::drain,
     rate_limit::{self, Kind},
+    reply_queue::{RECEIVE_PATIENCE, send_reply, wait_until_received},
 };
 
 /// How long the reply queue is kept for a client that must learn that the LED may still be on.
@@ -26,7 +26,7 @@ pub struct Server {
     queues: QueuePair,
     shutdown: Shutdown,
     started: Instant,
-    /// What it replies to STATUS. State and uptime are set then.
+    /// The reply to STATUS. `state` and `uptime` are set when it is sent.
     info: Info,
 }
 
@@ -51,22 +51,26 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The command queue cannot be read or created again, or the LED cannot be turned off. The rest of the cleanup is done.
+    /// The command queue cannot be read or created again, or the LED cannot be turned off. It cleans up in each case.
     pub fn run(mut self) -> Result<(), Error> {
         let served = if self.watch() { self.serve() } else { Ok(None) };
         let replies = *self.queues.replies;
         let drained = drain(&self.queues.commands, Some(&replies));
         let turned_off = self.led.turn_off();
         drop(self.led);
+        let mut patience = RECEIVE_PATIENCE;
         if let Ok(Some(reply_to)) = served {
             let reply = match &turned_off {
                 Ok(()) => Reply::Ok(State::Off),
-                Err(error) => Reply::Err(format!("cannot turn the LED off, it may be on: {error}")),
+                Err(error) => Reply::Err(format!("the LED cannot be turned off and may be on: {error}")),
             };
-            // Another process removed the queue: no client waits there.
+            // If another process removed the queue, no client waits for the reply.
             let _ = send_reply(&replies, &reply.encode(reply_to), |_| {});
+            if turned_off.is_err() {
+                patience = FAILURE_PATIENCE;
+            }
         }
-        wait_until_received(&replies, if turned_off.is_ok() { RECEIVE_PATIENCE } else { FAILURE_PATIENCE });
+        wait_until_received(&replies, patience);
         drop(self.queues);
         // Log only after cleanup: a blocked standard error would delay it.
         notify(NotifyState::Stopping);
@@ -101,7 +105,7 @@ impl Server {
                 }
                 Err(shared::Error::Removed(_)) if self.shutdown.requested().is_some() => return Ok(None),
                 Err(shared::Error::Removed(_)) => {
-                    log::warn!("another process removed the command queue with key {key}; creating both again");
+                    log::warn!("another process removed command queue {key}; creating both queues again");
                     self.queues.recreate()?;
                     if !self.watch() {
                         return Ok(None);
@@ -112,7 +116,7 @@ impl Server {
         }
     }
 
-    /// Applies or refuses one message, and sends the reply that it requests. Breaks at `exit`, with its reply type.
+    /// Applies or refuses one message, and sends the reply that it requests. Returns `Break` with the reply type at `exit`.
     ///
     /// # Errors
     ///
@@ -152,8 +156,8 @@ impl Server {
 
     fn apply(&mut self, command: Command) -> io::Result<()> {
         match command {
-            Command::On => self.led.set(Level::On)?,
-            Command::Off => self.led.set(Level::Off)?,
+            Command::On => self.led.set(OnOff::On)?,
+            Command::Off => self.led.set(OnOff::Off)?,
             Command::Toggle => self.led.toggle()?,
             Command::Blink(blink) => self.led.blink(blink)?,
             Command::Status | Command::Exit => return Ok(()),
@@ -173,9 +177,9 @@ impl Server {
         let mut dropped = |reply_to| log_dropped(&mut self.info.answers_dropped, reply_to);
         let mut sent = send_reply(&self.queues.replies, reply, &mut dropped);
         if let Err(shared::Error::Removed(_)) = sent {
-            log::warn!("another process removed the reply queue with key {key}; creating it again");
+            log::warn!("another process removed reply queue {key}; creating it again");
             self.queues.recreate_replies()?;
-            // The client has seen the old one go, and waits for its reply here.
+            // The client noticed the removal, and waits for its reply on the new queue.
             sent = send_reply(&self.queues.replies, reply, &mut dropped);
             // A signal that has come meanwhile has removed the command queue, which ends the loop.
             let _ = self.watch();
@@ -183,7 +187,7 @@ impl Server {
         if let Err(error) = sent
             && rate_limit::allows(Kind::Clients)
         {
-            log::warn!("no reply to {} on the queue with key {key}: {error}", reply.message_type());
+            log::warn!("no reply to {} on queue {key}: {error}", reply.message_type());
         }
         Ok(())
     }

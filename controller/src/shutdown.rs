@@ -1,7 +1,7 @@
-//! From a signal to the end of the controller.
+//! Ends the controller after a signal.
 //!
-//! A signal handler sets a flag too late for a msgrcv(2) that is about to sleep. The removal of the queue is never too late: it
-//! ends the call that sleeps, and the next call.
+//! A flag that a handler sets just before msgrcv(2) sleeps is not seen. The removal of the queue ends the call that sleeps, and
+//! the next one.
 
 use std::{
     fs, io, mem,
@@ -17,10 +17,10 @@ use crate::drain::{Drained, drain};
 
 /// The end of the controller, requested by a signal.
 #[derive(Clone, Debug, Default)]
-pub struct Shutdown(Arc<Mutex<Inner>>);
+pub struct Shutdown(Arc<Mutex<Requested>>);
 
 #[derive(Debug, Default)]
-struct Inner {
+struct Requested {
     signal: Option<Signal>,
     /// The command queue and the reply queue.
     queues: Option<(Queue, Queue)>,
@@ -34,7 +34,7 @@ impl Shutdown {
     ///
     /// # Errors
     ///
-    /// The system grants no handlers, or no thread to wait for them.
+    /// The handlers cannot be installed, or the thread cannot be started.
     pub fn on_signals() -> io::Result<Shutdown> {
         let shutdown = Shutdown::default();
         let ignored = ignored_signals();
@@ -62,9 +62,9 @@ impl Shutdown {
     /// Sets the queues to drain when a signal comes. Returns `false` if one has come already; the queues are not drained then.
     #[must_use]
     pub fn watch(&self, commands: Queue, replies: Queue) -> bool {
-        let mut inner = self.lock();
-        inner.queues = Some((commands, replies));
-        inner.signal.is_none()
+        let mut requested = self.lock();
+        requested.queues = Some((commands, replies));
+        requested.signal.is_none()
     }
 
     /// The name of the signal that requested the end, if one has come.
@@ -82,14 +82,14 @@ impl Shutdown {
     ///
     /// Does not log: a blocked standard error would delay the end, with the LED on.
     pub fn request(&self, signal: Signal) {
-        let mut inner = self.lock();
-        inner.signal = Some(signal);
-        if let Some((commands, replies)) = inner.queues.take() {
-            inner.drained = drain(&commands, Some(&replies));
+        let mut requested = self.lock();
+        requested.signal = Some(signal);
+        if let Some((commands, replies)) = requested.queues.take() {
+            requested.drained = drain(&commands, Some(&replies));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Requested> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

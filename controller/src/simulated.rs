@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    Level, Output,
+    OnOff, Output,
     terminal::{ERASE_LINE, PATIENCE, is_foreground, last_line, write_in_time},
 };
 
@@ -17,7 +17,7 @@ use crate::{
 /// that stays the last line.
 #[derive(Debug)]
 pub(crate) struct Simulated {
-    level: Level,
+    level: OnOff,
     /// A descriptor of its own: [`io::stdout`] would buffer the lines.
     stdout: File,
     on: &'static str,
@@ -32,7 +32,7 @@ impl Simulated {
     /// # Errors
     ///
     /// Standard output cannot be written.
-    pub(crate) fn new(initial: Level) -> io::Result<Self> {
+    pub(crate) fn new(initial: OnOff) -> io::Result<Self> {
         let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         let is_terminal = stdout.is_terminal();
         let is_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
@@ -44,18 +44,18 @@ impl Simulated {
         };
         let file = stdout.metadata()?.file_type();
         let can_block = is_terminal || file.is_fifo() || file.is_socket();
-        let mut led = Simulated { level: Level::Off, stdout, on, off, is_terminal, can_block };
+        let mut led = Simulated { level: OnOff::Off, stdout, on, off, is_terminal, can_block };
         if is_terminal && is_foreground() {
-            led.show(Level::Off)?;
+            led.show(OnOff::Off)?;
         }
         led.set(initial)?;
         Ok(led)
     }
 
-    fn show(&mut self, level: Level) -> io::Result<()> {
+    fn show(&mut self, level: OnOff) -> io::Result<()> {
         let line = match level {
-            Level::On => self.on,
-            Level::Off => self.off,
+            OnOff::On => self.on,
+            OnOff::Off => self.off,
         };
         if !self.can_block {
             return self.stdout.write_all(line.as_bytes());
@@ -73,7 +73,7 @@ impl Simulated {
 }
 
 impl Output for Simulated {
-    fn set(&mut self, level: Level) -> io::Result<()> {
+    fn set(&mut self, level: OnOff) -> io::Result<()> {
         if level != self.level {
             self.show(level)?;
             self.level = level;
@@ -86,7 +86,7 @@ impl Output for Simulated {
 impl Drop for Simulated {
     fn drop(&mut self) {
         if last_line().take().is_some() && is_foreground() {
-            // The terminal is closed, or not read.
+            // The terminal is closed or not read: fine.
             let _ = write_in_time(&mut self.stdout, b"\n", Duration::ZERO);
         }
     }

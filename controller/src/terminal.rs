@@ -21,7 +21,7 @@ pub(crate) const ERASE_LINE: &str = "\r\x1b[K";
 /// when poll(2) reports room.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The line that is the terminal's last one now, if there is one. Its lock is held to write to the terminal.
+/// The terminal's last line, if the LED is drawn there. Hold the lock to write to the terminal.
 static LAST_LINE: Mutex<Option<&str>> = Mutex::new(None);
 
 pub(crate) fn last_line() -> MutexGuard<'static, Option<&'static str>> {
@@ -33,8 +33,8 @@ pub(crate) fn is_foreground() -> bool {
     tcgetpgrp(io::stdout().as_raw_fd()) == Ok(getpgrp())
 }
 
-/// Whether standard error is the terminal that standard output is.
-pub(crate) fn is_shared() -> bool {
+/// Whether standard error is the same terminal as standard output.
+pub(crate) fn is_same_terminal() -> bool {
     let device = |descriptor: u8| fs::metadata(format!("/proc/self/fd/{descriptor}")).map(|file| file.rdev()).ok();
     io::stderr().is_terminal() && device(1) == device(2)
 }

@@ -3,14 +3,14 @@
 
 use std::io;
 
-use controller::{Led, Level, Locks, Output, QueueOptions, QueuePair, Server, Shutdown};
+use controller::{Led, Locks, OnOff, Output, QueueOptions, QueuePair, Server, Shutdown};
 use shared::{Access, Incoming, Key, Message, MessageType, Mode, Oversize, Queue, Select};
 
 #[derive(Debug)]
 struct NoOutput;
 
 impl Output for NoOutput {
-    fn set(&mut self, _: Level) -> io::Result<()> {
+    fn set(&mut self, _: OnOff) -> io::Result<()> {
         Ok(())
     }
 }
@@ -21,7 +21,7 @@ fn applying_refusing_and_replying_allocate_nothing() {
     let options = QueueOptions { key, mode: Mode::new(0o600).unwrap(), group: None };
     let queues = QueuePair::create(options, Locks::none()).unwrap();
     let replies = Queue::open(key.reply(), Access::Receive).unwrap();
-    let mut server = Server::new(Led::new(Box::new(NoOutput), Level::Off), None, queues, Shutdown::default());
+    let mut server = Server::new(Led::new(Box::new(NoOutput), OnOff::Off), None, queues, Shutdown::default());
     let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
     let status = format!("OK OFF\npid {pid}\nversion {version}\nuptime 0\napplied 2\nrefused 0\nanswers_dropped 0\n");
     for (text, expected) in [

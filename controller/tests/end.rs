@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use controller::{Error, Led, Level, Locks, Output, QueueOptions, QueuePair, Server, Shutdown};
+use controller::{Error, Led, Locks, OnOff, Output, QueueOptions, QueuePair, Server, Shutdown};
 use shared::{Access, Key, Message, MessageType, Mode, Oversize, Queue, Select};
 use testing::wait_until;
 
@@ -15,7 +15,7 @@ use testing::wait_until;
 struct Failing(u32);
 
 impl Output for Failing {
-    fn set(&mut self, _: Level) -> io::Result<()> {
+    fn set(&mut self, _: OnOff) -> io::Result<()> {
         match self.0.checked_sub(1) {
             Some(left) => {
                 self.0 = left;
@@ -33,7 +33,7 @@ fn server(led: Failing) -> (Key, Server) {
     let key = Key::new(0x5000_0000 | process::id() << 4 | number).unwrap();
     let options = QueueOptions { key, mode: Mode::new(0o600).unwrap(), group: None };
     let queues = QueuePair::create(options, Locks::none()).unwrap();
-    (key, Server::new(Led::new(Box::new(led), Level::On), None, queues, Shutdown::default()))
+    (key, Server::new(Led::new(Box::new(led), OnOff::On), None, queues, Shutdown::default()))
 }
 
 /// Requests the end, and receives the reply some time after the command queue was removed.
@@ -56,7 +56,7 @@ fn a_late_client_learns_that_the_led_may_be_on() {
     let (key, server) = server(Failing(u32::MAX));
     let (ended, reply) = exit(key, server);
     assert!(matches!(ended, Err(Error::TurnOff(_))), "{ended:?}");
-    assert_eq!(reply.text(), b"ERR cannot turn the LED off, it may be on: broken");
+    assert_eq!(reply.text(), b"ERR the LED cannot be turned off and may be on: broken");
 }
 
 #[test]

@@ -10,27 +10,27 @@ use nix::unistd::{getegid, geteuid, getgroups};
 /// `(uid_t) -1` and `(gid_t) -1`, which system calls take for "no change".
 const NOT_AN_ID: u32 = u32::MAX;
 
-/// The user this process acts as: geteuid(2).
+/// The effective user of this process: geteuid(2).
 #[must_use]
 pub fn own_user() -> u32 {
     geteuid().as_raw()
 }
 
-/// The groups this process acts as, its own and the supplementary ones, as they were when its session began: getegid(2) and
-/// getgroups(2).
+/// The effective group and the supplementary groups of this process: getegid(2) and getgroups(2). They are those of the login;
+/// later changes of group(5) do not apply.
 #[must_use]
 pub fn own_groups() -> Vec<u32> {
     let supplementary = getgroups().unwrap_or_default();
     [getegid()].into_iter().chain(supplementary).map(nix::unistd::Gid::as_raw).collect()
 }
 
-/// The number of the user with this name, or that is this number; none if there is no such user.
+/// The user ID for a name in passwd(5), or for a decimal number; none for another text.
 #[must_use]
 pub fn user_id(name: &str) -> Option<u32> {
     id("/etc/passwd", name)
 }
 
-/// The number of the group with this name, or that is this number; none if there is no such group.
+/// The group ID for a name in group(5), or for a decimal number; none for another text.
 #[must_use]
 pub fn group_id(name: &str) -> Option<u32> {
     id("/etc/group", name)
@@ -78,7 +78,7 @@ impl Group {
         name("/etc/group", self.0).unwrap_or_else(|| self.0.to_string())
     }
 
-    /// Whether the files say that this user is in it: what holds for the user's next session.
+    /// Whether passwd(5) or group(5) lists the user as a member. That applies from the next login.
     #[must_use]
     pub fn has(self, user: User) -> bool {
         let name = user.name();
@@ -111,7 +111,7 @@ fn name(file: &str, id: u32) -> Option<String> {
     read(file).lines().find_map(|line| entry(line).filter(|entry| entry.1 == id)).map(|(name, _)| name.to_owned())
 }
 
-/// A file that cannot be read names nobody. A name need not be UTF-8, and must not hide the others.
+/// A file that cannot be read counts as empty. A name that is not UTF-8 must not hide the others.
 fn read(file: &str) -> String {
     fs::read(file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }

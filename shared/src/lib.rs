@@ -26,8 +26,8 @@
 //! [`MessageType::random`]. The [`Reply`] is `OK <state>` or `ERR <reason>`, where the state is `OFF`, `ON` or
 //! `BLINK on_ms off_ms [left]`. Without `reply=` there is no reply.
 //!
-//! A queue is a controller's if a trusted user created it and its reply queue is marked, see [`Mode::is_of_replies`]. A command
-//! is applied at most once. If its reply is lost, `ON`, `OFF` and `STATUS` may be sent again, `TOGGLE` and `BLINK` may not:
+//! A command queue belongs to a controller if a trusted user created it and its reply queue has the mark, see
+//! [`Mode::is_of_replies`]. A command is applied at most once. If its reply is lost, `ON`, `OFF` and `STATUS` may be sent again, `TOGGLE` and `BLINK` must not:
 //! led-controller(7) has the rules.
 //!
 //! # A client
@@ -52,8 +52,8 @@
 //!
 //! # Message queues
 //!
-//! [`Queue`] is msgget(2), msgop(2) and msgctl(2) for any program: see the examples `mailbox`, `server` and `client`,
-//! `reply_server` and `reply_client`, `priority_server` and `priority_client`, `monitor`. The documentation of each function has
+//! [`Queue`] wraps msgget(2), msgop(2) and msgctl(2) for any program: see the examples `mailbox`, `server` and `client`,
+//! `reply_server` and `reply_client`, `priority_server` and `priority_client`, `monitor`. The documentation of each function lists
 //! the errno of each [`Error`]. All unsafe code is in one file, around four calls. No public function panics or has undefined
 //! behaviour.
 

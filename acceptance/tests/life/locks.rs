@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use shared::account::{User, own_user};
 use testing::{Fixture, Outcome, Running, wait_until};
 
 #[test]
@@ -46,7 +47,7 @@ fn two_controllers_with_different_lock_directories_do_not_disturb_each_other() {
     Outcome::from(outcome).assert_failed(
         78,
         &[
-            &format!("the queue with key {key} belongs to user root (0), last used by controller (PID {pid})"),
+            &format!("queue {key} was created by user {}, last used by controller (PID {pid})", User(own_user())),
             &format!("\"sudo ipcrm -Q {key}\" removes the queue"),
         ],
     );
@@ -61,7 +62,7 @@ fn a_controller_on_the_key_of_a_reply_queue_ends() {
     let mut neighbour = fixture.program("controller", None);
     neighbour.args(["--simulate", "--key", &fixture.key.reply().to_string()]);
     let held = format!("uses key {}", fixture.key.reply());
-    Outcome::from(neighbour.output().unwrap()).assert_failed(1, &[&held, "--key chooses another one"]);
+    Outcome::from(neighbour.output().unwrap()).assert_failed(1, &[&held, "choose another --key"]);
     fixture.command(&["on"]).assert_printed("on");
 }
 
@@ -101,7 +102,7 @@ fn it_serves_without_a_lock_if_the_directory_is_not_writable() {
     // create.
     let (status, _, log) = start().wait();
     assert_eq!(status.code(), Some(78), "{log:?}");
-    assert!(log.last().unwrap().contains(&format!("the queue with key {} belongs to user", fixture.key)), "{log:?}");
+    assert!(log.last().unwrap().contains(&format!("queue {} was created by user", fixture.key)), "{log:?}");
     fixture.assert_led("on");
     fixture.command(&["exit"]).assert_printed("ended");
     assert!(controller.wait().0.success());

@@ -23,7 +23,7 @@ fn a_removed_queue_is_created_again_and_the_led_stays_on() {
         }
         // The controller notices that the reply queue was removed when it sends a reply.
         wait_until("the controller serves again", || fixture.command(&["status"]).code == Some(0));
-        controller.wait_for_log(&format!("another process removed the {name} queue"));
+        controller.wait_for_log(&format!("another process removed {name} queue"));
         fixture.assert_led("on");
     }
     fixture.command(&["off"]).assert_printed("off");
@@ -78,7 +78,7 @@ fn a_replaced_queue_ends_the_controller_with_that_reason() {
     let (status, out, log) = controller.wait();
     assert_eq!(status.code(), Some(1));
     assert_eq!(out, ["LED on", "LED off"]);
-    let reason = format!("another process removed the controller's queue; the queue with key {}", fixture.key);
+    let reason = format!("another process replaced this controller's queue: queue {}", fixture.key);
     assert!(log.last().unwrap().contains(&reason), "{log:?}");
     assert!(foreign.status().is_ok());
     assert!(Queue::open(fixture.key.reply(), Access::Find).is_err());

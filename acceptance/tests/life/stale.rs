@@ -14,7 +14,7 @@ fn stale_queues_are_replaced_and_their_commands_are_not_applied() {
     fixture.send(1, b"TOGGLE\n");
     killed.kill();
     let controller = Running::start(fixture.program("controller", None).arg("--simulate"));
-    controller.wait_for_log(&format!("removing the stale queue with key {}", fixture.key));
+    controller.wait_for_log(&format!("removing stale queue {}", fixture.key));
     assert!(controller.wait_for_log("not applied").contains("type 1, 2 bytes, \"ON\""));
     assert!(controller.wait_for_log("not applied").contains(r#"type 1, 7 bytes, "TOGGLE\n""#));
     controller.wait_for_log("ready");
@@ -78,7 +78,7 @@ fn a_queue_of_a_controller_killed_at_its_start_is_removed() {
     let other = Fixture::new();
     let mut second = fixture.program("controller", None);
     let refused = second.arg("--simulate").env("LED_LOCK_DIRECTORY", other.path()).output().unwrap();
-    Outcome::from(refused).assert_failed(78, &["belongs to user"]);
+    Outcome::from(refused).assert_failed(78, &["was created by user"]);
     let controller = fixture.controller(&[]);
     fixture.command(&["on"]).assert_printed("on");
     assert!(commands.status().is_err());
@@ -105,6 +105,6 @@ fn a_closed_queue_of_another_program_is_not_removed() {
         .set_permissions(shared::Permissions { mode: shared::Mode::CLOSED, ..foreign.status().unwrap().permissions })
         .unwrap();
     let refused = fixture.program("controller", None).arg("--simulate").output().unwrap();
-    Outcome::from(refused).assert_failed(78, &[&format!("the queue with key {} belongs to user", fixture.key)]);
+    Outcome::from(refused).assert_failed(78, &[&format!("queue {} was created by user", fixture.key)]);
     assert_eq!(foreign.status().unwrap().messages, 1);
 }

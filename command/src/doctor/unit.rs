@@ -29,7 +29,7 @@ pub(super) fn check(key: Key, has_replied: bool) -> Finding {
             return Problem(format!("systemctl: {}", String::from_utf8_lossy(&output.stderr).trim()));
         }
         Ok(Some(output)) => String::from_utf8_lossy(&output.stdout).into_owned(),
-        Ok(None) => return Problem(format!("systemctl does not answer within {PATIENCE:?}")),
+        Ok(None) => return Problem(format!("systemctl did not finish within {PATIENCE:?}")),
         Err(error) => return Problem(format!("systemctl: {error}")),
     };
     let get = |name| shown.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default();

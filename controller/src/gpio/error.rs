@@ -69,7 +69,7 @@ impl GpioError {
 fn advice(group: Option<u32>) -> String {
     match group {
         Some(group) => format!("run \"sudo usermod -aG {} $USER\" and log in again", Group(group).name()),
-        None => "only root may use it: the udev rule of the package gives it to group gpio".into(),
+        None => "only root may use it; install the package, whose udev rule gives it to group gpio".into(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Which line is meant: a pure function of the chips.
 //!
-//! Not by the number of a chip: the header of a Pi 5 was gpiochip4, and has been gpiochip0 since 2024.
+//! Chips are not found by their number: the header of a Pi 5 was gpiochip4, and has been gpiochip0 since 2024.
 
-use std::path::{Path, PathBuf};
+use std::{ffi::OsStr, path::PathBuf};
 
 use gpiod::LineId;
 
@@ -24,8 +24,8 @@ impl ChipInfo {
         HEADERS.contains(&self.label.as_str())
     }
 
-    fn matches(&self, chip: &Path) -> bool {
-        [Path::new(&self.name), Path::new(&self.label), &self.path].contains(&chip)
+    fn matches(&self, chip: &OsStr) -> bool {
+        [OsStr::new(&self.name), OsStr::new(&self.label), self.path.as_os_str()].contains(&chip)
     }
 
     fn lines_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a ChipInfo, LineId)> {
@@ -51,7 +51,7 @@ impl ChipInfo {
 pub(super) fn find<'a>(
     chips: &'a [ChipInfo],
     line: &'a str,
-    chip: Option<&Path>,
+    chip: Option<&OsStr>,
 ) -> Result<(&'a ChipInfo, LineId), FindError> {
     let candidates = || chips.iter().filter(|info| chip.is_none_or(|chip| info.matches(chip)));
     let mut found: Vec<_> = candidates().flat_map(|info| info.lines_named(line)).collect();
@@ -79,15 +79,15 @@ fn list<'a>(chips: impl Iterator<Item = &'a ChipInfo>) -> String {
     chips.collect::<Vec<_>>().join(", ")
 }
 
-/// Why no line was found. The strings are what was looked for, and the chips.
+/// Why no line was chosen. The strings are what was looked for, and the chips.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the fields are the words of the message")]
 pub enum FindError {
     /// No chip has the line.
-    #[error("no line is named {line}; looked at {chips}; --line names another")]
+    #[error("no line is named {line}; looked at {chips}; choose another with --line")]
     NotFound { line: String, chips: String },
     /// The chip that was asked for does not have it.
-    #[error("no line {line} on chip {chip}; looked at {chips}; --line and --chip name others")]
+    #[error("no line {line} on chip {chip}; looked at {chips}; choose another with --line or --chip")]
     NotOnChip { line: String, chip: String, chips: String },
     /// Several lines have the name.
     #[error("several lines are named {line}, on {chips}; choose one with --chip NAME, LABEL or PATH")]
@@ -121,12 +121,12 @@ mod tests {
     }
 
     fn found(chips: &[ChipInfo], line: &str, wanted: Option<&str>) -> (String, LineId) {
-        let (chip, offset) = find(chips, line, wanted.map(Path::new)).unwrap();
+        let (chip, offset) = find(chips, line, wanted.map(OsStr::new)).unwrap();
         (chip.name.clone(), offset)
     }
 
     fn error(chips: &[ChipInfo], line: &str, wanted: Option<&str>) -> String {
-        find(chips, line, wanted.map(Path::new)).unwrap_err().to_string()
+        find(chips, line, wanted.map(OsStr::new)).unwrap_err().to_string()
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
         let chips = [nameless(0, "9030000.pl061", 8)];
         assert_eq!(
             error(&chips, "GPIO7", None),
-            "no line is named GPIO7; looked at gpiochip0 (9030000.pl061, 8 lines); --line names another"
+            "no line is named GPIO7; looked at gpiochip0 (9030000.pl061, 8 lines); choose another with --line"
         );
         assert_eq!(found(&chips, "7", Some("9030000.pl061")), ("gpiochip0".into(), 7));
     }
@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(
             error(&chips, "GPIO17", None),
             "no line is named GPIO17; looked at gpiochip0 (gpio-brcmstb@107d508500, 3 lines), \
-             gpiochip1 (raspberrypi-exp-gpio, 1 lines); --line names another"
+             gpiochip1 (raspberrypi-exp-gpio, 1 lines); choose another with --line"
         );
         assert!(
             error(&chips, "GPIO17", Some("gpiochip9"))

@@ -9,13 +9,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Reports each change, takes its time for it, and fails when none are left.
 struct Probe {
-    changes: Sender<(Level, Instant)>,
+    changes: Sender<(OnOff, Instant)>,
     costs: Vec<Duration>,
     left: u32,
 }
 
 impl Output for Probe {
-    fn set(&mut self, level: Level) -> io::Result<()> {
+    fn set(&mut self, level: OnOff) -> io::Result<()> {
         self.left = self.left.checked_sub(1).ok_or(io::ErrorKind::BrokenPipe)?;
         let _ = self.changes.send((level, Instant::now()));
         thread::sleep(self.costs.pop().unwrap_or_default());
@@ -28,12 +28,12 @@ fn blink(on: u64, off: u64, count: Option<u32>) -> Blink {
 }
 
 /// An LED whose output takes so long for its first changes, the last one first.
-fn led(costs: Vec<Duration>, left: u32) -> (Led, Receiver<(Level, Instant)>) {
+fn led(costs: Vec<Duration>, left: u32) -> (Led, Receiver<(OnOff, Instant)>) {
     let (sender, changes) = channel();
-    (Led::new(Box::new(Probe { changes: sender, costs, left }), Level::Off), changes)
+    (Led::new(Box::new(Probe { changes: sender, costs, left }), OnOff::Off), changes)
 }
 
-fn next(changes: &Receiver<(Level, Instant)>) -> Level {
+fn next(changes: &Receiver<(OnOff, Instant)>) -> OnOff {
     changes.recv_timeout(PATIENCE).unwrap().0
 }
 
@@ -49,8 +49,8 @@ fn wait_for(led: &Led, state: State) {
 fn it_flashes_as_often_as_requested_and_is_off_then() {
     let (mut led, changes) = led(vec![], u32::MAX);
     led.blink(blink(1, 1, Some(3))).unwrap();
-    let all: Vec<Level> = (0..6).map(|_| next(&changes)).collect();
-    assert_eq!(all, [Level::On, Level::Off, Level::On, Level::Off, Level::On, Level::Off]);
+    let all: Vec<OnOff> = (0..6).map(|_| next(&changes)).collect();
+    assert_eq!(all, [OnOff::On, OnOff::Off, OnOff::On, OnOff::Off, OnOff::On, OnOff::Off]);
     wait_for(&led, State::Off);
     assert!(changes.try_recv().is_err());
 }
@@ -60,14 +60,14 @@ fn it_stops_at_once_in_a_long_phase() {
     let (mut led, changes) = led(vec![], u32::MAX);
     led.blink(blink(3_600_000, 1, None)).unwrap();
     assert_eq!(led.state(), State::Blink(blink(3_600_000, 1, None)));
-    led.set(Level::Off).unwrap();
+    led.set(OnOff::Off).unwrap();
     led.blink(blink(1, 3_600_000, Some(7))).unwrap();
     wait_for(&led, State::Blink(blink(1, 3_600_000, Some(6))));
     led.toggle().unwrap();
     assert_eq!(led.state(), State::Off);
     drop(led);
-    let all: Vec<Level> = changes.iter().map(|(level, _)| level).collect();
-    assert_eq!(all, [Level::On, Level::Off, Level::On, Level::Off, Level::Off]);
+    let all: Vec<OnOff> = changes.iter().map(|(level, _)| level).collect();
+    assert_eq!(all, [OnOff::On, OnOff::Off, OnOff::On, OnOff::Off, OnOff::Off]);
 }
 
 #[test]
@@ -77,19 +77,32 @@ fn a_new_blink_replaces_one_that_runs() {
         led.blink(blink(1, 1, None)).unwrap();
     }
     led.blink(blink(3_600_000, 1, None)).unwrap();
-    led.set(Level::On).unwrap();
+    led.set(OnOff::On).unwrap();
     drop(led);
-    assert_eq!(changes.iter().last().unwrap().0, Level::On);
+    assert_eq!(changes.iter().last().unwrap().0, OnOff::On);
 }
 
 #[test]
 fn after_an_error_it_stays_as_it_was() {
     let (mut led, changes) = led(vec![], 3);
     led.blink(blink(1, 1, None)).unwrap();
-    assert_eq!([next(&changes), next(&changes), next(&changes)], [Level::On, Level::Off, Level::On]);
+    assert_eq!([next(&changes), next(&changes), next(&changes)], [OnOff::On, OnOff::Off, OnOff::On]);
     wait_for(&led, State::On);
-    assert!(led.set(Level::Off).is_err());
+    assert!(led.set(OnOff::Off).is_err());
     assert_eq!(led.state(), State::On);
+}
+
+#[test]
+fn an_output_that_is_slower_than_a_phase_does_not_delay_other_commands() {
+    let (mut led, changes) = led(vec![Duration::from_millis(5); 100_000], u32::MAX);
+    for _ in 0..20 {
+        led.blink(blink(1, 1, None)).unwrap();
+        assert_eq!([next(&changes), next(&changes)], [OnOff::On, OnOff::Off]);
+        assert_eq!(led.state(), State::Blink(blink(1, 1, None)));
+        led.set(OnOff::Off).unwrap();
+        assert_eq!(led.state(), State::Off);
+        while changes.try_recv().is_ok() {}
+    }
 }
 
 #[test]
@@ -97,7 +110,7 @@ fn the_duration_of_changes_does_not_accumulate() {
     let period = Duration::from_millis(50);
     let (mut led, changes) = led(vec![Duration::from_millis(1); 100], u32::MAX);
     led.blink(blink(25, 25, Some(18))).unwrap();
-    let edges = changes.iter().filter(|(level, _)| *level == Level::On).map(|(_, at)| at).skip(1);
+    let edges = changes.iter().filter(|(level, _)| *level == OnOff::On).map(|(_, at)| at).skip(1);
     let edges: Vec<Instant> = edges.take(16).collect();
     // If it accumulated, the later edges would be off the beat of the earlier ones by 12 ms and more. One pair that is on
     // the beat is enough: a loaded machine delays single edges.

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use controller::Level;
+use controller::OnOff;
 
 /// An LED that records its changes, and can be made to fail.
 pub(crate) struct RecordingLed(pub(crate) Arc<Mutex<Recording>>);
@@ -17,12 +17,12 @@ pub(crate) struct Recording {
 }
 
 impl controller::Output for RecordingLed {
-    fn set(&mut self, level: Level) -> io::Result<()> {
+    fn set(&mut self, level: OnOff) -> io::Result<()> {
         let mut recording = lock(&self.0);
         if recording.fails {
             return Err(io::Error::other("broken"));
         }
-        recording.changes.push(if level == Level::On { "on" } else { "off" });
+        recording.changes.push(if level == OnOff::On { "on" } else { "off" });
         Ok(())
     }
 }

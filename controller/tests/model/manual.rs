@@ -141,7 +141,7 @@ impl Model {
             self.write(false);
         }
         self.changes.push("released");
-        let replied = if led_fails { "ERR cannot turn the LED off, it may be on: broken" } else { "OK OFF" };
+        let replied = if led_fails { "ERR the LED cannot be turned off and may be on: broken" } else { "OK OFF" };
         self.replies.as_ref()?;
         let mut replies = not_applied(waiting);
         replies.extend(reply_type(text).flatten().map(|reply_to| (reply_to, replied.to_owned())));

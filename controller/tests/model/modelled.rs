@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use controller::{Error, Led, Level, Locks, QueueOptions, QueuePair, Server, Shutdown};
+use controller::{Error, Led, Locks, OnOff, QueueOptions, QueuePair, Server, Shutdown};
 use nix::sys::signal::Signal;
 use proptest::{prelude::*, test_runner::TestCaseResult};
 use shared::{Access, Key, Message, MessageType, Mode, Queue};
@@ -37,7 +37,7 @@ impl ModelledController {
         let started = Instant::now();
         let options = QueueOptions { key, mode: MODE, group: None };
         let (shutdown, recording) = (Shutdown::default(), Arc::default());
-        let led = Led::new(Box::new(RecordingLed(Arc::clone(&recording))), Level::Off);
+        let led = Led::new(Box::new(RecordingLed(Arc::clone(&recording))), OnOff::Off);
         let locks = Locks::acquire(key, Some(directory.path())).unwrap();
         let server = Server::new(led, None, QueuePair::create(options, locks).unwrap(), shutdown.clone());
         let thread = Some(thread::spawn(|| server.run()));

@@ -11,7 +11,7 @@ use std::{
 use super::{LockError, record::own_namespace};
 use crate::{Key, account::own_user};
 
-/// The directory of the service, and of root where there is no service. Only root can create it.
+/// The directory of the service and of root. Only root can create it.
 const SERVICE_DIRECTORY: &str = "/run/led-controller";
 
 /// The two files of a key in a directory.
@@ -33,9 +33,9 @@ pub fn service_user() -> Option<u32> {
     fs::symlink_metadata(SERVICE_DIRECTORY).ok().filter(Metadata::is_dir).map(|found| found.uid())
 }
 
-/// Where the controllers of this user can have their locks, and who owns each directory.
-pub(super) fn all(user: u32) -> impl Iterator<Item = (PathBuf, Metadata)> {
-    let named = named();
+/// The directories where the controllers of this user can have their locks, and their metadata. Each exists and is trusted.
+pub(super) fn trusted(user: u32) -> impl Iterator<Item = (PathBuf, Metadata)> {
+    let named = from_environment();
     let directories = [SERVICE_DIRECTORY.into(), runtime(user), temporary(user)];
     named.clone().into_iter().chain(directories).filter_map(move |path| {
         let found = fs::symlink_metadata(&path).ok()?;
@@ -47,8 +47,8 @@ pub(super) fn all(user: u32) -> impl Iterator<Item = (PathBuf, Metadata)> {
 }
 
 /// The directory of this process, created if it does not exist.
-pub(super) fn own() -> Result<PathBuf, LockError> {
-    if let Some(named) = named() {
+pub(super) fn create_own() -> Result<PathBuf, LockError> {
+    if let Some(named) = from_environment() {
         return Ok(named);
     }
     let user = own_user();
@@ -72,14 +72,14 @@ pub(super) fn own() -> Result<PathBuf, LockError> {
     if !found.is_dir() || !is_own || found.mode() & 0o022 != 0 {
         return Err(LockError::Untrusted { path, owner: found.uid() });
     }
-    // Clients of all users read records, whatever the umask is.
+    // All users must be able to read records; the umask can forbid it.
     if found.uid() == user && found.mode() & 0o777 != 0o755 {
         fs::set_permissions(&path, Permissions::from_mode(0o755)).map_err(at)?;
     }
     Ok(path)
 }
 
-fn named() -> Option<PathBuf> {
+fn from_environment() -> Option<PathBuf> {
     env::var_os("LED_LOCK_DIRECTORY").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 

@@ -13,8 +13,8 @@ use crate::{Key, Queue};
 pub enum Holder {
     /// The process with this PID.
     Process(u32),
-    /// None: the controller that created the queue has ended.
-    Nobody,
+    /// None: it has ended.
+    Ended,
     /// Not known: there is no record of this queue that this user may read and trust, it was written in another PID
     /// namespace, or /proc is not mounted.
     Unknown,
@@ -26,18 +26,18 @@ impl Holder {
     pub fn pid(self) -> Option<u32> {
         match self {
             Holder::Process(pid) => Some(pid),
-            Holder::Nobody | Holder::Unknown => None,
+            Holder::Ended | Holder::Unknown => None,
         }
     }
 }
 
 /// Which process holds the lock of this key, if the user `owner` serves it. Reads the record and `/proc/locks` of proc(5), and
-/// does not touch the lock. With a queue, the result is [`Holder::Nobody`] only if the record names that queue.
+/// does not touch the lock. With a queue, the result is [`Holder::Ended`] only if the record names that queue.
 #[must_use]
 pub fn holder(key: Key, queue: Option<Queue>, owner: u32) -> Holder {
     let Ok(locks) = fs::read_to_string("/proc/locks") else { return Holder::Unknown };
-    let mut nearest = Holder::Unknown;
-    for (directory, found) in directory::all(owner) {
+    let mut result = Holder::Unknown;
+    for (directory, found) in directory::trusted(owner) {
         let files = Files::new(&directory, key);
         let Ok(Some(record)) = Record::read(&files.record, found.uid()) else { continue };
         if record.pid_namespace != own_namespace("pid") {
@@ -47,10 +47,10 @@ pub fn holder(key: Key, queue: Option<Queue>, owner: u32) -> Holder {
             return Holder::Process(record.pid);
         }
         if queue.is_none_or(|queue| record.queue.is_some_and(|recorded| recorded.id == queue.id())) {
-            nearest = Holder::Nobody;
+            result = Holder::Ended;
         }
     }
-    nearest
+    result
 }
 
 /// Whether `locks` has a line like `3: FLOCK  ADVISORY  WRITE 615 00:19:1024 0 EOF`, with this PID and inode. The device is

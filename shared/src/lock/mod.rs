@@ -1,6 +1,6 @@
 //! One controller per key, and which process it is.
 //!
-//! A queue does not tell which process serves it: its last receiver is 0 before the first message, and may have ended after
+//! A queue does not name the process that serves it: its last receiver is 0 before the first message, and may have ended after
 //! it. A lock does, and the kernel releases it however its holder ends.
 
 mod directory;
@@ -58,7 +58,7 @@ impl Lock {
     /// [`LockError::Held`] if another process serves the key, [`LockError::Untrusted`] if the directory or a file in it belongs
     /// to another user or is a link, [`LockError::Os`] if a file cannot be created, locked or written.
     pub fn acquire(key: Key) -> Result<Lock, LockError> {
-        Self::acquire_in(&directory::own()?, key)
+        Self::acquire_in(&directory::create_own()?, key)
     }
 
     /// Takes the lock of this key in this directory, which clients do not read.
@@ -78,16 +78,17 @@ impl Lock {
         };
         let file = file.map_err(at)?;
         let (found, parent) = (file.metadata().map_err(at)?, fs::metadata(directory).map_err(at)?);
-        // Root gives a new lock to the owner of the directory. A lock is empty.
+        // Root gives the lock to the owner of the directory, but never a file with contents: that is not a lock.
         let is_to_be_given = own_user() == 0 && parent.uid() != found.uid();
-        if !found.is_file() || found.nlink() != 1 || is_to_be_given && found.len() > 0 {
+        let is_lock = found.is_file() && found.nlink() == 1;
+        if !is_lock || (is_to_be_given && found.len() > 0) {
             return Err(LockError::Untrusted { path, owner: found.uid() });
         }
         let before = Record::read(&record, parent.uid()).ok().flatten();
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                // The record may be its predecessor's, while the holder starts.
+                // While the holder starts, the record can still be its predecessor's.
                 let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
                 let pid = before.map(|record| record.pid);
                 let pid = pid.filter(|&pid| holder::is_locked(&locks, found.ino(), pid));
@@ -135,7 +136,7 @@ impl Lock {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process holds it.
-    #[error("{} uses key {key}; --key chooses another one", holder_name(*pid))]
+    #[error("{} uses key {key}; choose another --key", holder_name(*pid))]
     Held {
         /// The key.
         key: Key,
@@ -143,7 +144,7 @@ pub enum LockError {
         pid: Option<u32>,
     },
     /// The directory or the file belongs to another user, is a link, or other users can write to it.
-    #[error("{} belongs to {}, is a link, or can be written by others", path.display(), User(*owner))]
+    #[error("{} (owner {}) is not safe for a lock: it has another owner, is a link, or others can write to it", path.display(), User(*owner))]
     Untrusted {
         /// The directory, or the file.
         path: PathBuf,

@@ -22,7 +22,7 @@ pub(super) struct Record {
     pub(super) pid: u32,
     /// The inode of that namespace.
     pub(super) pid_namespace: u64,
-    /// The queue that this process created, or a stale one that it has not removed yet.
+    /// The queue that this process created.
     pub(super) queue: Option<RecordedQueue>,
 }
 
@@ -45,7 +45,7 @@ impl RecordedQueue {
 
     /// Whether this is the queue with that identifier and state.
     ///
-    /// A record of root's is believed; one of another user only about queues that this user created or owns. The time of the
+    /// Root's record is believed for any queue, another user's only for queues that this user created or owns. The time of the
     /// last change is that of the creation, unless a controller closed the queue: only controllers set the limit to 0.
     pub(super) fn is(&self, id: i32, status: &Status) -> bool {
         let created = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.created));
@@ -98,7 +98,7 @@ impl Record {
         let mut options = File::options();
         options.write(true).create_new(true);
         let mut file = match options.open(&new) {
-            // A process was killed before it renamed it.
+            // A killed process left it.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 fs::remove_file(&new)?;
                 options.open(&new)?

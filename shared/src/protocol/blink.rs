@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
-/// How an LED blinks: on and off by turns, each for a number of milliseconds, without end or `count` times.
+/// How an LED blinks: alternately on and off, each for a number of milliseconds, without end or `count` times.
 ///
 /// Written as in the protocol, both phases in milliseconds, then the count if there is one:
 ///
@@ -52,7 +52,7 @@ impl Blink {
         Duration::from_millis(self.off_ms.into())
     }
 
-    /// The number of flashes; none if there is no end. In a [`State`](crate::State), the number left with the current one.
+    /// The number of flashes; none if there is no end. In a [`State`](crate::State), the number left, including the current one.
     #[must_use]
     pub fn count(&self) -> Option<u32> {
         self.count

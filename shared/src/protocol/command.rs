@@ -1,4 +1,4 @@
-//! What the controller can be told to do.
+//! The commands.
 
 use std::{fmt, str};
 
@@ -23,7 +23,7 @@ pub enum Command {
     Off,
     /// LED on if it is off, else off: type 1, `TOGGLE`.
     Toggle,
-    /// LED on and off by turns until the next command, or `count` times and then off: type 1,
+    /// LED alternately on and off until the next command, or `count` times and then off: type 1,
     /// `BLINK on_ms off_ms [count]`.
     Blink(Blink),
     /// Reply with the state of LED and controller, see [`Info`](crate::Info): type 1, `STATUS`.
@@ -47,7 +47,7 @@ impl Command {
         }
     }
 
-    /// Whether it may be sent again when its reply was lost: applied twice, it has the effect of once.
+    /// Whether it may be sent again when its reply was lost: applying it twice has the effect of applying it once.
     #[must_use]
     pub fn is_idempotent(self) -> bool {
         match self {

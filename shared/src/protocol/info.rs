@@ -9,7 +9,7 @@ use std::{
 use super::{Reply, State};
 use crate::{Message, MessageType};
 
-/// The reply to `STATUS`: `OK <state>`, and a line for each further value, with its name before it. Each line ends in a
+/// The reply to `STATUS`: `OK <state>`, then one line `name value` for each further value. Each line ends in a
 /// newline. A line that does not fit into the message is missing or lacks its newline.
 ///
 /// ```

@@ -17,7 +17,7 @@ impl Mode {
     }
 
     /// Whether this is the mode of a controller's reply queue: only the owner sends, and of the execute bits only 0100 is
-    /// set. A command queue never has this mode, nor has a queue of another program.
+    /// set. No command queue has this mode.
     #[must_use]
     pub const fn is_of_replies(self) -> bool {
         self.bits() & 0o733 == REPLIES | 0o600

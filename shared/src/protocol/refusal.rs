@@ -24,7 +24,7 @@ pub struct Refused {
     pub reply_to: Option<MessageType>,
 }
 
-/// What is wrong with a message.
+/// Why a message is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// More than [`TEXT_MAX`] bytes of text.

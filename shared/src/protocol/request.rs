@@ -46,7 +46,7 @@ impl Request {
 
     /// Decodes a message.
     ///
-    /// Of the text after the first NUL only `reply=` is read: some clients in C send their whole buffer, with remains of
+    /// After the first NUL, only `reply=` is read: some clients in C send their whole buffer, with remains of
     /// earlier commands.
     ///
     /// # Errors

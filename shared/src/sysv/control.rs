@@ -2,17 +2,17 @@
 
 use libc::{c_int, key_t, msqid_ds};
 
-use super::{Access, Error, Permissions, Queue, Status, sys};
+use super::{Access, Error, Permissions, Queue, Status, error::Call, sys};
 
 /// `MSG_STAT_ANY` of msgctl(2), which the libc crate does not have.
 const MSG_STAT_ANY: c_int = 13;
 
 impl Queue {
-    /// The queue with this key and its state; none if there is none. Needs no permission.
+    /// The queue with this key and its state; none if it does not exist. Needs no permission.
     ///
     /// # Errors
     ///
-    /// Those of [`Queue::status`], but for [`Error::Removed`].
+    /// Those of [`Queue::status`], except [`Error::Removed`].
     pub fn find(key: impl Into<key_t>) -> Result<Option<(Queue, Status)>, Error> {
         match Queue::open(key, Access::Find).and_then(|queue| Ok((queue, queue.status()?))) {
             Err(Error::NotFound(_) | Error::Removed(_)) => Ok(None),
@@ -45,7 +45,7 @@ impl Queue {
         self.control(libc::IPC_SET, &mut raw)
     }
 
-    /// Sets the most bytes of text, and the most messages, that the queue can hold: msgctl(2) with `IPC_SET`.
+    /// Sets the limit of the queue, in bytes of text and in messages: msgctl(2) with `IPC_SET`.
     ///
     /// The messages in it stay.
     ///
@@ -70,7 +70,7 @@ impl Queue {
     }
 
     fn control(self, command: c_int, raw: &mut msqid_ds) -> Result<(), Error> {
-        sys::msgctl(self.id, command, raw).map(drop).map_err(|source| self.error("msgctl", source))
+        sys::msgctl(self.id, command, raw).map(drop).map_err(|source| self.error(Call::Control, source))
     }
 
     fn raw_status(self) -> Result<msqid_ds, Error> {
@@ -84,7 +84,7 @@ impl Queue {
     /// `MSG_STAT_ANY` takes an index of the kernel instead of the identifier; `IPC_INFO` returns the highest index.
     fn status_of_any(self) -> Result<Option<msqid_ds>, Error> {
         let mut raw = sys::blank_status();
-        let highest = sys::msgctl(0, libc::IPC_INFO, &mut raw).map_err(|source| self.error("msgctl", source))?;
+        let highest = sys::msgctl(0, libc::IPC_INFO, &mut raw).map_err(|source| self.error(Call::Control, source))?;
         for index in 0..=highest {
             if sys::msgctl(index, MSG_STAT_ANY, &mut raw).is_ok_and(|id| id == self.id) {
                 return Ok(Some(raw));

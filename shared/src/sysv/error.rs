@@ -1,4 +1,4 @@
-//! Why a call on a queue failed, by meaning.
+//! Errors of the calls on queues, one variant for each cause.
 
 use std::io;
 
@@ -32,12 +32,12 @@ pub enum Error {
     /// Owner, group and mode of the queue do not permit the call: EACCES, or EPERM of msgctl(2).
     #[error("owner, group and mode of the queue do not permit this: {0}")]
     NotPermitted(#[source] io::Error),
-    /// The kernel is out of memory: ENOMEM of msgget(2) and msgsnd(2).
+    /// The kernel is out of memory: ENOMEM.
     #[error("the kernel is out of memory: {0}")]
     NoMemory(#[source] io::Error),
     /// The system has as many queues as `kernel.msgmni` allows: ENOSPC of msgget(2).
     #[error(
-        "the system has as many queues as it allows (kernel.msgmni); `ipcs -q` lists them, `ipcrm -q` removes one: {0}"
+        "the system has as many queues as it allows (kernel.msgmni); \"ipcs -q\" lists them, \"ipcrm -q\" removes one: {0}"
     )]
     NoSpace(#[source] io::Error),
     /// The queue is full: EAGAIN of msgsnd(2).
@@ -56,7 +56,7 @@ pub enum Error {
     /// receiver's buffer, E2BIG of msgrcv(2).
     #[error("the message is too long: {0}")]
     TooLong(#[source] io::Error),
-    /// The kernel was built without this function: ENOSYS of msgrcv(2) with `MSG_COPY`.
+    /// The kernel was built without this function: ENOSYS.
     #[error("the kernel does not support this: {0}")]
     Unsupported(#[source] io::Error),
     /// Any other error.
@@ -70,12 +70,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// What an errno means, for each call that can return it. EINVAL has several meanings, see [`super::Queue`].
-    pub(super) fn new(call: &'static str, source: io::Error) -> Error {
+    /// What an errno means, for all calls that return it. `Queue::error` decides what EINVAL means.
+    pub(super) fn new(call: Call, source: io::Error) -> Error {
         match source.raw_os_error() {
+            Some(libc::EPERM) if call == Call::Control => Error::NotPermitted(source),
             Some(libc::ENOENT) => Error::NotFound(source),
             Some(libc::EEXIST) => Error::Exists(source),
-            Some(libc::EACCES | libc::EPERM) => Error::NotPermitted(source),
+            Some(libc::EACCES) => Error::NotPermitted(source),
             Some(libc::ENOMEM) => Error::NoMemory(source),
             Some(libc::ENOSPC) => Error::NoSpace(source),
             Some(libc::EAGAIN) => Error::Full(source),
@@ -84,7 +85,27 @@ impl Error {
             Some(libc::EIDRM) => Error::Removed(source),
             Some(libc::E2BIG) => Error::TooLong(source),
             Some(libc::ENOSYS) => Error::Unsupported(source),
-            _ => Error::Os { call, source },
+            _ => Error::Os { call: call.name(), source },
+        }
+    }
+}
+
+/// One of the four system calls.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Call {
+    Get,
+    Send,
+    Receive,
+    Control,
+}
+
+impl Call {
+    fn name(self) -> &'static str {
+        match self {
+            Call::Get => "msgget",
+            Call::Send => "msgsnd",
+            Call::Receive => "msgrcv",
+            Call::Control => "msgctl",
         }
     }
 }

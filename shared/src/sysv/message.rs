@@ -43,7 +43,7 @@ impl MessageType {
         MessageType((c_long::from_ne_bytes(number) & c_long::MAX).max(1))
     }
 
-    /// The PID of this process, by which a textbook's client receives its replies. A process in another PID namespace,
+    /// The PID of this process, the type of replies in textbook programs. A process in another PID namespace,
     /// or a later one, may have the same PID.
     #[must_use]
     pub fn own_pid() -> MessageType {
@@ -71,7 +71,7 @@ impl fmt::Display for MessageType {
 /// | after it | 0 to `N` | `message_text` |
 ///
 /// The length is stored beside the layout, as msgsnd(2) takes it and msgrcv(2) returns it, without the type. A message may be
-/// empty; the longest that the system sends has `kernel.msgmax` bytes, 8192 by default. The text is any bytes, and ends in a
+/// empty; the longest that the system sends has `kernel.msgmax` bytes, 8192 by default. The text can be any bytes. It ends in a
 /// NUL only if the sender put one there.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! System V message queues, safely: msgget(2), msgop(2) and msgctl(2). Nothing here knows of LEDs.
+//! System V message queues, safely: msgget(2), msgop(2) and msgctl(2). Nothing here depends on the protocol of the LED.
 
 mod control;
 mod error;

@@ -4,7 +4,7 @@ use std::{io, ops::Deref};
 
 use libc::{c_int, key_t};
 
-use super::{Error, Mode, sys};
+use super::{Error, Mode, error::Call, sys};
 
 /// The permission that [msgget(2)] checks when a process opens a queue.
 ///
@@ -41,13 +41,13 @@ impl Access {
     }
 }
 
-/// A queue of this system: its identifier, which no later queue gets soon after the queue is removed.
+/// A queue, by its identifier. The kernel does not soon use an identifier again.
 ///
-/// Keys are of type `key_t`, as msgget(2) takes them; a [`Key`](crate::Key) of the protocol is one.
+/// Keys are of type `key_t`, as msgget(2) takes them. A [`Key`](crate::Key) converts to one. Key 0 is `IPC_PRIVATE`: use
+/// [`Queue::private`] instead.
 ///
-/// Calls that sleep continue after a signal (EINTR is retried): the kernel never restarts msgrcv(2) and msgsnd(2),
-/// whatever SA_RESTART says, and a flag that the handler sets can be set just before the call. The removal of the queue
-/// ends them.
+/// A call that sleeps is repeated after a signal (EINTR). Remove the queue to end it: a flag that a handler sets just before
+/// the call is not seen.
 ///
 /// ```
 /// use shared::{Message, MessageType, Mode, Oversize, Queue, Select};
@@ -105,14 +105,18 @@ impl Queue {
     ///
     /// [`Error::NotFound`] (ENOENT), [`Error::NotPermitted`] (EACCES).
     pub fn open(key: impl Into<key_t>, access: Access) -> Result<Queue, Error> {
-        Self::get(key.into(), access.bits())
+        match key.into() {
+            // IPC_PRIVATE creates a queue.
+            libc::IPC_PRIVATE => Err(Error::NotFound(io::Error::from_raw_os_error(libc::ENOENT))),
+            key => Self::get(key, access.bits()),
+        }
     }
 
     fn get(key: key_t, flags: c_int) -> Result<Queue, Error> {
-        sys::msgget(key, flags).map(|id| Queue { id }).map_err(|source| Error::new("msgget", source))
+        sys::msgget(key, flags).map(|id| Queue { id }).map_err(|source| Error::new(Call::Get, source))
     }
 
-    /// The queue with this identifier. It may not exist, and identifiers are used again.
+    /// The queue with this identifier. It may be gone, or another queue may have its identifier.
     ///
     /// For queues without a key; open others by their key.
     #[must_use]
@@ -134,10 +138,10 @@ impl Queue {
 
     /// EINVAL says that the queue was removed, or that the message is too long, or, to `IPC_SET`, that the user namespace
     /// does not have the owner or group.
-    pub(super) fn error(self, call: &'static str, source: io::Error) -> Error {
+    pub(super) fn error(self, call: Call, source: io::Error) -> Error {
         match source.raw_os_error() {
             Some(libc::EINVAL) if self.is_removed() => Error::Removed(source),
-            Some(libc::EINVAL) if call != "msgctl" => Error::TooLong(source),
+            Some(libc::EINVAL) if call != Call::Control => Error::TooLong(source),
             _ => Error::new(call, source),
         }
     }

@@ -2,7 +2,7 @@
 
 use libc::{c_int, c_long};
 
-use super::{Error, Message, Oversize, Queue, Select, queue::retry, sys};
+use super::{Error, Message, Oversize, Queue, Select, error::Call, queue::retry, sys};
 
 impl Queue {
     /// Receives a message, and sleeps until there is one: msgrcv(2). Signals do not end the call.
@@ -17,7 +17,7 @@ impl Queue {
         Ok(message)
     }
 
-    /// Receives a message into an existing one, without a copy. An error leaves that one unchanged.
+    /// Receives into `message`, without a copy. After an error `message` is unchanged.
     ///
     /// # Errors
     ///
@@ -90,7 +90,7 @@ impl Queue {
             Oversize::Truncate => flags | libc::MSG_NOERROR,
         };
         message.length = sys::msgrcv(self.id, &mut message.layout, selector, flags)
-            .map_err(|source| self.error("msgrcv", source))?;
+            .map_err(|source| self.error(Call::Receive, source))?;
         Ok(())
     }
 }

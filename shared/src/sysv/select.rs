@@ -29,7 +29,7 @@ pub enum Select {
     Any,
     /// Of this type.
     Type(MessageType),
-    /// Of the lowest type in the queue, if it is not above this one: the negative of it.
+    /// Of the lowest type in the queue up to this one: the negative number.
     UpTo(MessageType),
     /// Of any other type: `MSG_EXCEPT`.
     Except(MessageType),

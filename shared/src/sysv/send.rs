@@ -2,7 +2,7 @@
 
 use libc::c_int;
 
-use super::{Error, Message, Queue, queue::retry, sys};
+use super::{Error, Message, Queue, error::Call, queue::retry, sys};
 
 impl Queue {
     /// Sends a message, and sleeps while the queue is full: msgsnd(2). Signals do not end the call.
@@ -26,7 +26,8 @@ impl Queue {
 
     fn send_with<const N: usize>(&self, message: &Message<N>, flags: c_int) -> Result<(), Error> {
         retry(|| {
-            sys::msgsnd(self.id, &message.layout, message.length, flags).map_err(|source| self.error("msgsnd", source))
+            sys::msgsnd(self.id, &message.layout, message.length, flags)
+                .map_err(|source| self.error(Call::Send, source))
         })
     }
 }

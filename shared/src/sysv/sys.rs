@@ -23,7 +23,7 @@ const _: () = {
 
 /// msgget(2).
 pub(super) fn msgget(key: key_t, flags: c_int) -> io::Result<c_int> {
-    // SAFETY: msgget takes two integers and touches no memory of ours.
+    // SAFETY: msgget takes two integers and accesses no memory of this process.
     let result = unsafe { libc::msgget(key, flags) };
     check(result)
 }
@@ -43,7 +43,7 @@ pub(super) fn msgrcv<const N: usize>(
     selector: c_long,
     flags: c_int,
 ) -> io::Result<usize> {
-    // SAFETY: `message` points to a `long` followed by N bytes, ours alone to write, and N is the size that is given.
+    // SAFETY: `message` points to a `long` followed by N bytes, to which nothing else points, and N is the size that is given.
     let result = unsafe { libc::msgrcv(id, std::ptr::from_mut(message).cast(), N, selector, flags) };
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
@@ -51,7 +51,7 @@ pub(super) fn msgrcv<const N: usize>(
 /// msgctl(2). `IPC_SET` reads `status` and the `STAT` commands write it; `IPC_RMID` ignores it; `IPC_INFO` writes a smaller
 /// `struct msginfo` to its beginning, which callers ignore.
 pub(super) fn msgctl(id: c_int, command: c_int, status: &mut msqid_ds) -> io::Result<c_int> {
-    // SAFETY: `status` points to a whole `msqid_ds`, ours alone to write, and no command reads or writes more.
+    // SAFETY: `status` points to a whole `msqid_ds`, to which nothing else points, and no command reads or writes more.
     let result = unsafe { libc::msgctl(id, command, status) };
     check(result)
 }
@@ -60,7 +60,7 @@ const _: () = assert!(size_of::<libc::msginfo>() <= size_of::<msqid_ds>());
 
 /// A `msqid_ds` of zeros, for [`msgctl`] to fill.
 pub(super) fn blank_status() -> msqid_ds {
-    // SAFETY: msqid_ds consists of integers only, for which all zeros is a value.
+    // SAFETY: msqid_ds consists of integers only, for which all zero bytes are a valid value.
     unsafe { std::mem::zeroed() }
 }
 

@@ -97,7 +97,7 @@ pub(super) fn journal(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.run("systemctl restart led-controller; journalctl --sync", 0, &[])?;
     let of = |priority: &str| format!("journalctl -b _COMM=controller -p {priority} -o cat");
     stage.run(&(of("info..info") + " | sort | uniq -c"), 0, &["took line", "ready: key 1234", "ended by SIGTERM"])?;
-    stage.run(&(of("warning..warning") + " | sort | uniq -c"), 0, &["removing the stale queue with key 1234"])?;
+    stage.run(&(of("warning..warning") + " | sort | uniq -c"), 0, &["removing stale queue 1234"])?;
     stage.run(&(of("err..err") + " | sort | uniq -c"), 0, &["no line is named GPIO99"])?;
     stage.run("journalctl -b _COMM=controller -o cat | grep -e '^<' -e '^\\[20' -e '^\\[19'", 1, &[])
 }

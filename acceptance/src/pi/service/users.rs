@@ -60,8 +60,8 @@ pub(super) fn other_user(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.run("systemctl start led-controller", 0, &[])?;
     stage.run("runuser -u pi -- led on", 0, &["on\n"])?;
     stage.pin_is(ON)?;
-    stage.run("journalctl -b -u led-controller -o cat | grep eve", 0, &["belongs to user eve", "removing it"])?;
-    stage.run("wait; cat /tmp/eve", 0, &["another process removed the controller's queue"])?;
+    stage.run("journalctl -b -u led-controller -o cat | grep eve", 0, &["was created by user eve", "removing it"])?;
+    stage.run("wait; cat /tmp/eve", 0, &["another process replaced this controller's queue"])?;
     // A user who creates a queue under the key whenever it is free does not keep the service from starting.
     let loop_code = "'while (1) { msgget($_, 03666) for 1234, 1235 }'";
     stage.run("systemctl stop led-controller", 0, &[])?;
