@@ -9,7 +9,7 @@ use std::{
 };
 
 use shared::{Access, Key, Mode, Queue};
-use testing::{Fixture, OTHER_USER, Outcome, Running, Signal, THIRD_USER, as_user, wait_until};
+use testing::{Fixture, OTHER_USER, Outcome, Running, SetOnDrop, Signal, THIRD_USER, as_user, wait_until};
 
 /// Creates queues under these keys whenever there are none, until `is_over`, and removes them.
 fn create_repeatedly(keys: [Key; 2], is_over: &AtomicBool) {
@@ -114,6 +114,7 @@ fn a_user_who_creates_the_queue_repeatedly_does_not_keep_the_service_from_its_ke
     let keys = [fixture.key, fixture.key.reply()];
     let is_over = AtomicBool::new(false);
     thread::scope(|threads| {
+        let _end = SetOnDrop(&is_over);
         threads.spawn(|| as_user(OTHER_USER, || create_repeatedly(keys, &is_over)));
         let find = |key| Queue::open(key, Access::Find);
         wait_until("the other user has created both queues", || keys.iter().all(|&key| find(key).is_ok()));

@@ -1,6 +1,7 @@
 //! Waiting for a condition.
 
 use std::{
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -18,5 +19,16 @@ pub fn wait_until(description: &str, mut condition: impl FnMut() -> bool) {
     while !condition() {
         assert!(start.elapsed() < PATIENCE, "timed out: {description}");
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Sets a flag when it is dropped. If a test panics, threads of its scope that run until the flag is set end too: otherwise the
+/// scope would wait for them forever.
+#[derive(Debug)]
+pub struct SetOnDrop<'a>(pub &'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

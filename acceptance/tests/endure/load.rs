@@ -9,7 +9,7 @@ use std::{
 };
 
 use shared::{Message, MessageType};
-use testing::{Fixture, Running, Signal, rounds};
+use testing::{Fixture, Running, SetOnDrop, Signal, rounds};
 
 #[test]
 fn many_clients_at_once_are_all_served() {
@@ -55,6 +55,7 @@ fn a_flood_does_not_grow_the_memory_and_other_clients_are_served() {
     };
     let (mut before, mut sent) = (0, 0);
     thread::scope(|threads| {
+        let _end = SetOnDrop(&is_over);
         let flood = threads.spawn(|| flood_queue(&fixture));
         let start = Instant::now();
         let time = Duration::from_secs(rounds(2, 60) as u64);

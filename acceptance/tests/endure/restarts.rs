@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testing::{Fixture, Random, Running, Signal, rounds, wait_until};
+use testing::{Fixture, Random, Running, SetOnDrop, Signal, rounds, wait_until};
 
 #[test]
 fn a_kill_at_any_time_never_makes_a_client_report_a_wrong_result() {
@@ -14,6 +14,7 @@ fn a_kill_at_any_time_never_makes_a_client_report_a_wrong_result() {
     let (is_over, confirmed, lost) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     let (kills, mut applied) = (rounds(200, 5000), 0);
     thread::scope(|threads| {
+        let _end = SetOnDrop(&is_over);
         let client = threads.spawn(|| {
             // One command after the other: each waits through restarts, but not longer than its timeout.
             while !is_over.load(Ordering::Relaxed) {
@@ -73,6 +74,7 @@ fn a_restart_at_any_time_loses_no_toggle_and_applies_none_twice() {
     let (is_over, confirmed) = (AtomicBool::new(false), AtomicUsize::new(0));
     let (restarts, mut applied) = (rounds(50, 1000), 0);
     thread::scope(|threads| {
+        let _end = SetOnDrop(&is_over);
         let toggle = || {
             while !is_over.load(Ordering::Relaxed) {
                 let outcome = fixture.command(&["toggle", "--timeout", "60s"]);

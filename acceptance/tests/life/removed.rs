@@ -7,7 +7,7 @@ use std::{
 };
 
 use shared::{Access, Message, MessageType, Queue};
-use testing::{Fixture, Running, Signal, wait_until};
+use testing::{Fixture, Running, SetOnDrop, Signal, wait_until};
 
 #[test]
 fn a_removed_queue_is_created_again_and_the_led_stays_on() {
@@ -39,6 +39,7 @@ fn a_queue_that_is_removed_under_load_is_created_again() {
     let controller = fixture.controller(&[]);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _end = SetOnDrop(&done);
         scope.spawn(|| {
             let status: Message = Message::new(MessageType::LED, b"STATUS").unwrap();
             while !done.load(Ordering::Relaxed) {
@@ -57,7 +58,6 @@ fn a_queue_that_is_removed_under_load_is_created_again() {
                 Queue::open(fixture.key, Access::Find).is_ok_and(|new| Some(new) != old)
             });
         }
-        done.store(true, Ordering::Relaxed);
     });
     wait_until("a command is applied", || fixture.command(&["on"]).code == Some(0));
     controller.signal(Signal::TERM);
