@@ -87,7 +87,7 @@ pub(super) fn sigkill(stage: &mut Stage<'_>) -> Result<(), Error> {
     signal(stage, "KILL", 128 + 9)?;
     // As on a Pi 5: the line is free, and the LED is on.
     stage.pin_is(ON)?;
-    stage.run("./controller --turn-off", 0, &["is off", "removing stale queue 1234", "key 1235"])?;
+    stage.run("./controller --turn-off", 0, &["is off", "removing stale queue 1234", "removing stale queue 1235"])?;
     stage.pin_is(OFF)?;
     released(stage)?;
     // Killed again. Only the next controller cleans up.

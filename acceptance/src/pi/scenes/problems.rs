@@ -89,7 +89,7 @@ pub(super) fn second(stage: &mut Stage<'_>) -> Result<(), Error> {
 }
 
 pub(super) fn doctor(stage: &mut Stage<'_>) -> Result<(), Error> {
-    let line = "line        line GPIO17 (offset 17 of gpiochip0, pinctrl-bcm2835) is";
+    let line = "line        GPIO17 (offset 17 of gpiochip0, pinctrl-bcm2835) is";
     let free = format!("ok   {line} free");
     stage.run("./command doctor", 1, &["FAIL queue", "/controller\", with --simulate if there is no LED", &free])?;
     controller(stage, "")?;

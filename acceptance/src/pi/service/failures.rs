@@ -44,7 +44,7 @@ pub(super) fn sigkill_with_client(stage: &mut Stage<'_>) -> Result<(), Error> {
 pub(super) fn not_accessible(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.run("chown root:root /dev/gpiochip*; chmod 600 /dev/gpiochip*; systemctl restart led-controller", 1, &[])?;
     failed(stage)?;
-    stage.run("systemctl status led-controller", 3, &["Permission denied", "the udev rule"])?;
+    stage.run("systemctl status led-controller", 3, &["Permission denied", "whose udev rule"])?;
     stage.run("udevadm trigger --subsystem-match=gpio --action=change --settle; ls -l /dev/gpiochip0", 0, &["gpio"])?;
     restart(stage)
 }
