@@ -24,7 +24,7 @@ fn an_invalid_message_is_refused_with_a_reason() {
         (1, b"  \n", &["there is no text"]),
         (1, b"\0", &["there is no text"]),
         (1, b"\xff\xfeON", &["not UTF-8", r#""\xff\xfeON""#]),
-        (1, b"FLASH", &["unknown command; known are ON, OFF, TOGGLE, STATUS, BLINK", "\"FLASH\""]),
+        (1, b"FLASH", &["unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK", "\"FLASH\""]),
         (1, b"ON\x1b[31m", &["unknown command", r#""ON\x1b[31m""#]),
         (1, b"99999999999999999999", &["unknown command"]),
         (3, b"ON", &["unknown message type", "type 3, 2 bytes"]),
@@ -80,7 +80,7 @@ fn a_refused_request_gets_the_reason() {
     let mut long = b"ON\0reply=77\0".to_vec();
     long.resize(300, 0);
     for (message_type, text, expected) in [
-        (1, &b"FLASH\0reply=77\0"[..], "ERR unknown command; known are ON, OFF, TOGGLE, STATUS, BLINK"),
+        (1, &b"FLASH\0reply=77\0"[..], "ERR unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK"),
         (1, b"\0reply=77\0", "ERR there is no text"),
         (9, b"ON\0reply=77\0", "ERR unknown message type; known are 1 (LED) and 2 (exit)"),
         (1, &long, "ERR the text is longer than 256 bytes"),

@@ -105,7 +105,7 @@ fn initial_on_turns_the_led_on_at_the_start() {
 fn wrong_usage_is_exit_status_2() {
     let fixture = Fixture::new();
     fixture.command(&[]).assert_failed(2, &["<VERB>"]);
-    let verbs = "known are on, off, toggle, blink, status, exit, doctor";
+    let verbs = "known are on, off, toggle, blink, status, wait, exit, doctor";
     fixture.command(&["shine"]).assert_failed(2, &["unknown verb shine", verbs]);
     fixture.command(&["blink", "-1"]).assert_failed(2, &["'-1'", "a duration is a number"]);
     fixture.command(&["blink", "1s", "0"]).assert_failed(2, &["1ms to 1h"]);

@@ -35,6 +35,8 @@ fn compare(programs: &str, dynamic: &str, reference: &str, package: &str) {
     let mut table = Table::begin();
     flow::measure(&sides, &mut table);
     process::measure(&sides, &mut table);
+    let with_static = [Side::ours(&programs), Side::reference(&reference.join("static"))];
+    process::measure_static(&with_static, &mut table);
     instructions::measure(&sides, &mut table);
     idle::measure(&sides, &mut table);
     depth::measure(&sides, &mut table);

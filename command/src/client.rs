@@ -209,7 +209,7 @@ fn is_effect(command: Command, state: State) -> bool {
             State::Off => asked.count().is_some(),
             State::On => false,
         },
-        Command::Status | Command::Exit => true,
+        Command::Status | Command::Watch(_) | Command::Exit => true,
     }
 }
 

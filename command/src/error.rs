@@ -100,6 +100,16 @@ pub enum Error {
         /// The state of the LED now, if it is known.
         state: Option<State>,
     },
+    /// `wait` did not see the state in time.
+    #[error("the LED was not {} within {timeout:?}; {}", StateText(*state), led_is(*last))]
+    NotReached {
+        /// The state that it waited for.
+        state: State,
+        /// The last state, if it is known.
+        last: Option<State>,
+        /// The time.
+        timeout: Duration,
+    },
     /// The command queue has no reply queue.
     #[error(
         "queue {key} belongs to another program: there is no reply queue with key {}; nothing was sent; if that program serves \
@@ -198,7 +208,7 @@ impl Error {
             Error::ReplyQueue { .. } => 2,
             Error::NotRunning { .. } | Error::Stale { .. } | Error::NotReady { .. } => 3,
             Error::NotPermitted { .. } | Error::Untrusted { .. } => 4,
-            Error::NoReply { .. } | Error::NoReplies { .. } | Error::Unconfirmed { .. } => 5,
+            Error::NoReply { .. } | Error::NoReplies { .. } | Error::NotReached { .. } | Error::Unconfirmed { .. } => 5,
             Error::Full { .. } | Error::TooSmall { .. } => 6,
         }
     }

@@ -9,6 +9,8 @@ mod deadline;
 mod doctor;
 mod duration;
 mod error;
+mod events;
+mod follow;
 mod options;
 mod status;
 mod target;
@@ -42,7 +44,8 @@ pub fn run(options: &Options) -> Result<(), Error> {
 }
 
 fn run_verb(options: &Options) -> Result<(), Error> {
-    let &Options { key, owner, timeout, .. } = options;
+    let &Options { key, owner, .. } = options;
+    let timeout = options.timeout.unwrap_or(options::DEFAULT_TIMEOUT);
     let target = Target { key, owner };
     let command = match options.verb {
         Verb::On => Command::On,
@@ -56,8 +59,9 @@ fn run_verb(options: &Options) -> Result<(), Error> {
         Verb::Exit => Command::Exit,
         Verb::Status { json, watch } => {
             let format = if json { Format::Json } else { Format::Text };
-            return if watch { watch::run(&target, timeout, format) } else { status::run(&target, timeout, format) };
+            return if watch { watch::watch(&target, timeout, format) } else { status::run(&target, timeout, format) };
         }
+        Verb::Wait { state } => return watch::wait(&target, state.into(), options.timeout),
         Verb::Doctor => return doctor::run(&target, timeout),
     };
     if options.no_wait {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use clap::{
-    CommandFactory, Parser, Subcommand,
+    CommandFactory, Parser, Subcommand, ValueEnum,
     error::{ContextKind, ErrorKind},
 };
-use shared::{Blink, Key, account};
+use shared::{Blink, Key, State, account};
 
 use crate::{duration, error::program_name};
 
@@ -27,13 +27,34 @@ pub struct Options {
     #[arg(long, global = true, value_name = "USER", value_parser = user)]
     pub owner: Option<u32>,
 
-    /// Do not wait for the reply; not with status and doctor
+    /// Do not wait for the reply; not with status, wait and doctor
     #[arg(long, global = true)]
     pub no_wait: bool,
 
-    /// How long to wait for the reply: 1ms to 1h
-    #[arg(long, global = true, default_value = "2s", value_parser = duration::parse, conflicts_with = "no_wait")]
-    pub timeout: Duration,
+    /// How long to wait for the reply, 1ms to 1h; no limit with wait [default: 2s]
+    #[arg(long, global = true, value_parser = duration::parse, conflicts_with = "no_wait")]
+    pub timeout: Option<Duration>,
+}
+
+/// How long to wait for a reply without `--timeout`.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A state to wait for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum SteadyState {
+    /// On, and not blinking.
+    On,
+    /// Off, and not blinking.
+    Off,
+}
+
+impl From<SteadyState> for State {
+    fn from(state: SteadyState) -> State {
+        match state {
+            SteadyState::On => State::On,
+            SteadyState::Off => State::Off,
+        }
+    }
 }
 
 /// What to do.
@@ -63,9 +84,14 @@ pub enum Verb {
         /// Print one JSON object per line
         #[arg(long)]
         json: bool,
-        /// Print a line at each change, until Ctrl-C; checks once a second
+        /// Print a line at each change, until Ctrl-C
         #[arg(long)]
         watch: bool,
+    },
+    /// Wait until the LED is on or off, and not blinking
+    Wait {
+        /// The state to wait for
+        state: SteadyState,
     },
     /// Turn the LED off and end the controller
     Exit,
@@ -85,8 +111,8 @@ impl Options {
             }
             None => error.exit(),
         });
-        if options.no_wait && matches!(options.verb, Verb::Status { .. } | Verb::Doctor) {
-            wrong(ErrorKind::ArgumentConflict, "--no-wait cannot be used with status or doctor");
+        if options.no_wait && matches!(options.verb, Verb::Status { .. } | Verb::Wait { .. } | Verb::Doctor) {
+            wrong(ErrorKind::ArgumentConflict, "--no-wait cannot be used with status, wait or doctor");
         }
         options
     }

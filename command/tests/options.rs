@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use testing::command_line::{check_client, check_count, check_duration, words};
 
-const WORDS: &str = "on off toggle blink status exit doctor --key --key=0x4d2 --no-wait --timeout 1s --timeout=2s \
+const WORDS: &str = "on off toggle blink status wait exit doctor --key --key=0x4d2 --no-wait --timeout 1s --timeout=2s \
                      --count 3 --json --watch --help --version -- -1 0";
 
 proptest! {

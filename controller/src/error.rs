@@ -47,6 +47,9 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
+    /// There is no directory for `--initial last`.
+    #[error("--initial last needs a directory for its file: set STATE_DIRECTORY, XDG_STATE_HOME or HOME")]
+    NoStateDirectory,
     /// Only root may do this.
     #[error("--reclaim removes queues of other users; run it as root")]
     NeedsRoot,
@@ -73,7 +76,11 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Error::NoGroup { .. } | Error::Taken(_) | Error::Limit { .. } | Error::NeedsRoot => 78.into(),
+            Error::NoGroup { .. }
+            | Error::Taken(_)
+            | Error::Limit { .. }
+            | Error::NoStateDirectory
+            | Error::NeedsRoot => 78.into(),
             Error::Gpio(error) if error.is_ambiguous() => 78.into(),
             // A chip can appear later, and another process can release the line.
             _ => ExitCode::FAILURE,

@@ -2,7 +2,7 @@
 
 use std::{
     io, mem,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     thread::{self, JoinHandle},
     time::Instant,
 };
@@ -26,6 +26,8 @@ struct Driver {
     state: Mutex<DriverState>,
     /// Signalled when the output is free, and when the LED does something else.
     changed: Condvar,
+    /// Called when the LED stops blinking by itself.
+    on_end: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 struct DriverState {
@@ -52,7 +54,13 @@ impl Led {
     #[must_use]
     pub fn new(output: Box<dyn Output>, level: OnOff) -> Self {
         let state = DriverState { output: Some(output), level, blinking: None, last_thread: 0 };
-        Led { driver: Arc::new(Driver { state: Mutex::new(state), changed: Condvar::new() }), thread: None }
+        let driver = Driver { state: Mutex::new(state), changed: Condvar::new(), on_end: OnceLock::new() };
+        Led { driver: Arc::new(driver), thread: None }
+    }
+
+    /// Sets what to call, in another thread, each time the LED stops blinking by itself.
+    pub(crate) fn on_end(&self, call: impl Fn() + Send + Sync + 'static) {
+        let _ = self.driver.on_end.set(Box::new(call));
     }
 
     /// What it does now.
@@ -187,7 +195,11 @@ impl Driver {
 
     /// Blinks in the thread with this number, until the LED does something else.
     fn run(&self, thread: u64) {
-        if let Some(Err(error)) = self.alternate(thread)
+        let Some(result) = self.alternate(thread) else { return };
+        if let Some(call) = self.on_end.get() {
+            call();
+        }
+        if let Err(error) = result
             && rate_limit::allows(Kind::Led)
         {
             log::error!("the LED stopped blinking: {error}");

@@ -14,10 +14,12 @@ mod output;
 mod queue_pair;
 mod rate_limit;
 mod reply_queue;
+mod saved_state;
 mod server;
 mod shutdown;
 mod simulated;
 mod terminal;
+mod watchers;
 
 pub use error::{Error, TakenBy};
 pub use led::Led;
@@ -25,10 +27,13 @@ pub use locks::Locks;
 pub use options::Options;
 pub use output::{OnOff, Output};
 pub use queue_pair::{QueueOptions, QueuePair};
+pub use saved_state::{SavedState, Saver};
 pub use server::Server;
 pub use shutdown::Shutdown;
 
 use gpio::GpioLine;
+use options::Initial;
+use shared::State;
 use simulated::Simulated;
 
 /// Does what the options say: serves until `exit` or a signal, or cleans up after a controller that was killed, or creates the
@@ -48,22 +53,43 @@ pub fn run(options: &Options) -> Result<(), Error> {
     let shutdown = Shutdown::on_signals().map_err(|source| Error::Os { what: "cannot handle signals", source })?;
     let queue_options = options.queue_options()?;
     let locks = Locks::acquire(options.key, None)?;
+    let (initial, saver) = initial(options)?;
+    let level = OnOff::first(initial);
     let (output, line): (Box<dyn Output>, _) = if options.simulate {
-        let output = Simulated::new(options.initial);
+        let output = Simulated::new(level);
         (Box::new(output.map_err(|source| Error::Os { what: "cannot write to standard output", source })?), None)
     } else {
-        let output = GpioLine::take(&options.line_options(), options.initial)?;
+        let output = GpioLine::take(&options.line_options(), level)?;
         let line = output.line().clone();
         (Box::new(output), Some(line))
     };
-    let mut led = Led::new(output, options.initial);
-    match QueuePair::create(queue_options, locks) {
-        Ok(queues) => Server::new(led, line, queues, shutdown).run(),
+    let mut led = Led::new(output, level);
+    let blinking = match initial {
+        State::Blink(blink) => led.blink(blink).map_err(|source| Error::Os { what: "cannot blink", source }),
+        State::On | State::Off => Ok(()),
+    };
+    match blinking.and_then(|()| QueuePair::create(queue_options, locks)) {
+        Ok(queues) => Server::new(led, line, queues, shutdown).saving(saver).run(),
         Err(error) => {
             if let Err(error) = led.turn_off() {
                 log::error!("{}", Error::TurnOff(error));
             }
             Err(error)
+        }
+    }
+}
+
+/// The state to start with, and with `--initial last` what saves later ones.
+fn initial(options: &Options) -> Result<(State, Option<Saver>), Error> {
+    match options.initial {
+        Initial::On => Ok((State::On, None)),
+        Initial::Off => Ok((State::Off, None)),
+        Initial::Last => {
+            let file = SavedState::new(options.key).ok_or(Error::NoStateDirectory)?;
+            let state = file.read();
+            let saver =
+                Saver::start(file, state).map_err(|source| Error::Os { what: "cannot save the state", source })?;
+            Ok((state, Some(saver)))
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::str::FromStr;
 
-use clap::{Parser, builder::NonEmptyStringValueParser};
+use clap::{Parser, ValueEnum, builder::NonEmptyStringValueParser};
 use shared::{Key, Mode, account};
 
-use crate::{Error, OnOff, QueueOptions, gpio::LineOptions};
+use crate::{Error, QueueOptions, gpio::LineOptions};
 
 /// The default group of the queues, if it exists: it owns /dev/gpiochip* on a Pi.
 const DEFAULT_GROUP: &str = "gpio";
@@ -29,9 +29,9 @@ pub struct Options {
     #[arg(long)]
     pub active_low: bool,
 
-    /// State of the LED after the start
+    /// State of the LED after the start; `last` is that of the last command
     #[arg(long, value_enum, default_value = "off")]
-    pub initial: OnOff,
+    pub initial: Initial,
 
     /// Key of the command queue; the reply queue has the next key
     #[arg(long, default_value_t)]
@@ -56,6 +56,17 @@ pub struct Options {
     /// As root, before the service starts: replace queues of other users with its keys, and exit
     #[arg(long, conflicts_with = "turn_off")]
     pub reclaim: bool,
+}
+
+/// The state of the LED after the start.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Initial {
+    /// On.
+    On,
+    /// Off.
+    Off,
+    /// What the last command of an earlier controller set.
+    Last,
 }
 
 impl Options {

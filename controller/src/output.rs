@@ -2,16 +2,26 @@
 
 use std::io;
 
-use clap::ValueEnum;
 use shared::State;
 
 /// Whether the LED is on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum OnOff {
     /// On.
     On,
     /// Off.
     Off,
+}
+
+impl OnOff {
+    /// The level at which an LED with this state begins.
+    #[must_use]
+    pub fn first(state: State) -> OnOff {
+        match state {
+            State::On | State::Blink(_) => OnOff::On,
+            State::Off => OnOff::Off,
+        }
+    }
 }
 
 impl From<OnOff> for State {

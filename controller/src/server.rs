@@ -4,6 +4,7 @@ use std::{
     io,
     ops::ControlFlow,
     process,
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
@@ -11,10 +12,11 @@ use sd_notify::NotifyState;
 use shared::{Command, Incoming, Info, Line, Message, MessageType, Oversize, Refused, Reply, Request, Select, State};
 
 use crate::{
-    Error, Led, OnOff, QueuePair, Shutdown,
+    Error, Led, OnOff, QueuePair, Saver, Shutdown,
     drain::drain,
     rate_limit::{self, Kind},
     reply_queue::{RECEIVE_PATIENCE, send_reply, wait_until_received},
+    watchers::Watchers,
 };
 
 /// How long the reply queue is kept for a client that must learn that the LED may still be on.
@@ -26,6 +28,8 @@ pub struct Server {
     queues: QueuePair,
     shutdown: Shutdown,
     started: Instant,
+    watchers: Watchers,
+    saver: Option<Saver>,
     /// The reply to STATUS. `state` and `uptime` are set when it is sent.
     info: Info,
 }
@@ -44,7 +48,20 @@ impl Server {
             refused: 0,
             answers_dropped: 0,
         };
-        Server { led, queues, shutdown, started: Instant::now(), info }
+        let watchers = Watchers::new();
+        let (waker, exist) = (shutdown.clone(), watchers.exist());
+        led.on_end(move || {
+            if exist.load(Ordering::SeqCst) {
+                waker.wake();
+            }
+        });
+        Server { led, queues, shutdown, started: Instant::now(), watchers, saver: None, info }
+    }
+
+    /// Lets it save what commands do.
+    #[must_use]
+    pub fn saving(self, saver: Option<Saver>) -> Self {
+        Server { saver, ..self }
     }
 
     /// Serves until `exit` or a signal. Then turns the LED off, releases its line, and removes both queues.
@@ -72,6 +89,7 @@ impl Server {
         }
         wait_until_received(&replies, patience);
         drop(self.queues);
+        drop(self.saver);
         // Log only after cleanup: a blocked standard error would delay it.
         notify(NotifyState::Stopping);
         rate_limit::report_all();
@@ -106,6 +124,7 @@ impl Server {
                 Err(shared::Error::Removed(_)) if self.shutdown.requested().is_some() => return Ok(None),
                 Err(shared::Error::Removed(_)) => {
                     log::warn!("another process removed command queue {key}; creating both queues again");
+                    self.watchers.clear();
                     self.queues.recreate()?;
                     if !self.watch() {
                         return Ok(None);
@@ -129,10 +148,15 @@ impl Server {
                 Ok(()) => {
                     let state = self.led.state();
                     log::debug!("{command}: LED {state}");
-                    reply_to.map(|reply_to| match command {
-                        Command::Status => self.status(state).encode(reply_to),
-                        _ => Reply::<&str>::Ok(state).encode(reply_to),
-                    })
+                    reply_to
+                        .and_then(|reply_to| match command {
+                            Command::Watch(Some(known)) if known.is_same(state) => self.watchers.add(reply_to, state),
+                            _ => Some(reply_to),
+                        })
+                        .map(|reply_to| match command {
+                            Command::Status | Command::Watch(_) => self.status(state).encode(reply_to),
+                            _ => Reply::<&str>::Ok(state).encode(reply_to),
+                        })
                 }
                 Err(error) => {
                     self.info.refused += 1;
@@ -151,6 +175,7 @@ impl Server {
             }
         };
         reply.map_or(Ok(()), |reply| self.reply(&reply))?;
+        self.reply_to_watchers();
         Ok(ControlFlow::Continue(()))
     }
 
@@ -160,10 +185,28 @@ impl Server {
             Command::Off => self.led.set(OnOff::Off)?,
             Command::Toggle => self.led.toggle()?,
             Command::Blink(blink) => self.led.blink(blink)?,
-            Command::Status | Command::Exit => return Ok(()),
+            Command::Status | Command::Watch(_) | Command::Exit => return Ok(()),
         }
         self.info.applied += 1;
+        if let Some(saver) = &self.saver {
+            saver.save(self.led.state());
+        }
         Ok(())
+    }
+
+    /// Replies to all watchers if the state has changed.
+    fn reply_to_watchers(&mut self) {
+        if !self.watchers.are_behind(|| self.led.state()) {
+            return;
+        }
+        let state = self.led.state();
+        while let Some(reply_to) = self.watchers.next() {
+            let reply = self.status(state).encode(reply_to);
+            let dropped = |reply_to| log_dropped(&mut self.info.answers_dropped, reply_to);
+            if let Err(shared::Error::Removed(_)) = send_reply(&self.queues.replies, &reply, dropped) {
+                self.watchers.clear();
+            }
+        }
     }
 
     fn status(&mut self, state: State) -> &Info {
@@ -178,6 +221,7 @@ impl Server {
         let mut sent = send_reply(&self.queues.replies, reply, &mut dropped);
         if let Err(shared::Error::Removed(_)) = sent {
             log::warn!("another process removed reply queue {key}; creating it again");
+            self.watchers.clear();
             self.queues.recreate_replies()?;
             // The client noticed the removal, and waits for its reply on the new queue.
             sent = send_reply(&self.queues.replies, reply, &mut dropped);

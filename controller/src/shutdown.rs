@@ -10,7 +10,7 @@ use std::{
 };
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use shared::Queue;
+use shared::{Command, Queue, Request};
 use signal_hook::{flag, iterator::Signals};
 
 use crate::drain::{Drained, drain};
@@ -65,6 +65,13 @@ impl Shutdown {
         let mut requested = self.lock();
         requested.queues = Some((commands, replies));
         requested.signal.is_none()
+    }
+
+    /// Ends the sleep of the loop, with a message that changes nothing. If the queue is full, the loop does not sleep.
+    pub(crate) fn wake(&self) {
+        if let Some((commands, _)) = &self.lock().queues {
+            let _ = commands.try_send(&Request { command: Command::Status, reply_to: None }.encode());
+        }
     }
 
     /// The name of the signal that requested the end, if one has come.

@@ -28,7 +28,8 @@ fn applying_refusing_and_replying_allocate_nothing() {
         (&b"ON\0reply=77\0"[..], &b"OK ON"[..]),
         (b"toggle\n\0reply=77\0", b"OK OFF"),
         (b"STATUS\0reply=77\0", status.as_bytes()),
-        (b"FLASH\0reply=77\0", b"ERR unknown command; known are ON, OFF, TOGGLE, STATUS, BLINK"),
+        (b"WATCH ON\0reply=77\0", status.as_bytes()),
+        (b"FLASH\0reply=77\0", b"ERR unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK"),
     ] {
         let message = Incoming::new(MessageType::LED, text).unwrap();
         let counted = allocation_counter::measure(|| assert!(server.handle(&message).unwrap().is_continue()));

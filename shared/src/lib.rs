@@ -19,6 +19,7 @@
 //! | 1 | `TOGGLE` | LED on if it is off, else off |
 //! | 1 | `BLINK on_ms off_ms [count]` | blink until the next command, or `count` times and then off |
 //! | 1 | `STATUS` | reply with the state, and with more about the controller on further lines, see [`Info`] |
+//! | 1 | `WATCH [state]` | reply as to `STATUS` as soon as the state is not this one, or at once without a state |
 //! | 2 | any | LED off, release the line, remove both queues, end |
 //!
 //! The text ends at its first NUL or at the end of the message. Blanks and a newline at its end are ignored, and so is the
@@ -27,7 +28,8 @@
 //! `BLINK on_ms off_ms [left]`. Without `reply=` there is no reply.
 //!
 //! A command queue belongs to a controller if a trusted user created it and its reply queue has the mark, see
-//! [`Mode::is_of_replies`]. A command is applied at most once. If its reply is lost, `ON`, `OFF` and `STATUS` may be sent again, `TOGGLE` and `BLINK` must not:
+//! [`Mode::is_of_replies`]. A command is applied at most once. If its reply is lost, `ON`, `OFF`, `STATUS` and `WATCH`
+//! may be sent again, `TOGGLE` and `BLINK` must not:
 //! led-controller(7) has the rules.
 //!
 //! # A client

@@ -6,8 +6,7 @@ use proptest::{collection::vec, option::of, prelude::*, sample::select};
 use shared::{Blink, Command, Incoming, Info, Line, Message, MessageType, Request, State, TEXT_MAX};
 use testing::decoding::{check_reply, check_request};
 
-const REQUEST: &str =
-    r"(?i)(on|off|toggle|status|blink([ \t][0-9]{1,7}){0,4})[ \n]{0,2}(\x00-?[0-9]{0,20}\x00?)?.{0,3}";
+const REQUEST: &str = r"(?i)(on|off|toggle|status|watch( (on|off|blink 1 1 ?1?))?|blink([ \t][0-9]{1,7}){0,4})[ \n]{0,2}(\x00-?[0-9]{0,20}\x00?)?.{0,3}";
 const REPLY: &str = r"(OK (ON|OFF|BLINK( [0-9]{1,8}){1,4})|ERR .{0,99})(\r?\n[a-z_]{1,9} .{0,9}){0,9}";
 
 /// Texts that match the expression, and any bytes, cut to the longest length.
@@ -24,7 +23,11 @@ fn state() -> impl Strategy<Value = State> {
 
 fn command() -> impl Strategy<Value = Command> {
     let without_arguments = [Command::On, Command::Off, Command::Toggle, Command::Status, Command::Exit];
-    prop_oneof![select(without_arguments.to_vec()), blink().prop_map(Command::Blink)]
+    prop_oneof![
+        select(without_arguments.to_vec()),
+        blink().prop_map(Command::Blink),
+        of(state()).prop_map(Command::Watch),
+    ]
 }
 
 fn blink() -> impl Strategy<Value = Blink> {

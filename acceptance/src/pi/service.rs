@@ -1,6 +1,7 @@
 //! The scenes of the package: a Debian that boots with it, its users, and failures of the service.
 
 mod failures;
+mod initial;
 mod operation;
 mod users;
 
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::Error;
 
-const SCENES: [(&str, Scene); 16] = [
+const SCENES: [(&str, Scene); 17] = [
     ("after boot the service is ready and the LED off", operation::boot),
     ("members of gpio send commands without sudo, other users do not", users::users),
     ("stop, start, restart while on", operation::stop),
@@ -27,6 +28,7 @@ const SCENES: [(&str, Scene); 16] = [
     ("the chips are not accessible", failures::not_accessible),
     ("a line that does not exist, until the start limit", failures::missing),
     ("the file system is read-only", failures::read_only),
+    ("the state of the last command, over restarts, a kill and a full disk", initial::last),
     ("two LEDs", operation::two),
     ("the last sender logs out", users::logout),
     ("the journal has priorities, and no times of the controller", operation::journal),

@@ -22,6 +22,7 @@ use crate::{
 
 impl ModelledController {
     pub(crate) fn remove(&mut self, commands: bool, replies: bool, waiting: &[Text]) -> TestCaseResult {
+        self.turn_off_for_watchers()?;
         if commands {
             // The controller would wait for them.
             self.collect()?;
@@ -45,6 +46,7 @@ impl ModelledController {
     }
 
     pub(crate) fn end(&mut self, by: &By, waiting: &[Text], led_fails: bool) -> TestCaseResult {
+        self.turn_off_for_watchers()?;
         let recording = Arc::clone(&self.recording);
         // After a kill, the commands wait for the next controller.
         let waiting = if let By::Kill { .. } = by { &[] } else { waiting };
@@ -68,6 +70,16 @@ impl ModelledController {
         let replies = clients.map(|clients| self.read_all(clients.join().unwrap()));
         prop_assert_eq!(replies, expected);
         prop_assert_eq!(&lock(&recording).changes, &self.model.changes);
+        Ok(())
+    }
+
+    /// Turns the LED off if clients watch: then the command that blocks the controller changes nothing for them.
+    fn turn_off_for_watchers(&mut self) -> TestCaseResult {
+        if self.model.has_watchers() {
+            self.send(1, b"OFF");
+            self.model.receive(1, b"OFF", false);
+            self.compare()?;
+        }
         Ok(())
     }
 

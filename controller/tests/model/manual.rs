@@ -1,6 +1,6 @@
 //! The model, written from led-controller(7).
 
-use std::{collections::VecDeque, fs, process, str};
+use std::{collections::VecDeque, fs, mem, process, str};
 
 use crate::steps::Text;
 
@@ -19,6 +19,8 @@ pub(crate) struct Model {
     applied: u64,
     refused: u64,
     answers_dropped: u64,
+    /// The reply types of the clients that watch, and the state that they know.
+    watchers: (Vec<i64>, String),
     /// The replies in the reply queue; none if it was removed.
     pub(crate) replies: Option<VecDeque<Reply>>,
     /// The most bytes that the reply queue can hold.
@@ -34,6 +36,8 @@ impl Model {
 
     pub(crate) fn create_replies(&mut self) {
         self.replies = Some(VecDeque::new());
+        // Clients watch again on the new queue.
+        self.watchers.0.clear();
         self.limit = fs::read_to_string("/proc/sys/kernel/msgmnb").unwrap().trim().parse().unwrap();
     }
 
@@ -56,19 +60,62 @@ impl Model {
         let result = match message_type {
             _ if text.len() > 256 => Err("the text is longer than 256 bytes"),
             1 if requested == Some(None) => Err("the sender gets no reply"),
-            1 => self.command(text.split(|&byte| byte == 0).next().unwrap(), led_fails),
+            1 => self.command(text.split(|&byte| byte == 0).next().unwrap(), led_fails, requested.flatten()),
             _ => Err("unknown message type; known are 1 (LED) and 2 (exit)"),
         };
         self.refused += u64::from(result.is_err());
-        if let Some(Some(reply_to)) = requested {
-            self.reply(
-                reply_to,
-                result.map_or_else(|reason| format!("ERR {reason}"), |replied| format!("OK {replied}")),
-            );
+        let replied = match result {
+            Ok(replied) => replied.map(|replied| format!("OK {replied}")),
+            Err(reason) => Some(format!("ERR {reason}")),
+        };
+        if let (Some(Some(reply_to)), Some(replied)) = (requested, replied) {
+            self.reply(reply_to, replied);
+        }
+        self.reply_to_watchers();
+    }
+
+    pub(crate) fn has_watchers(&self) -> bool {
+        !self.watchers.0.is_empty()
+    }
+
+    fn reply_to_watchers(&mut self) {
+        let (watchers, known) = mem::take(&mut self.watchers);
+        if known_state(&known) == known_state(&self.state()) {
+            self.watchers = (watchers, known);
+            return;
+        }
+        // Without a queue they watch again on the next one.
+        for reply_to in watchers.into_iter().filter(|_| self.replies.is_some()).collect::<Vec<_>>() {
+            let status = format!("OK {}", self.status());
+            self.reply(reply_to, status);
         }
     }
 
-    fn command(&mut self, text: &[u8], led_fails: bool) -> Result<String, &'static str> {
+    /// What WATCH replies at once, if it does.
+    fn watch(&mut self, state: &str, reply_to: Option<i64>) -> Result<Option<String>, &'static str> {
+        let words: Vec<&str> = state.split(BLANKS).filter(|word| !word.is_empty()).collect();
+        let phase =
+            |at: usize| words.get(at).and_then(|word| digits(word)).is_some_and(|ms| (1..=3_600_000).contains(&ms));
+        match words[..] {
+            [] | ["ON" | "OFF"] => {}
+            ["BLINK", _, _] if phase(1) && phase(2) => {}
+            _ => return Err("WATCH takes a state: ON, OFF or BLINK with its numbers"),
+        }
+        let numbers = |word: &str| digits(word).map_or(word.to_owned(), |number| number.to_string());
+        let state = words.iter().map(|word| numbers(word)).collect::<Vec<_>>().join(" ");
+        if state.is_empty() || known_state(&state) != known_state(&self.state()) {
+            return Ok(Some(self.status()));
+        }
+        if let Some(reply_to) = reply_to {
+            self.watchers.0.retain(|&watcher| watcher != reply_to);
+            self.watchers.0.push(reply_to);
+            self.watchers.1 = self.state();
+        }
+        Ok(None)
+    }
+
+    /// What it replies at once, if it does.
+    fn command(&mut self, text: &[u8], led_fails: bool, reply_to: Option<i64>) -> Result<Option<String>, &'static str> {
         let text = str::from_utf8(text).map_err(|_| "the text is not UTF-8")?.trim_end_matches(BLANKS);
         let text = text.to_ascii_uppercase();
         let (verb, rest) = text.split_once(BLANKS).unwrap_or((&text, ""));
@@ -79,7 +126,8 @@ impl Model {
             ("ON", 0, ..) => (true, None),
             ("OFF", 0, ..) => (false, None),
             ("TOGGLE", 0, ..) => (!self.is_on && self.blink.is_none(), None),
-            ("STATUS", 0, ..) => return Ok(self.status()),
+            ("STATUS", 0, ..) => return Ok(Some(self.status())),
+            ("WATCH", ..) => return self.watch(rest, reply_to),
             ("BLINK", 2, Some(on), Some(off)) => (true, Some((on, off, None))),
             ("BLINK", 3, Some(on), Some(off)) if count.is_some() => (true, Some((on, off, count))),
             ("BLINK", ..) => {
@@ -87,7 +135,7 @@ impl Model {
                             and an optional count, 1 to 1000000");
             }
             _ if text.is_empty() => return Err("there is no text"),
-            _ => return Err("unknown command; known are ON, OFF, TOGGLE, STATUS, BLINK"),
+            _ => return Err("unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK"),
         };
         // Blinking stops even if the LED fails.
         self.blink = None;
@@ -97,7 +145,7 @@ impl Model {
         self.write(is_on);
         self.blink = blink;
         self.applied += 1;
-        Ok(self.state())
+        Ok(Some(self.state()))
     }
 
     fn status(&self) -> String {
@@ -154,6 +202,12 @@ pub(crate) fn not_applied<'a>(waiting: impl IntoIterator<Item = &'a Text>) -> Ve
     let replied = "ERR not applied: the controller ended before it came to this command";
     let types = waiting.into_iter().filter_map(|text| reply_type(&text.0).flatten());
     types.map(|reply_to| (reply_to, replied.to_owned())).collect()
+}
+
+/// A state without the number of flashes left.
+fn known_state(state: &str) -> (Vec<&str>, bool) {
+    let words: Vec<&str> = state.split(' ').collect();
+    (words.iter().take(3).copied().collect(), words.len() > 3)
 }
 
 /// The type of the reply; an inner none if `reply=` has no valid type.

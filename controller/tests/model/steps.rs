@@ -40,13 +40,13 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let hours = r"blink +3[0-5][0-9]{5}[ \t]0{0,2}(1|3[0-5][0-9]{5})( [1-9][0-9]{0,5})?";
     let short = r"(?i-u:blink) 1 (1 [1-3]|3600000( [1-3])?)";
     let blanks = r"[ \t\r\n]{0,3}";
-    let command = format!(r"(?i-u:on|off|toggle|status|{hours}){blanks}");
+    let command = format!(r"(?i-u:on|off|toggle|status|watch( +(on|off))?|{hours}){blanks}");
     let requested = r"\x00reply=(0{0,2}[1-9][0-9]{0,2}|9223372036854775807)(\x00(?s-u:.{0,4}))?";
     let no_reply_type =
         r"(\x00((?i-u:gle)\x00|(?-u:\xff)\x00|\x00\x00|7\x00|Reply=7\x00| reply=7|reply 7\x00|reply|-1\x00)?)?";
     let bad_reply_type = r"\x00reply=(0|-1|\+7|7 7| 7|x|9223372036854775808|99999999999999999999)?\x00";
     let odd = [
-        r" on|on off|onx|o|exit|info|status 1|\tblink 1 1|blinker 1 1|blink|blink 7|blink 1 1 1 1|blink 0 1|blink 1 0",
+        r" on|on off|onx|o|exit|info|status 1|watch dim|watch on off|watch blink 1|watch watch|\tblink 1 1|blinker 1 1|blink|blink 7|blink 1 1 1 1|blink 0 1|blink 1 0",
         r"blink 3600001 1|blink 1 3600001|blink 4294967297 1|blink 1 1 0|blink 1 1 1000001|blink \+7 7|blink 7 -7",
         r"blink 7,7|blink 7ms 7|[ \t\r\n]{0,3}|\x0b|(?-u:\xff)on|on(?-u:\xc3)|on(?-u:\xc3\xa9)",
     ];

@@ -19,7 +19,7 @@ use crate::{
     account::{User, own_user},
 };
 use directory::Files;
-pub use directory::service_user;
+pub use directory::{directory, service_user};
 pub use holder::{Holder, holder};
 use record::{Record, RecordedQueue};
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, str};
 
-use super::{Blink, Refusal};
+use super::{Blink, Refusal, State};
 use crate::MessageType;
 
 /// What the controller is to do.
@@ -28,15 +28,23 @@ pub enum Command {
     Blink(Blink),
     /// Reply with the state of LED and controller, see [`Info`](crate::Info): type 1, `STATUS`.
     Status,
+    /// Reply as to `STATUS` as soon as the state is not this one, or at once without a state: type 1, `WATCH [state]`.
+    Watch(Option<State>),
     /// LED off, both queues removed, end: type 2, any text.
     Exit,
 }
 
 impl Command {
     /// The commands of type 1 that consist of a verb alone.
-    pub(super) const VERBS: [(&'static str, Command); 4] =
-        [("ON", Command::On), ("OFF", Command::Off), ("TOGGLE", Command::Toggle), ("STATUS", Command::Status)];
+    pub(super) const VERBS: [(&'static str, Command); 5] = [
+        ("ON", Command::On),
+        ("OFF", Command::Off),
+        ("TOGGLE", Command::Toggle),
+        ("STATUS", Command::Status),
+        ("WATCH", Command::Watch(None)),
+    ];
     pub(super) const BLINK: &'static str = "BLINK";
+    const WATCH: &'static str = "WATCH";
 
     /// The type of its message.
     #[must_use]
@@ -51,7 +59,7 @@ impl Command {
     #[must_use]
     pub fn is_idempotent(self) -> bool {
         match self {
-            Command::On | Command::Off | Command::Status => true,
+            Command::On | Command::Off | Command::Status | Command::Watch(_) => true,
             Command::Toggle | Command::Blink(_) | Command::Exit => false,
         }
     }
@@ -71,16 +79,24 @@ impl Command {
         if verb.eq_ignore_ascii_case(Self::BLINK) {
             return Blink::from_text(arguments).map(Command::Blink).ok_or(Refusal::Blink);
         }
+        if verb.eq_ignore_ascii_case(Self::WATCH) {
+            return State::from_text(arguments.trim_ascii())
+                .map(|state| Command::Watch(Some(state)))
+                .ok_or(Refusal::Watch);
+        }
         Err(Refusal::UnknownVerb)
     }
 }
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Command::Blink(blink) = self {
-            return write!(f, "{} {blink}", Self::BLINK);
+        match self {
+            Command::Blink(blink) => write!(f, "{} {blink}", Self::BLINK),
+            Command::Watch(Some(state)) => write!(f, "{} {state}", Self::WATCH),
+            _ => {
+                let verb = Self::VERBS.iter().find(|(_, command)| command == self);
+                f.write_str(verb.map_or("EXIT", |(verb, _)| verb))
+            }
         }
-        let verb = Self::VERBS.iter().find(|(_, command)| command == self);
-        f.write_str(verb.map_or("EXIT", |(verb, _)| verb))
     }
 }

@@ -45,6 +45,9 @@ pub enum Refusal {
     /// `BLINK` without two or three numbers, or with a number that is out of range.
     #[error("BLINK takes two numbers of milliseconds, 1 to 3600000, and an optional count, 1 to 1000000")]
     Blink,
+    /// `WATCH` with anything but a state.
+    #[error("WATCH takes a state: ON, OFF or BLINK with its numbers")]
+    Watch,
     /// `reply=` without a valid message type.
     #[error("the message type after reply= must be from 1 to {}", c_long::MAX)]
     ReplyType,

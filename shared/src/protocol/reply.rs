@@ -17,11 +17,27 @@ pub enum State {
 }
 
 impl State {
-    fn from_text(text: &str) -> Option<State> {
-        match text {
-            "OFF" => Some(State::Off),
-            "ON" => Some(State::On),
-            _ => Blink::from_text(text.strip_prefix("BLINK ")?).map(State::Blink),
+    /// Whether these are one state to those who watch: the number of flashes left does not count.
+    #[must_use]
+    pub fn is_same(self, other: State) -> bool {
+        let kind = |state| match state {
+            State::Blink(blink) => Some((blink.on(), blink.off(), blink.count().is_some())),
+            State::Off | State::On => None,
+        };
+        self == other || kind(self).is_some_and(|blink| kind(other) == Some(blink))
+    }
+
+    /// The state with this text, as it is displayed; none if there is no such state. The case of its first word is ignored, as in
+    /// a request.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<State> {
+        let (word, numbers) = text.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((text, ""));
+        let is = |state: &str| word.eq_ignore_ascii_case(state);
+        match numbers {
+            "" if is("OFF") => Some(State::Off),
+            "" if is("ON") => Some(State::On),
+            _ if is("BLINK") => Blink::from_text(numbers).map(State::Blink),
+            _ => None,
         }
     }
 }

@@ -213,6 +213,9 @@ mod tests {
 
     #[test]
     fn the_reason_for_an_unknown_command_names_the_known_ones() {
-        assert_eq!(Refusal::UnknownVerb.to_string(), "unknown command; known are ON, OFF, TOGGLE, STATUS, BLINK");
+        assert_eq!(
+            Refusal::UnknownVerb.to_string(),
+            "unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK"
+        );
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn options(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.run("led on", 0, &["on\n"])?;
     stage.pin_is(OFF)?;
     for (wrong, parts) in [
-        ("--initial dim", &["--initial", "possible values: on, off"][..]),
+        ("--initial dim", &["--initial", "possible values: on, off, last"][..]),
         ("--lamp 3", &["unexpected argument '--lamp'"]),
         ("--group lamps", &["there is no group lamps"]),
     ] {
