@@ -66,7 +66,9 @@ fn an_unusable_file_is_off_with_a_warning() {
     let fixture = Fixture::new();
     fs::create_dir(directory(&fixture)).unwrap();
     for text in [None, Some(""), Some("ON\n"), Some("led-controller state 2\nON\n")] {
-        text.map(|text| fs::write(file(&fixture), text).unwrap());
+        if let Some(text) = text {
+            fs::write(file(&fixture), text).unwrap();
+        }
         let controller = start(&fixture, &directory(&fixture));
         let warning = controller.wait_for_log("starting with the LED off");
         assert!(warning.contains(&file(&fixture).display().to_string()), "{warning}");

@@ -214,7 +214,7 @@ fn is_effect(command: Command, state: State) -> bool {
 }
 
 /// The error for a queue that had no room for so long.
-fn full(target: &Target, timeout: Duration) -> Error {
+pub(crate) fn full(target: &Target, timeout: Duration) -> Error {
     let key = target.key;
     match look_up(key) {
         None => Error::NotRunning { key },

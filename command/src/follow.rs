@@ -14,6 +14,7 @@ use shared::{
 use crate::{
     Error,
     attempt::{SendResult, send},
+    client::full,
     deadline::RETRY_INTERVAL,
     events::{Events, Wakeup},
     status,
@@ -71,10 +72,13 @@ impl<'a> Follower<'a> {
             // Before the state is read, so that no later event is missed.
             let is_complete = self.events.watch(self.target);
             let result = match self.last {
-                Some(Ok(known)) => {
-                    self.watch(known).and_then(|watch| self.wait_for_reply(&watch, is_complete, deadline))
-                }
-                _ => self.ask().map(|info| self.state(info)),
+                Some(Ok(known)) => match self.watch(known, deadline) {
+                    Ok(watch) => self.wait_for_reply(&watch, is_complete, deadline),
+                    // The controller is starting or ending: wait for it as each command does.
+                    Err(Error::NotReady { .. }) => self.ask(deadline).map(|info| self.state(info)),
+                    Err(error) => Err(error),
+                },
+                _ => self.ask(deadline).map(|info| self.state(info)),
             };
             let error = match result {
                 Ok(Some(event)) => return Ok(event),
@@ -105,8 +109,11 @@ impl<'a> Follower<'a> {
         }
     }
 
-    fn ask(&self) -> Result<Info, Error> {
-        status::ask(self.target, self.timeout)
+    fn ask(&self, deadline: Option<Instant>) -> Result<Info, Error> {
+        let timeout = earlier(Some(self.timeout), deadline).unwrap_or(self.timeout);
+        // In whole milliseconds for messages, and not 0: such a timer would never fire.
+        let milliseconds = u64::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+        status::ask(self.target, Duration::from_millis(milliseconds.max(1)))
     }
 
     /// An event, unless the state is that of the last one.
@@ -118,13 +125,13 @@ impl<'a> Follower<'a> {
     }
 
     /// Sends a WATCH for the next change of this state.
-    fn watch(&self, known: State) -> Result<Watch, Error> {
+    fn watch(&self, known: State, deadline: Option<Instant>) -> Result<Watch, Error> {
         let key = self.target.key;
         let (commands, replies) = match self.target.open()? {
             (commands, Some(replies)) => (commands, replies),
             (commands, None) => {
                 // The controller creates it again for its next reply.
-                self.ask()?;
+                self.ask(deadline)?;
                 (commands, self.target.open_replies()?.ok_or(Error::NotReady { key })?)
             }
         };
@@ -132,14 +139,7 @@ impl<'a> Follower<'a> {
         let request = Request { command: Command::Watch(Some(known)), reply_to: Some(reply_type) };
         match send(self.target, &commands, &request.encode())? {
             SendResult::Sent => {}
-            SendResult::Full => {
-                return Err(Error::NoReply {
-                    key,
-                    timeout: Duration::ZERO,
-                    status: commands.status().map_err(|source| Error::Queue { key, source })?.into(),
-                    pid: None,
-                });
-            }
+            SendResult::Full => return Err(full(self.target, Duration::ZERO)),
             SendResult::Gone => return Err(Error::NotReady { key }),
         }
         Ok(Watch { commands, sent: Instant::now(), reply: receive(replies, reply_type).ok() })
@@ -173,7 +173,7 @@ impl<'a> Follower<'a> {
                         // It has received the WATCH, and the system reports its end.
                         Holder::Process(_) if is_complete && status.messages == 0 && pipe.is_some() => None,
                         _ if watch.sent.elapsed() < self.timeout && pipe.is_some() => Some(INTERVAL),
-                        _ => match self.ask().map(|info| self.state(info))? {
+                        _ => match self.ask(deadline).map(|info| self.state(info))? {
                             Some(event) => return Ok(Some(event)),
                             None => Some(INTERVAL),
                         },

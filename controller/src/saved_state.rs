@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::PathBuf,
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::mpsc::{Receiver, Sender, channel},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -106,11 +106,8 @@ fn run(file: &SavedState, states: &Receiver<State>, mut saved: State) {
     let mut next = Instant::now();
     while let Ok(mut state) = states.recv() {
         // Further changes until then need no write of their own.
-        loop {
-            match states.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(newer) => state = newer,
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-            }
+        while let Ok(newer) = states.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            state = newer;
         }
         if state == saved {
             continue;

@@ -42,11 +42,9 @@ pub(super) fn last(stage: &mut Stage<'_>) -> Result<(), Error> {
         "journalctl -b -u led-controller | grep 'No space left on device (os error 28); the state is not saved'",
     )?;
     stage.run(unmount, 0, &[])?;
-    stage.run(
-        &format!("mount --bind /var/lib/led-controller /var/lib/led-controller && mount -o remount,bind,ro /var/lib/led-controller"),
-        0,
-        &[],
-    )?;
+    let read_only = "mount --bind /var/lib/led-controller /var/lib/led-controller && \
+                     mount -o remount,bind,ro /var/lib/led-controller";
+    stage.run(read_only, 0, &[])?;
     stage.run("systemctl start led-controller && led off", 0, &["off\n"])?;
     stage.wait_for(
         "journalctl -b -u led-controller | grep 'Read-only file system (os error 30); the state is not saved'",
