@@ -25,7 +25,7 @@ set -m
 type_ 'controller --simulate 2>controller.log &'
 controller --simulate 2>"$log" &
 trap 'kill $! 2>/dev/null || true; wait; rm -r "$LED_LOCK_DIRECTORY"' EXIT
-until grep -q ready "$log"; do
+until grep -qs ready "$log"; do
     kill -0 $!
     sleep 0.1
 done
