@@ -2,7 +2,10 @@
 
 use std::{fs, path::PathBuf, process::Command, sync::OnceLock};
 
-use shared::{Access, Queue};
+use shared::{
+    Access, Queue,
+    account::{Group, User, own_groups, own_user},
+};
 use testing::{Fixture, Outcome, Running, build};
 
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
@@ -199,12 +202,16 @@ fn the_monitor_shows_an_empty_queue_and_the_last_sender() {
     assert_eq!(routine, [""; 0]);
     let sent = run(&fixture, example("client"));
     let pid = sent[0].trim_end_matches('"').rsplit(' ').next().unwrap();
-    let shown = run(&fixture, example("monitor"));
+    let mut shown = run(&fixture, example("monitor"));
+    // The transcript is that of root.
+    let permissions = |owner: User, group: Group| format!("msg_perm    owner {owner}, group {group}, mode 0666");
+    assert_eq!(shown[9], permissions(User(own_user()), Group(own_groups()[0])));
+    shown[9] = permissions(User(0), Group(0));
     assert_eq!(shown[1], "msg_qnum    7 messages");
     assert_eq!(shown[4], format!("msg_lspid   {pid} sent last"));
     assert_printed(
         "monitor",
         &shown,
-        &["queue", "msg_qnum", "msg_cbytes", "msg_qbytes", "msg_lspid", "msg_stime", "msg_ctime", "msg_perm"],
+        &["queue", "msg_qnum", "msg_cbytes", "msg_qbytes", "msg_lspid", "msg_stime", "msg_ctime"],
     );
 }
