@@ -3,7 +3,7 @@
 use std::{fs, process::Command, thread, time::Duration};
 
 use shared::{Access, Message, MessageType, Oversize, Queue, Select};
-use testing::{Fixture, Outcome, Running, Signal, wait_until};
+use testing::{Fixture, Outcome, Running, Signal, rounds, wait_until};
 
 fn replies(fixture: &Fixture) -> Queue {
     Queue::open(fixture.key.reply(), Access::Receive).unwrap()
@@ -126,6 +126,57 @@ fn watchers_watch_again_after_their_queue_was_removed() {
         fixture.command(&[state]).assert_printed(state);
         assert_eq!(status.line(), state);
     }
+}
+
+#[test]
+fn the_end_of_blinking_is_reported_beside_clients_that_know_it_already() {
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&[]);
+    for _ in 0..rounds(20, 200) {
+        fixture.send(1, b"BLINK 3 3 1");
+        watch(&fixture, "BLINK 3 3 1", 21);
+        // One of them can come after the last flash and before the message that wakes the controller.
+        for reply_type in 31..=60 {
+            watch(&fixture, "OFF", reply_type);
+            thread::sleep(Duration::from_micros(200));
+        }
+        assert_eq!(reply(&fixture, 21), "OK OFF");
+        fixture.command(&["toggle"]).assert_printed("on");
+        fixture.command(&["toggle"]).assert_printed("off");
+        while replies(&fixture).try_receive::<256>(Select::Any, Oversize::Truncate).is_ok() {}
+    }
+}
+
+#[test]
+fn more_watchers_than_the_controller_serves_sleep() {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    let watchers: Vec<Running> =
+        (0..70).map(|_| Running::start(fixture.program("command", None).args(["status", "--watch"]))).collect();
+    watchers.iter().for_each(|watcher| assert_eq!(watcher.line(), "off"));
+    let switches = || -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", controller.pid())).unwrap();
+        let count = |line: &str| line.split_ascii_whitespace().last()?.parse::<u64>().ok();
+        status.lines().filter(|line| line.contains("ctxt_switches")).filter_map(count).sum()
+    };
+    thread::sleep(Duration::from_secs(2));
+    let before = switches();
+    thread::sleep(Duration::from_secs(3));
+    // Six have no place; each asks once a second.
+    assert!(switches() - before < 200, "{}", switches() - before);
+    fixture.command(&["on"]).assert_printed("on");
+    watchers.iter().for_each(|watcher| assert_eq!(watcher.line(), "on"));
+}
+
+#[test]
+fn wait_sees_a_controller_with_another_lock_directory() {
+    let fixture = Fixture::new();
+    let mut wait = fixture.program("command", None);
+    let wait = Running::start(wait.args(["wait", "on"]).env_remove("LED_LOCK_DIRECTORY"));
+    wait.wait_for_log("no controller is running");
+    let _controller = fixture.controller(&["--initial", "on"]);
+    assert_eq!(wait.line(), "on");
+    assert!(wait.wait().0.success());
 }
 
 #[test]

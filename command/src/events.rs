@@ -1,114 +1,122 @@
 //! Waiting for a controller to start or end, without polling.
 
-use std::{
-    fs, io,
-    os::{fd::AsRawFd, unix::fs::MetadataExt},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, os::fd::AsRawFd, path::PathBuf, time::Duration};
 
 use nix::{
     poll::{PollFd, PollFlags, poll},
     sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor},
 };
-use shared::{account::own_user, lock};
+use shared::{Key, account::own_user, lock};
 
 use crate::target::Target;
 
 /// What ended a wait.
+#[derive(PartialEq)]
 pub(crate) enum Wakeup {
     /// The reader of standard output has gone.
     Closed,
     /// The other end of the pipe is closed.
     Pipe,
-    /// A file in a directory of locks and records has changed.
-    Files,
+    /// A lock or a record of the key has changed.
+    Lock,
+    /// A watched directory was removed or moved.
+    Directory,
     Timeout,
 }
 
-/// The directories where a controller of this target has its lock and its record.
+/// The directories with the locks and records of a target's controllers.
 ///
 /// A controller that starts renames its record, and one that ends, however it does, closes its lock: see inotify(7).
 pub(crate) struct Events {
-    /// None if the system has no instance left. Then nothing is reported.
+    key: Key,
+    /// Whether to report the end of standard output's reader.
+    has_reader: bool,
+    /// None if the system has no instance left.
     inotify: Option<Inotify>,
-    directories: Vec<(PathBuf, u64)>,
+    directories: Vec<PathBuf>,
     watches: Vec<WatchDescriptor>,
 }
 
 impl Events {
-    pub(crate) fn new() -> Events {
+    pub(crate) fn new(key: Key, has_reader: bool) -> Events {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok();
-        Events { inotify, directories: Vec::new(), watches: Vec::new() }
+        Events { key, has_reader, inotify, directories: Vec::new(), watches: Vec::new() }
     }
 
-    /// Watches the directories that exist now, and the parents of those that do not. Returns `false` if one cannot be watched.
-    pub(crate) fn watch(&mut self, target: &Target) -> bool {
-        let Some(inotify) = self.inotify else { return false };
-        let flags = AddWatchFlags::IN_CREATE
-            | AddWatchFlags::IN_MOVED_TO
+    /// Watches the directories that exist now.
+    pub(crate) fn watch(&mut self, target: &Target) {
+        let Some(inotify) = self.inotify else { return };
+        let users = [Some(0), Some(own_user()), target.owner, lock::service_user()];
+        let mut directories: Vec<PathBuf> = users.into_iter().flatten().flat_map(lock::directories).collect();
+        directories.sort();
+        directories.dedup();
+        if directories == self.directories {
+            return;
+        }
+        self.clear();
+        let flags = AddWatchFlags::IN_MOVED_TO
             | AddWatchFlags::IN_CLOSE_WRITE
             | AddWatchFlags::IN_DELETE_SELF
+            | AddWatchFlags::IN_MOVE_SELF
             | AddWatchFlags::IN_ONLYDIR;
-        // A directory can be created meanwhile.
-        while directories(target) != self.directories {
-            for watch in self.watches.drain(..) {
-                // The kernel has removed it with its directory.
-                let _ = inotify.rm_watch(watch);
-            }
-            self.directories = directories(target);
-            for (directory, _) in &self.directories {
-                match inotify.add_watch(directory, flags) {
-                    Ok(watch) => self.watches.push(watch),
-                    Err(_) => {
-                        self.directories.clear();
-                        return false;
-                    }
-                }
+        for directory in directories {
+            if let Ok(watch) = inotify.add_watch(&directory, flags) {
+                self.watches.push(watch);
+                self.directories.push(directory);
             }
         }
-        true
+    }
+
+    /// Whether the end of the process that holds a lock in this directory is reported.
+    pub(crate) fn watches(&self, directory: &PathBuf) -> bool {
+        self.directories.contains(directory)
+    }
+
+    fn clear(&mut self) {
+        self.directories.clear();
+        for watch in self.watches.drain(..) {
+            // The kernel removes it with its directory.
+            let _ = self.inotify.map(|inotify| inotify.rm_watch(watch));
+        }
     }
 
     /// Waits for an event, or without a timeout for as long as it takes.
-    pub(crate) fn wait(&self, pipe: Option<&impl AsRawFd>, timeout: Option<Duration>) -> Wakeup {
+    pub(crate) fn wait(&mut self, pipe: Option<&impl AsRawFd>, timeout: Option<Duration>) -> Wakeup {
         let mut polled = [
-            PollFd::new(io::stdout().as_raw_fd(), PollFlags::empty()),
+            PollFd::new(if self.has_reader { io::stdout().as_raw_fd() } else { -1 }, PollFlags::empty()),
             PollFd::new(pipe.map_or(-1, AsRawFd::as_raw_fd), PollFlags::POLLIN),
             PollFd::new(self.inotify.map_or(-1, |inotify| inotify.as_raw_fd()), PollFlags::POLLIN),
         ];
-        let milliseconds = timeout.map_or(-1, |timeout| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX));
-        match poll(&mut polled, milliseconds) {
-            // A signal that was handled.
-            Err(_) => return Wakeup::Timeout,
-            Ok(0) => return Wakeup::Timeout,
-            Ok(_) => {}
+        // Rounded up, so that it is over then.
+        let milliseconds =
+            timeout.map_or(-1, |timeout| i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(i32::MAX));
+        if poll(&mut polled, milliseconds).is_err() {
+            // A signal was handled.
+            return Wakeup::Timeout;
         }
-        let [stdout, pipe, files] = polled.map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
-        match (stdout, pipe, files) {
+        let [stdout, pipe, inotify] = polled.map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
+        match (stdout, pipe, inotify) {
             (true, ..) => Wakeup::Closed,
             (_, true, _) => Wakeup::Pipe,
-            _ => {
-                let _ = self.inotify.map(Inotify::read_events);
-                Wakeup::Files
-            }
+            (_, _, true) => self.read(),
+            _ => Wakeup::Timeout,
         }
     }
-}
 
-/// The directories to watch, and their inodes: one that is removed and created again is another one.
-fn directories(target: &Target) -> Vec<(PathBuf, u64)> {
-    let users = [Some(0), Some(own_user()), target.owner, lock::service_user()];
-    let existing = |user| {
-        let directory = lock::directory(user);
-        let inode = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_dir).map(|found| found.ino());
-        match inode(&directory) {
-            Some(inode) => Some((directory, inode)),
-            None => directory.parent().and_then(|parent| Some((parent.to_owned(), inode(parent)?))),
+    fn read(&mut self) -> Wakeup {
+        let events = self.inotify.and_then(|inotify| inotify.read_events().ok()).unwrap_or_default();
+        let gone = AddWatchFlags::IN_IGNORED | AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF;
+        if events.iter().any(|event| event.mask.intersects(gone | AddWatchFlags::IN_Q_OVERFLOW)) {
+            self.clear();
+            return Wakeup::Directory;
         }
-    };
-    let mut directories: Vec<_> = users.into_iter().flatten().filter_map(existing).collect();
-    directories.sort();
-    directories.dedup();
-    directories
+        let prefix = format!("{}-", self.key);
+        let is_own = |name: &std::ffi::OsString| name.as_encoded_bytes().starts_with(prefix.as_bytes());
+        if events.iter().any(|event| event.name.as_ref().is_some_and(is_own)) {
+            Wakeup::Lock
+        } else {
+            // Files of other keys.
+            Wakeup::Timeout
+        }
+    }
 }

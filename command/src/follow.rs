@@ -2,13 +2,13 @@
 
 use std::{
     io::{self, PipeReader, pipe},
-    sync::mpsc::{Receiver, channel},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use shared::{
-    Command, Info, Message, MessageType, Oversize, Queue, Refusal, Reply, Request, Select, State, lock::Holder,
+    Command, Info, Message, MessageType, Oversize, Queue, Refusal, Reply, Request, Select, State,
+    lock::{self, Holder},
 };
 
 use crate::{
@@ -52,14 +52,17 @@ pub(crate) struct Follower<'a> {
 struct Watch {
     commands: Queue,
     sent: Instant,
-    /// The reply of the thread that waits for it, and a pipe that it closes then. None if no thread can be started.
-    reply: Option<(Receiver<Result<Message, shared::Error>>, PipeReader)>,
+    /// None if no thread can be started.
+    receiver: Option<Receiver>,
 }
 
+/// A thread that receives the reply, and a pipe that it closes then.
+type Receiver = (JoinHandle<Result<Message, shared::Error>>, PipeReader);
+
 impl<'a> Follower<'a> {
-    /// A controller may take so long to reply to a request.
-    pub(crate) fn new(target: &'a Target, timeout: Duration) -> Follower<'a> {
-        Follower { target, timeout, events: Events::new(), last: None, has_seen: false }
+    /// A controller may take so long to reply to a request. With a reader, the end of standard output's reader is an event.
+    pub(crate) fn new(target: &'a Target, timeout: Duration, has_reader: bool) -> Follower<'a> {
+        Follower { target, timeout, events: Events::new(target.key, has_reader), last: None, has_seen: false }
     }
 
     /// Waits for the next event, until the deadline if there is one.
@@ -69,11 +72,14 @@ impl<'a> Follower<'a> {
     /// Those that do not pass when a controller starts.
     pub(crate) fn next(&mut self, deadline: Option<Instant>) -> Result<Event, Error> {
         loop {
+            if self.last.is_some() && is_over(deadline) {
+                return Ok(Event::TimedOut);
+            }
             // Before the state is read, so that no later event is missed.
-            let is_complete = self.events.watch(self.target);
+            self.events.watch(self.target);
             let result = match self.last {
                 Some(Ok(known)) => match self.watch(known, deadline) {
-                    Ok(watch) => self.wait_for_reply(&watch, is_complete, deadline),
+                    Ok(watch) => self.wait_for_reply(watch, deadline),
                     // The controller is starting or ending: wait for it as each command does.
                     Err(Error::NotReady { .. }) => self.ask(deadline).map(|info| self.state(info)),
                     Err(error) => Err(error),
@@ -90,21 +96,15 @@ impl<'a> Follower<'a> {
             if !(is_reclaimed || error.is_temporary()) {
                 return Err(error);
             }
-            let pause = match error {
-                // It opens its queues now.
-                Error::NotReady { .. } => Some(RETRY_INTERVAL),
-                Error::NotRunning { .. } | Error::Stale { .. } if is_complete => None,
-                _ => Some(INTERVAL),
-            };
+            // A controller can start in a directory that does not exist yet, or without a lock.
+            let pause = if matches!(error, Error::NotReady { .. }) { RETRY_INTERVAL } else { INTERVAL };
             let status = error.exit_status();
             if self.last != Some(Err(status)) {
                 self.last = Some(Err(status));
                 return Ok(Event::NoState(error));
             }
-            match self.events.wait(None::<&PipeReader>, earlier(pause, deadline)) {
-                Wakeup::Closed => return Ok(Event::Closed),
-                _ if is_over(deadline) => return Ok(Event::TimedOut),
-                _ => {}
+            if self.events.wait(None::<&PipeReader>, earlier(Some(pause), deadline)) == Wakeup::Closed {
+                return Ok(Event::Closed);
             }
         }
     }
@@ -142,40 +142,44 @@ impl<'a> Follower<'a> {
             SendResult::Full => return Err(full(self.target, Duration::ZERO)),
             SendResult::Gone => return Err(Error::NotReady { key }),
         }
-        Ok(Watch { commands, sent: Instant::now(), reply: receive(replies, reply_type).ok() })
+        Ok(Watch { commands, sent: Instant::now(), receiver: receive(replies, reply_type).ok() })
     }
 
     /// Waits for the reply to a WATCH; none if it is to be sent again.
-    fn wait_for_reply(
-        &mut self,
-        watch: &Watch,
-        is_complete: bool,
-        deadline: Option<Instant>,
-    ) -> Result<Option<Event>, Error> {
-        let mut timeout = Some(self.timeout.min(INTERVAL));
+    fn wait_for_reply(&mut self, mut watch: Watch, deadline: Option<Instant>) -> Result<Option<Event>, Error> {
+        let key = self.target.key;
+        // When to look whether the controller has received the request, and still runs.
+        let mut look = Some(Instant::now() + self.timeout.min(INTERVAL));
         loop {
-            let pipe = watch.reply.as_ref().map(|(_, pipe)| pipe);
-            match (self.events.wait(pipe, earlier(timeout, deadline)), &watch.reply) {
-                (Wakeup::Closed, _) => return Ok(Some(Event::Closed)),
-                (Wakeup::Pipe, Some((reply, _))) => match reply.recv() {
-                    Ok(Ok(message)) => return self.reply(&message),
+            let pipe = watch.receiver.as_ref().map(|(_, pipe)| pipe);
+            let timeout = look.map(|look| look.saturating_duration_since(Instant::now()));
+            match self.events.wait(pipe, earlier(timeout, deadline)) {
+                Wakeup::Closed => return Ok(Some(Event::Closed)),
+                Wakeup::Pipe => match watch.receiver.take().map(|(thread, _)| thread.join()) {
+                    Some(Ok(Ok(message))) => return self.reply(&message, deadline),
                     // The queues were removed.
                     _ => return Ok(None),
                 },
                 _ if is_over(deadline) => return Ok(Some(Event::TimedOut)),
-                (Wakeup::Files, _) => timeout = Some(RELEASE),
-                _ => {
-                    let found = look_up(self.target.key).filter(|(queue, _)| *queue == watch.commands);
+                Wakeup::Lock => look = look.min(Some(Instant::now() + RELEASE)).or(Some(Instant::now() + RELEASE)),
+                Wakeup::Directory => {
+                    self.events.watch(self.target);
+                    look = Some(Instant::now());
+                }
+                Wakeup::Timeout if look.is_some_and(|look| Instant::now() < look) => {}
+                Wakeup::Timeout => {
+                    let found = look_up(key).filter(|(queue, _)| *queue == watch.commands);
                     let Some((queue, status)) = found else { return Ok(None) };
-                    let key = self.target.key;
-                    timeout = match self.target.holder(queue, &status) {
+                    let (holder, directory) = lock::holder_and_directory(key, Some(queue), status.creator);
+                    let reports_end = directory.is_some_and(|directory| self.events.watches(&directory));
+                    look = match holder {
                         Holder::Ended => return Err(Error::Stale { key, messages: status.messages }),
-                        // It has received the WATCH, and the system reports its end.
-                        Holder::Process(_) if is_complete && status.messages == 0 && pipe.is_some() => None,
-                        _ if watch.sent.elapsed() < self.timeout && pipe.is_some() => Some(INTERVAL),
+                        // It has received the request, and the system reports its end.
+                        Holder::Process(_) if reports_end && status.messages == 0 && pipe.is_some() => None,
+                        _ if watch.sent.elapsed() < self.timeout && pipe.is_some() => Some(Instant::now() + INTERVAL),
                         _ => match self.ask(deadline).map(|info| self.state(info))? {
                             Some(event) => return Ok(Some(event)),
-                            None => Some(INTERVAL),
+                            None => Some(Instant::now() + INTERVAL),
                         },
                     };
                 }
@@ -183,9 +187,16 @@ impl<'a> Follower<'a> {
         }
     }
 
-    fn reply(&mut self, message: &Message) -> Result<Option<Event>, Error> {
+    fn reply(&mut self, message: &Message, deadline: Option<Instant>) -> Result<Option<Event>, Error> {
         match (Info::decode(message), Reply::decode(message)) {
-            (Some(info), _) => Ok(self.state(info)),
+            (Some(info), _) => match self.state(info) {
+                Some(event) => Ok(Some(event)),
+                // More clients watch than the controller serves. If all watched again at once, none would sleep.
+                None => match self.events.wait(None::<&PipeReader>, earlier(Some(INTERVAL), deadline)) {
+                    Wakeup::Closed => Ok(Some(Event::Closed)),
+                    _ => Ok(None),
+                },
+            },
             (None, Some(Reply::Err(reason))) if reason == Refusal::Ended.to_string() => Ok(None),
             (None, Some(Reply::Err(reason))) => Err(Error::Refused { reason: reason.to_owned() }),
             _ => Err(Error::Malformed { reply: message.to_string() }),
@@ -194,17 +205,13 @@ impl<'a> Follower<'a> {
 }
 
 /// Starts a thread that receives a message of this type. The pipe is closed when it has.
-fn receive(
-    replies: Queue,
-    reply_type: MessageType,
-) -> io::Result<(Receiver<Result<Message, shared::Error>>, PipeReader)> {
+fn receive(replies: Queue, reply_type: MessageType) -> io::Result<Receiver> {
     let (reader, writer) = pipe()?;
-    let (sender, reply) = channel();
-    thread::Builder::new().name("watch".into()).spawn(move || {
-        let _ = sender.send(replies.receive(Select::Type(reply_type), Oversize::Truncate));
-        drop(writer);
+    let thread = thread::Builder::new().name("watch".into()).spawn(move || {
+        let _writer = writer;
+        replies.receive(Select::Type(reply_type), Oversize::Truncate)
     })?;
-    Ok((reply, reader))
+    Ok((thread, reader))
 }
 
 /// The time until the first of both; none if there is neither.

@@ -27,7 +27,7 @@ pub(crate) fn watch(target: &Target, timeout: Duration, format: Format) -> Resul
             let _ = flag::register_conditional_shutdown(signal, 128 + signal, Arc::new(AtomicBool::new(true)));
         }
     }
-    let mut follower = Follower::new(target, timeout);
+    let mut follower = Follower::new(target, timeout, true);
     loop {
         let (info, error) = match follower.next(None)? {
             Event::State(info) => (Some(info), None),
@@ -48,7 +48,7 @@ pub(crate) fn watch(target: &Target, timeout: Duration, format: Format) -> Resul
 /// Waits until the LED has this state, or without a timeout for as long as it takes. Prints the state.
 pub(crate) fn wait(target: &Target, state: State, timeout: Option<Duration>) -> Result<(), Error> {
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    let mut follower = Follower::new(target, REPLY_TIMEOUT.min(timeout.unwrap_or(REPLY_TIMEOUT)));
+    let mut follower = Follower::new(target, REPLY_TIMEOUT.min(timeout.unwrap_or(REPLY_TIMEOUT)), false);
     let mut last = None;
     loop {
         match follower.next(deadline)? {

@@ -86,10 +86,10 @@ fn initial(options: &Options) -> Result<(State, Option<Saver>), Error> {
         Initial::Off => Ok((State::Off, None)),
         Initial::Last => {
             let file = SavedState::new(options.key).ok_or(Error::NoStateDirectory)?;
-            let state = file.read();
+            let saved = file.read();
             let saver =
-                Saver::start(file, state).map_err(|source| Error::Os { what: "cannot save the state", source })?;
-            Ok((state, Some(saver)))
+                Saver::start(file, saved).map_err(|source| Error::Os { what: "cannot save the state", source })?;
+            Ok((saved.unwrap_or(State::Off), Some(saver)))
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::{
     env,
     fs::{self, File},
-    io::{self, Write},
+    io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt,
     path::PathBuf,
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -14,6 +15,9 @@ use shared::{Key, State};
 
 /// The shortest time between two writes: flash memory wears.
 const INTERVAL: Duration = Duration::from_secs(10);
+
+/// The most bytes to read. A state is shorter.
+const LONGEST: u64 = 256;
 
 /// The first line of the file.
 const VERSION: &str = "led-controller state 1";
@@ -34,17 +38,22 @@ impl SavedState {
         Some(SavedState { path: directory.join(format!("{key}.state")) })
     }
 
-    /// Reads the state; off, with a warning, if that fails.
+    /// Reads the state; none, with a warning, if that fails.
     #[must_use]
-    pub fn read(&self) -> State {
-        let state = fs::read_to_string(&self.path).and_then(|text| {
+    pub fn read(&self) -> Option<State> {
+        let read = || {
+            let mut options = File::options();
+            // A pipe would block.
+            let file = options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&self.path)?;
+            if !file.metadata()?.is_file() {
+                return Err(io::Error::other("not a file"));
+            }
+            let mut text = String::new();
+            file.take(LONGEST).read_to_string(&mut text)?;
             let state = text.strip_prefix(VERSION).and_then(|text| State::from_text(text.trim()));
             state.ok_or_else(|| io::Error::other("not a state of this version"))
-        });
-        state.unwrap_or_else(|error| {
-            log::warn!("{}: {error}; starting with the LED off", self.path.display());
-            State::Off
-        })
+        };
+        read().inspect_err(|error| log::warn!("{}: {error}; starting with the LED off", self.path.display())).ok()
     }
 
     /// Replaces the file atomically. After a power cut it has the old or the new state.
@@ -52,10 +61,11 @@ impl SavedState {
         let directory = self.path.parent().ok_or(io::ErrorKind::NotFound)?;
         fs::create_dir_all(directory)?;
         let new = self.path.with_extension("new");
-        let mut file = File::create(&new)?;
-        write!(file, "{VERSION}\n{state}\n")?;
-        file.sync_all()?;
-        fs::rename(&new, &self.path)?;
+        // A killed process may have left it.
+        let _ = fs::remove_file(&new);
+        let mut file = File::options().write(true).create_new(true).open(&new)?;
+        let written = write!(file, "{VERSION}\n{state}\n").and_then(|()| file.sync_all());
+        written.and_then(|()| fs::rename(&new, &self.path)).inspect_err(|_| drop(fs::remove_file(&new)))?;
         File::open(directory)?.sync_all()
     }
 }
@@ -65,27 +75,31 @@ impl SavedState {
 pub struct Saver {
     states: Option<Sender<State>>,
     thread: Option<JoinHandle<()>>,
+    last: Option<State>,
 }
 
 impl Saver {
-    /// Starts the thread. `saved` is the state in the file.
+    /// Starts the thread. `saved` is the state in the file, if it has one.
     ///
     /// # Errors
     ///
     /// No thread can be started.
-    pub fn start(file: SavedState, saved: State) -> io::Result<Saver> {
+    pub fn start(file: SavedState, saved: Option<State>) -> io::Result<Saver> {
         let (states, changes) = channel();
         let thread = thread::Builder::new().name("state".into()).spawn(move || run(&file, &changes, saved))?;
-        Ok(Saver { states: Some(states), thread: Some(thread) })
+        Ok(Saver { states: Some(states), thread: Some(thread), last: saved })
     }
 
     /// Saves what a command did, within [`INTERVAL`]. An LED that blinks a number of times is off then.
-    pub(crate) fn save(&self, state: State) {
+    pub(crate) fn save(&mut self, state: State) {
         let state = match state {
             State::Blink(blink) if blink.count().is_some() => State::Off,
             state => state,
         };
-        if let Some(states) = &self.states {
+        if self.last != Some(state)
+            && let Some(states) = &self.states
+        {
+            self.last = Some(state);
             let _ = states.send(state);
         }
     }
@@ -101,25 +115,31 @@ impl Drop for Saver {
     }
 }
 
-fn run(file: &SavedState, states: &Receiver<State>, mut saved: State) {
-    let mut has_warned = false;
+fn run(file: &SavedState, states: &Receiver<State>, mut saved: Option<State>) {
+    let (mut unsaved, mut has_warned) = (None, false);
     let mut next = Instant::now();
-    while let Ok(mut state) = states.recv() {
-        // Further changes until then need no write of their own.
-        while let Ok(newer) = states.recv_timeout(next.saturating_duration_since(Instant::now())) {
-            state = newer;
-        }
-        if state == saved {
-            continue;
-        }
-        next = Instant::now() + INTERVAL;
-        match file.write(state) {
-            Ok(()) => (saved, has_warned) = (state, false),
-            Err(error) if !has_warned => {
-                has_warned = true;
-                log::warn!("{}: {error}; the state is not saved", file.path.display());
+    loop {
+        let received = match unsaved {
+            None => states.recv().map_err(RecvTimeoutError::from),
+            // Further changes until then need no write of their own.
+            Some(_) => states.recv_timeout(next.saturating_duration_since(Instant::now())),
+        };
+        let is_end = received == Err(RecvTimeoutError::Disconnected);
+        if let Ok(state) = received {
+            unsaved = Some(state).filter(|_| saved != Some(state));
+        } else if let Some(state) = unsaved {
+            next = Instant::now() + INTERVAL;
+            match file.write(state) {
+                Ok(()) => (saved, unsaved, has_warned) = (Some(state), None, false),
+                Err(error) if !has_warned => {
+                    has_warned = true;
+                    log::warn!("{}: {error}; the state is not saved", file.path.display());
+                }
+                Err(_) => {}
             }
-            Err(_) => {}
+        }
+        if is_end {
+            return;
         }
     }
 }
@@ -129,33 +149,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_is_read_as_it_was_written_and_another_file_is_off() {
+    fn a_state_is_read_as_it_was_written_and_other_files_are_not() {
         let directory = tempfile::tempdir().unwrap();
         let file = SavedState { path: directory.path().join("new/1234.state") };
-        assert_eq!(file.read(), State::Off);
+        assert_eq!(file.read(), None);
         for text in ["ON", "OFF", "BLINK 1 3600000"] {
             let state = State::from_text(text).unwrap();
             file.write(state).unwrap();
-            assert_eq!(file.read(), state);
+            assert_eq!(file.read(), Some(state));
         }
         for text in
             ["", "ON\n", "led-controller state 2\nON\n", "led-controller state 1\n", "led-controller state 1\nDIM\n"]
         {
             fs::write(&file.path, text).unwrap();
-            assert_eq!(file.read(), State::Off, "{text:?}");
+            assert_eq!(file.read(), None, "{text:?}");
         }
         fs::write(&file.path, b"\xff").unwrap();
-        assert_eq!(file.read(), State::Off);
+        assert_eq!(file.read(), None);
+        // A pipe does not block, and a link is not followed.
+        fs::remove_file(&file.path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&file.path).status().unwrap().success());
+        assert_eq!(file.read(), None);
+        let target = directory.path().join("target");
+        std::os::unix::fs::symlink(&target, file.path.with_extension("new")).unwrap();
+        file.write(State::On).unwrap();
+        assert!(!target.exists() && file.read() == Some(State::On));
     }
 
     #[test]
     fn the_last_state_is_saved_at_the_end_and_not_every_one_before() {
         let directory = tempfile::tempdir().unwrap();
         let file = SavedState { path: directory.path().join("1234.state") };
-        let saver = Saver::start(file.clone(), State::Off).unwrap();
+        let mut saver = Saver::start(file.clone(), Some(State::Off)).unwrap();
         saver.save(State::On);
         let start = Instant::now();
-        while file.read() != State::On {
+        while file.read() != Some(State::On) {
             assert!(start.elapsed() < INTERVAL, "the first change is saved at once");
             thread::yield_now();
         }
@@ -167,6 +195,6 @@ mod tests {
         }
         assert_eq!(inode(), first);
         drop(saver);
-        assert_eq!(file.read(), State::from_text("BLINK 1 1").unwrap());
+        assert_eq!(file.read(), State::from_text("BLINK 1 1"));
     }
 }

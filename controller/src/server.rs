@@ -88,8 +88,9 @@ impl Server {
             }
         }
         wait_until_received(&replies, patience);
-        drop(self.queues);
+        // Before the locks are released with the queues: the next controller reads the file.
         drop(self.saver);
+        drop(self.queues);
         // Log only after cleanup: a blocked standard error would delay it.
         notify(NotifyState::Stopping);
         rate_limit::report_all();
@@ -146,6 +147,11 @@ impl Server {
             Ok(Request { command: Command::Exit, reply_to }) => return Ok(ControlFlow::Break(reply_to)),
             Ok(Request { command, reply_to }) => match self.apply(command) {
                 Ok(()) => {
+                    if let (Command::Watch(_), Some(reply_to)) = (command, reply_to) {
+                        // Blinking can have ended since the last message.
+                        self.reply_to_watchers();
+                        self.watchers.remove(reply_to);
+                    }
                     let state = self.led.state();
                     log::debug!("{command}: LED {state}");
                     reply_to
@@ -188,7 +194,7 @@ impl Server {
             Command::Status | Command::Watch(_) | Command::Exit => return Ok(()),
         }
         self.info.applied += 1;
-        if let Some(saver) = &self.saver {
+        if let Some(saver) = &mut self.saver {
             saver.save(self.led.state());
         }
         Ok(())

@@ -32,15 +32,19 @@ impl Watchers {
         Arc::clone(&self.exist)
     }
 
-    /// Adds a client that knows this state, which is the current one. Returns another one that has to leave: it gets its reply
+    /// Adds a client that knows this state, which is the current one. All others must know it too. Returns another one that has to leave: it gets its reply
     /// now.
     pub(crate) fn add(&mut self, reply_to: MessageType, known: State) -> Option<MessageType> {
-        self.waiting.retain(|&waiting| waiting != reply_to);
         let oldest = if self.waiting.len() == LIMIT { self.waiting.pop_front() } else { None };
         self.waiting.push_back(reply_to);
         self.known = known;
         self.exist.store(true, Ordering::SeqCst);
         oldest
+    }
+
+    /// Removes the client with this reply type: it watches again.
+    pub(crate) fn remove(&mut self, reply_to: MessageType) {
+        self.waiting.retain(|&waiting| waiting != reply_to);
     }
 
     /// Whether there are any, and this state is not the one that they know.
@@ -77,6 +81,7 @@ mod tests {
             assert_eq!(watchers.add(reply_type(number), State::Off), None);
         }
         // The same client watches again.
+        watchers.remove(reply_type(1));
         assert_eq!(watchers.add(reply_type(1), State::Off), None);
         assert_eq!(watchers.add(reply_type(65), State::Off), Some(reply_type(2)));
         let left: Vec<_> = std::iter::from_fn(|| watchers.next()).collect();

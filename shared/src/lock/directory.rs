@@ -46,29 +46,29 @@ pub(super) fn trusted(user: u32) -> impl Iterator<Item = (PathBuf, Metadata)> {
     })
 }
 
-/// Where a controller that this user starts now has its lock and record. The directory may not exist yet.
+/// The directories that exist now where a controller of this user can have its lock and record. Other users cannot write to
+/// them.
 ///
-/// A client that waits for a controller can watch it, see inotify(7).
-#[must_use]
-pub fn directory(user: u32) -> PathBuf {
-    let has_runtime_directory = || {
-        let found = fs::symlink_metadata(format!("/run/user/{user}"));
-        found.is_ok_and(|found| found.is_dir() && found.uid() == user)
-    };
-    match from_environment() {
-        Some(named) => named,
-        None if user == 0 || service_user() == Some(user) => SERVICE_DIRECTORY.into(),
-        None if has_runtime_directory() => runtime(user),
-        None => temporary(user),
-    }
+/// A client that waits for the end of a controller can watch them, see inotify(7).
+pub fn directories(user: u32) -> impl Iterator<Item = PathBuf> {
+    trusted(user).map(|(path, _)| path)
 }
 
 /// The directory of this process, created if it does not exist.
 pub(super) fn create_own() -> Result<PathBuf, LockError> {
-    let (user, path) = (own_user(), directory(own_user()));
-    if from_environment().is_some() {
-        return Ok(path);
+    if let Some(named) = from_environment() {
+        return Ok(named);
     }
+    let user = own_user();
+    let has_runtime_directory = || {
+        let found = fs::symlink_metadata(format!("/run/user/{user}"));
+        found.is_ok_and(|found| found.is_dir() && found.uid() == user)
+    };
+    let path = match user {
+        _ if user == 0 || service_user() == Some(user) => SERVICE_DIRECTORY.into(),
+        _ if has_runtime_directory() => runtime(user),
+        _ => temporary(user),
+    };
     let at = |source| LockError::Os { path: path.clone(), source };
     match DirBuilder::new().mode(0o755).create(&path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(error)),

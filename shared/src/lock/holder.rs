@@ -1,6 +1,6 @@
 //! Which process serves a key, as its clients see it.
 
-use std::{fs, os::unix::fs::MetadataExt};
+use std::{fs, os::unix::fs::MetadataExt, path::PathBuf};
 
 use super::{
     directory::{self, Files},
@@ -35,7 +35,13 @@ impl Holder {
 /// does not touch the lock. With a queue, the result is [`Holder::Ended`] only if the record names that queue.
 #[must_use]
 pub fn holder(key: Key, queue: Option<Queue>, owner: u32) -> Holder {
-    let Ok(locks) = fs::read_to_string("/proc/locks") else { return Holder::Unknown };
+    holder_and_directory(key, queue, owner).0
+}
+
+/// [`holder`], and the directory of the lock of a [`Holder::Process`].
+#[must_use]
+pub fn holder_and_directory(key: Key, queue: Option<Queue>, owner: u32) -> (Holder, Option<PathBuf>) {
+    let Ok(locks) = fs::read_to_string("/proc/locks") else { return (Holder::Unknown, None) };
     let mut result = Holder::Unknown;
     for (directory, found) in directory::trusted(owner) {
         let files = Files::new(&directory, key);
@@ -44,13 +50,13 @@ pub fn holder(key: Key, queue: Option<Queue>, owner: u32) -> Holder {
             continue;
         }
         if fs::symlink_metadata(&files.lock).is_ok_and(|lock| is_locked(&locks, lock.ino(), record.pid)) {
-            return Holder::Process(record.pid);
+            return (Holder::Process(record.pid), Some(directory));
         }
         if queue.is_none_or(|queue| record.queue.is_some_and(|recorded| recorded.id == queue.id())) {
             result = Holder::Ended;
         }
     }
-    result
+    (result, None)
 }
 
 /// Whether `locks` has a line like `3: FLOCK  ADVISORY  WRITE 615 00:19:1024 0 EOF`, with this PID and inode. The device is

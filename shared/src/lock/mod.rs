@@ -19,8 +19,8 @@ use crate::{
     account::{User, own_user},
 };
 use directory::Files;
-pub use directory::{directory, service_user};
-pub use holder::{Holder, holder};
+pub use directory::{directories, service_user};
+pub use holder::{Holder, holder, holder_and_directory};
 use record::{Record, RecordedQueue};
 
 /// The right to serve a key, until it is dropped or its process ends: flock(2) on a file that is never removed.
