@@ -1,6 +1,11 @@
 //! WATCH, `led status --watch` and `led wait`: each change when it happens.
 
-use std::{fs, process::Command, thread, time::Duration};
+use std::{
+    fs,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 use shared::{Access, Message, MessageType, Oversize, Queue, Select};
 use testing::{Fixture, Outcome, Running, Signal, rounds, wait_until};
@@ -135,12 +140,21 @@ fn the_end_of_blinking_is_reported_beside_clients_that_know_it_already() {
     for _ in 0..rounds(20, 200) {
         fixture.send(1, b"BLINK 3 3 1");
         watch(&fixture, "BLINK 3 3 1", 21);
+        let queue = replies(&fixture);
+        let receiver = thread::spawn(move || {
+            let select = Select::Type(MessageType::new(21).unwrap());
+            queue.receive::<256>(select, Oversize::Keep).unwrap()
+        });
         // One of them can come after the last flash and before the message that wakes the controller.
-        for reply_type in 31..=60 {
+        let start = Instant::now();
+        for reply_type in (31..=60).cycle() {
+            if start.elapsed() > Duration::from_millis(8) {
+                break;
+            }
             watch(&fixture, "OFF", reply_type);
-            thread::sleep(Duration::from_micros(200));
         }
-        assert_eq!(reply(&fixture, 21), "OK OFF");
+        wait_until("the end is reported", || receiver.is_finished());
+        assert!(receiver.join().unwrap().text().starts_with(b"OK OFF\n"));
         fixture.command(&["toggle"]).assert_printed("on");
         fixture.command(&["toggle"]).assert_printed("off");
         while replies(&fixture).try_receive::<256>(Select::Any, Oversize::Truncate).is_ok() {}
