@@ -25,8 +25,13 @@ fn files() -> &'static Path {
 
 /// The output of a line in this shell; `$1` in it is the folder with the files.
 fn run(shell: &str, arguments: &[&str]) -> String {
-    let output =
-        Command::new(shell).args(arguments).arg(files()).stdin(Stdio::null()).output().expect("the shell starts");
+    let mut command = Command::new(shell);
+    // fish writes to its home, which is another user's when the test runs with sudo.
+    command.env("HOME", files());
+    for name in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"] {
+        command.env_remove(name);
+    }
+    let output = command.args(arguments).arg(files()).stdin(Stdio::null()).output().expect("the shell starts");
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
