@@ -73,6 +73,17 @@ impl ModelledController {
         Ok(())
     }
 
+    /// Changes the LED if clients watch: then none does.
+    pub(crate) fn change_for_watchers(&mut self) -> TestCaseResult {
+        if self.model.has_watchers() {
+            let command: &[u8] = if self.model.is_off() { b"ON" } else { b"OFF" };
+            self.send(1, command);
+            self.model.receive(1, command, false);
+            self.compare()?;
+        }
+        Ok(())
+    }
+
     /// Turns the LED off if clients watch: then the command that blocks the controller changes nothing for them.
     fn turn_off_for_watchers(&mut self) -> TestCaseResult {
         if self.model.has_watchers() {

@@ -74,6 +74,10 @@ impl Model {
         self.reply_to_watchers();
     }
 
+    pub(crate) fn is_off(&self) -> bool {
+        self.state() == "OFF"
+    }
+
     pub(crate) fn has_watchers(&self) -> bool {
         !self.watchers.0.is_empty()
     }
@@ -103,11 +107,12 @@ impl Model {
         }
         let numbers = |word: &str| digits(word).map_or(word.to_owned(), |number| number.to_string());
         let state = words.iter().map(|word| numbers(word)).collect::<Vec<_>>().join(" ");
+        // It replaces an earlier WATCH with the same type.
+        self.watchers.0.retain(|&watcher| Some(watcher) != reply_to);
         if state.is_empty() || known_state(&state) != known_state(&self.state()) {
             return Ok(Some(self.status()));
         }
         if let Some(reply_to) = reply_to {
-            self.watchers.0.retain(|&watcher| watcher != reply_to);
             self.watchers.0.push(reply_to);
             self.watchers.1 = self.state();
         }
