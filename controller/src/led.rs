@@ -35,6 +35,8 @@ struct DriverState {
     output: Option<Box<dyn Output>>,
     level: OnOff,
     blinking: Option<Blinking>,
+    /// Whether a thread waits for the output. A signal without need is a system call.
+    is_awaited: bool,
     /// The number of the last thread.
     last_thread: u64,
 }
@@ -53,7 +55,7 @@ impl Led {
     /// An LED whose output has this level already.
     #[must_use]
     pub fn new(output: Box<dyn Output>, level: OnOff) -> Self {
-        let state = DriverState { output: Some(output), level, blinking: None, last_thread: 0 };
+        let state = DriverState { output: Some(output), level, blinking: None, is_awaited: false, last_thread: 0 };
         let driver = Driver { state: Mutex::new(state), changed: Condvar::new(), on_end: OnceLock::new() };
         Led { driver: Arc::new(driver), thread: None }
     }
@@ -163,8 +165,9 @@ impl Driver {
 
     fn stop_blinking(&self) -> MutexGuard<'_, DriverState> {
         let mut state = self.lock();
-        state.blinking = None;
-        self.changed.notify_all();
+        if state.blinking.take().is_some() {
+            self.changed.notify_all();
+        }
         state
     }
 
@@ -178,7 +181,10 @@ impl Driver {
         let mut output = loop {
             match state.output.take() {
                 Some(output) => break output,
-                None => state = self.wait(state),
+                None => {
+                    state.is_awaited = true;
+                    state = self.wait(state);
+                }
             }
         };
         drop(state);
@@ -189,7 +195,9 @@ impl Driver {
             Ok(()) => state.level = level,
             Err(_) => state.blinking = None,
         }
-        self.changed.notify_all();
+        if mem::take(&mut state.is_awaited) {
+            self.changed.notify_all();
+        }
         (state, result)
     }
 
