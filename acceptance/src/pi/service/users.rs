@@ -65,7 +65,8 @@ pub(super) fn other_user(stage: &mut Stage<'_>) -> Result<(), Error> {
     // A user who creates a queue under the key whenever it is free does not keep the service from starting.
     let loop_code = "'while (1) { msgget($_, 03666) for 1234, 1235 }'";
     stage.run("systemctl stop led-controller", 0, &[])?;
-    stage.run(&format!("runuser -u eve -- perl -e {loop_code} >/dev/null 2>&1 & sleep 1"), 0, &[])?;
+    stage.run(&format!("runuser -u eve -- perl -e {loop_code} >/dev/null 2>&1 & true"), 0, &[])?;
+    stage.wait_for("test $(grep -cE '^ *123[45] ' /proc/sysvipc/msg) = 2")?;
     stage.run("led on", 4, &["was created by user eve ("])?;
     stage.run("systemctl start led-controller", 0, &[])?;
     stage.run("led on", 0, &["on\n"])?;
