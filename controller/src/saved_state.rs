@@ -3,15 +3,14 @@
 use std::{
     env,
     fs::{self, File},
-    io::{self, Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    io,
     path::PathBuf,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use shared::{Key, State};
+use shared::{Key, State, file};
 
 /// The shortest time between two writes: flash memory wears.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -42,14 +41,7 @@ impl SavedState {
     #[must_use]
     pub fn read(&self) -> Option<State> {
         let read = || {
-            let mut options = File::options();
-            // A pipe would block.
-            let file = options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&self.path)?;
-            if !file.metadata()?.is_file() {
-                return Err(io::Error::other("not a file"));
-            }
-            let mut text = String::new();
-            file.take(LONGEST).read_to_string(&mut text)?;
+            let (_, text) = file::read(&self.path, LONGEST)?;
             let state = text.strip_prefix(VERSION).and_then(|text| State::from_text(text.trim()));
             state.ok_or_else(|| io::Error::other("not a state of this version"))
         };
@@ -60,12 +52,7 @@ impl SavedState {
     fn write(&self, state: State) -> io::Result<()> {
         let directory = self.path.parent().ok_or(io::ErrorKind::NotFound)?;
         fs::create_dir_all(directory)?;
-        let new = self.path.with_extension("new");
-        // A killed process may have left it.
-        let _ = fs::remove_file(&new);
-        let mut file = File::options().write(true).create_new(true).open(&new)?;
-        let written = write!(file, "{VERSION}\n{state}\n").and_then(|()| file.sync_all());
-        written.and_then(|()| fs::rename(&new, &self.path)).inspect_err(|_| drop(fs::remove_file(&new)))?;
+        file::replace(&self.path, &format!("{VERSION}\n{state}\n"), File::sync_all)?;
         File::open(directory)?.sync_all()
     }
 }

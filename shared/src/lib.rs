@@ -62,6 +62,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod account;
+pub mod file;
 pub mod lock;
 mod protocol;
 mod sysv;

@@ -1,15 +1,13 @@
 //! The record of a key: which process serves it, and which queue it created.
 
 use std::{
-    fmt,
-    fs::{self, File},
-    io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    fmt, fs, io,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
     time::{Duration, SystemTime},
 };
 
-use crate::{Status, account::own_user};
+use crate::{Status, account::own_user, file};
 
 /// How far the times of a queue and of its record may differ: the kernel keeps whole seconds, and they are written one after
 /// the other.
@@ -71,21 +69,13 @@ impl Record {
     ///
     /// This user may not read it.
     pub(super) fn read(path: &Path, writer: u32) -> io::Result<Option<Record>> {
-        let mut options = File::options();
-        // In /tmp it can be a pipe, which would block.
-        options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-        let file = match options.open(path) {
+        // A record is far shorter.
+        let (found, text) = match file::read(path, 512) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
             Err(_) => return Ok(None),
-            Ok(file) => file,
+            Ok(read) => read,
         };
-        let found = file.metadata()?;
-        if !found.is_file() || ![0, writer].contains(&found.uid()) {
-            return Ok(None);
-        }
-        let mut text = String::new();
-        // A record is far shorter.
-        let mut record = file.take(512).read_to_string(&mut text).ok().and_then(|_| Record::from_text(&text));
+        let mut record = Record::from_text(&text).filter(|_| [0, writer].contains(&found.uid()));
         if let Some(Record { queue: Some(queue), .. }) = record.as_mut().filter(|_| found.uid() != 0) {
             queue.creator = found.uid();
         }
@@ -94,20 +84,7 @@ impl Record {
 
     /// Replaces the record with this path atomically. All users may read it, whatever the umask is.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
-        let new = path.with_extension("new");
-        let mut options = File::options();
-        options.write(true).create_new(true);
-        let mut file = match options.open(&new) {
-            // A killed process left it.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                fs::remove_file(&new)?;
-                options.open(&new)?
-            }
-            opened => opened?,
-        };
-        file.set_permissions(fs::Permissions::from_mode(0o644))?;
-        file.write_all(self.to_string().as_bytes())?;
-        fs::rename(&new, path)
+        file::replace(path, &self.to_string(), |file| file.set_permissions(fs::Permissions::from_mode(0o644)))
     }
 
     fn from_text(text: &str) -> Option<Record> {
