@@ -49,14 +49,14 @@ impl GpioLine {
         let device = Chip::new(&chip.path).map_err(|source| GpioError::chip(&chip.path, source))?;
         match device.request_lines(request) {
             Ok(held) => {
-                log::info!("took {line}");
+                log::info!("took line {line}");
                 Ok(GpioLine { held, line })
             }
             Err(source) if source.kind() == io::ErrorKind::ResourceBusy => {
                 let consumer = device.line_info(offset).map(|info| info.consumer).unwrap_or_default();
                 Err(GpioError::Busy { line, consumer, source })
             }
-            Err(source) => Err(GpioError::Os { what: format!("cannot take {line}"), source }),
+            Err(source) => Err(GpioError::Os { what: format!("cannot take line {line}"), source }),
         }
     }
 

@@ -100,7 +100,7 @@ fn turn_off(options: &Options) -> Result<(), Error> {
         Ok(())
     } else {
         let taken = GpioLine::take(&options.line_options(), OnOff::Off).map_err(Error::Gpio);
-        taken.map(|output| log::info!("{} is off", output.line()))
+        taken.map(|output| log::info!("line {} is off", output.line()))
     };
     let removed = Locks::acquire(options.key, None).and_then(|locks| existing::clean_up(options.key, &locks));
     off.and(removed)

@@ -34,7 +34,7 @@ pub(super) fn check(info: Option<&Info>) -> Finding {
     match (&found[..], reported) {
         ([(line, info)], _) => consumer(line, info, reported.is_some()),
         // Only the controller needs access to the chip.
-        (_, Some(line)) => Skipped(format!("the controller holds {}; looked at {chips}", without_label(line))),
+        (_, Some(line)) => Skipped(format!("the controller holds {line}; looked at {chips}")),
         // The controller knows the chip of a Pi's header, and its offsets if its lines have no names.
         (found, None) => Skipped(format!("{} lines are named {name}; looked at {chips}", found.len())),
     }
@@ -55,7 +55,6 @@ fn find(chip: &Chip, name: &str, reported: Option<&Line>) -> Option<(Line, LineI
 
 fn consumer(line: &Line, info: &LineInfo, is_reported: bool) -> Finding {
     let consumer = &info.consumer;
-    let line = without_label(line);
     if is_reported && info.used && consumer == Line::CONSUMER {
         Good(format!("{line} is held by \"{consumer}\""))
     } else if is_reported {
@@ -65,9 +64,4 @@ fn consumer(line: &Line, info: &LineInfo, is_reported: bool) -> Finding {
     } else {
         Good(format!("{line} is free"))
     }
-}
-
-/// The check has the name `line` already.
-fn without_label(line: &Line) -> String {
-    line.to_string().trim_start_matches("line ").to_owned()
 }

@@ -30,7 +30,10 @@ pub enum GpioError {
         source: io::Error,
     },
     /// Another process holds the line.
-    #[error("{line} is in use by {}: {source}; end that program or choose another --line", consumer_name(consumer))]
+    #[error(
+        "line {line} is in use by {}: {source}; end that program or choose another --line",
+        consumer_name(consumer)
+    )]
     Busy {
         /// The line.
         line: Line,

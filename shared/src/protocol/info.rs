@@ -69,10 +69,10 @@ impl Line {
     pub const CONSUMER: &'static str = "led-controller";
 }
 
-/// `line GPIO17 (offset 17 of gpiochip0, pinctrl-rp1)`
+/// `GPIO17 (offset 17 of gpiochip0, pinctrl-rp1)`
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {} (offset {} of {}, {})", self.name, self.offset, self.chip, self.label)
+        write!(f, "{} (offset {} of {}, {})", self.name, self.offset, self.chip, self.label)
     }
 }
 
