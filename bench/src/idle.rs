@@ -36,13 +36,8 @@ pub(crate) fn measure(sides: &[Side; 2], table: &mut Table) {
     controllers.into_iter().flatten().for_each(Controller::end);
 }
 
-/// Voluntary and involuntary ones of all its threads.
 fn context_switches(controller: &Controller<'_>) -> f64 {
-    let tasks = fs::read_dir(format!("/proc/{}/task", controller.process.pid())).expect("the process runs");
-    tasks
-        .map(|task| task.expect("a task").path().join("status"))
-        .map(|status| field(&status, "voluntary_ctxt_switches:") + field(&status, "nonvoluntary_ctxt_switches:"))
-        .sum()
+    controller.process.context_switches().iter().sum::<u64>() as f64
 }
 
 fn field(status: &Path, name: &str) -> f64 {

@@ -12,7 +12,7 @@ use signal_hook::{
     flag,
 };
 
-/// The folder with both programs: the one that `LED_PROGRAMS` names, else they are built in the profile of this test.
+/// The folder with both programs: `$LED_PROGRAMS` if it is set. Otherwise cargo builds them with the profile of this test.
 ///
 /// # Panics
 ///

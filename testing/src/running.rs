@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
@@ -117,6 +117,24 @@ impl Running {
         };
         let tasks = || fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the process runs");
         wait_until("the process is stopped", || tasks().all(|task| is_stopped(task.expect("the task is readable"))));
+    }
+
+    /// The voluntary and the involuntary context switches of each of its threads, see proc_pid_status(5).
+    ///
+    /// # Panics
+    ///
+    /// It has ended.
+    #[must_use]
+    pub fn context_switches(&self) -> Vec<u64> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the process runs");
+        let status = |task: io::Result<fs::DirEntry>| {
+            fs::read_to_string(task.expect("the task is readable").path().join("status")).expect("the task runs")
+        };
+        let statuses: Vec<String> = tasks.map(status).collect();
+        let lines = statuses.iter().flat_map(|status| status.lines()).filter(|line| line.contains("ctxt_switches:"));
+        lines
+            .map(|line| line.split_whitespace().last().and_then(|count| count.parse().ok()).expect("a count"))
+            .collect()
     }
 
     /// Kills it with SIGKILL, and waits for its end.

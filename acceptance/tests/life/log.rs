@@ -47,21 +47,12 @@ fn it_does_not_wake_up_without_a_message() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     fixture.command(&["on"]).assert_printed("on");
-    let switches = || -> Vec<String> {
-        let tasks = fs::read_dir(format!("/proc/{}/task", controller.pid())).unwrap();
-        let status = |task: fs::DirEntry| fs::read_to_string(task.path().join("status")).unwrap();
-        tasks
-            .map(|task| status(task.unwrap()))
-            .flat_map(|status| status.lines().map(str::to_owned).collect::<Vec<_>>())
-            .filter(|line| line.contains("ctxt_switches"))
-            .collect()
-    };
     // It sleeps after the reply.
     let sleeps = || fs::read_to_string(format!("/proc/{}/stat", controller.pid())).unwrap().contains(") S ");
     wait_until("the controller sleeps", sleeps);
-    let before = switches();
+    let before = controller.context_switches();
     // This is not a wait for a condition: nothing may happen within ten seconds.
     thread::sleep(Duration::from_secs(10));
-    assert_eq!(switches(), before);
+    assert_eq!(controller.context_switches(), before);
     assert_eq!(before.len(), 4, "two threads, two counters each: {before:?}");
 }
