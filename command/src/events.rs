@@ -1,6 +1,11 @@
 //! Waiting for a controller to start or end, without polling.
 
-use std::{io, os::fd::AsRawFd, path::PathBuf, time::Duration};
+use std::{
+    io::{self, PipeReader},
+    os::fd::AsRawFd,
+    path::PathBuf,
+    time::Duration,
+};
 
 use nix::{
     poll::{PollFd, PollFlags, poll},
@@ -81,7 +86,7 @@ impl Events {
     }
 
     /// Waits for an event, or without a timeout for as long as it takes.
-    pub(crate) fn wait(&mut self, pipe: Option<&impl AsRawFd>, timeout: Option<Duration>) -> Wakeup {
+    pub(crate) fn wait(&mut self, pipe: Option<&PipeReader>, timeout: Option<Duration>) -> Wakeup {
         let mut polled = [
             PollFd::new(if self.has_reader { io::stdout().as_raw_fd() } else { -1 }, PollFlags::empty()),
             PollFd::new(pipe.map_or(-1, AsRawFd::as_raw_fd), PollFlags::POLLIN),

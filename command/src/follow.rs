@@ -103,7 +103,7 @@ impl<'a> Follower<'a> {
                 self.last = Some(Err(status));
                 return Ok(Event::NoState(error));
             }
-            if self.events.wait(None::<&PipeReader>, earlier(Some(pause), deadline)) == Wakeup::Closed {
+            if self.events.wait(None, earlier(Some(pause), deadline)) == Wakeup::Closed {
                 return Ok(Event::Closed);
             }
         }
@@ -161,7 +161,10 @@ impl<'a> Follower<'a> {
                     _ => return Ok(None),
                 },
                 _ if is_over(deadline) => return Ok(Some(Event::TimedOut)),
-                Wakeup::Lock => look = look.min(Some(Instant::now() + RELEASE)).or(Some(Instant::now() + RELEASE)),
+                Wakeup::Lock => {
+                    let released = Instant::now() + RELEASE;
+                    look = Some(look.map_or(released, |look| look.min(released)));
+                }
                 Wakeup::Directory => {
                     self.events.watch(self.target);
                     look = Some(Instant::now());
@@ -192,7 +195,7 @@ impl<'a> Follower<'a> {
             (Some(info), _) => match self.state(info) {
                 Some(event) => Ok(Some(event)),
                 // More clients watch than the controller serves. If all watched again at once, none would sleep.
-                None => match self.events.wait(None::<&PipeReader>, earlier(Some(INTERVAL), deadline)) {
+                None => match self.events.wait(None, earlier(Some(INTERVAL), deadline)) {
                     Wakeup::Closed => Ok(Some(Event::Closed)),
                     _ => Ok(None),
                 },

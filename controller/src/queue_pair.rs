@@ -51,24 +51,22 @@ impl QueuePair {
     ///
     /// [`Error::Taken`] if a queue of another program has one of the keys; [`Error::Limit`] if the kernel's limit of a queue is
     /// too small for a message; [`Error::Queue`].
-    pub fn create(options: QueueOptions, locks: Locks) -> Result<QueuePair, Error> {
+    pub fn create(options: QueueOptions, mut locks: Locks) -> Result<QueuePair, Error> {
         let key = options.key;
         remove_stale(key, &locks)?;
         let mut attempt = 1;
-        let mut pair = QueuePair {
-            commands: create(key, &locks.commands)?,
-            replies: create(key.reply(), &locks.replies)?,
-            options,
-            locks,
-        };
         loop {
+            let mut pair = QueuePair {
+                commands: create(key, &locks.commands)?,
+                replies: create(key.reply(), &locks.replies)?,
+                options,
+                locks,
+            };
             match pair.open() {
                 Err(shared::Error::Removed(_)) if attempt < ATTEMPTS => attempt += 1,
                 result => return result.map(|()| pair).map_err(|source| Error::Queue { key, source }),
             }
-            let _ = (pair.commands.remove(), pair.replies.remove());
-            pair.commands = create(key, &pair.locks.commands)?;
-            pair.replies = create(key.reply(), &pair.locks.replies)?;
+            locks = pair.locks;
         }
     }
 

@@ -202,10 +202,7 @@ impl Server {
 
     /// Replies to all watchers if the state has changed.
     fn reply_to_watchers(&mut self) {
-        if !self.watchers.are_behind(|| self.led.state()) {
-            return;
-        }
-        let state = self.led.state();
+        let Some(state) = self.watchers.news(|| self.led.state()) else { return };
         while let Some(reply_to) = self.watchers.next() {
             let reply = self.status(state).encode(reply_to);
             let dropped = |reply_to| log_dropped(&mut self.info.answers_dropped, reply_to);

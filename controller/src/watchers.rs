@@ -32,37 +32,42 @@ impl Watchers {
         Arc::clone(&self.exist)
     }
 
-    /// Adds a client that knows this state, which is the current one. All others must know it too. Returns another one that has to leave: it gets its reply
-    /// now.
+    /// Adds a client that knows this state. It must be the current one, and all others must know it. If there is no room,
+    /// removes the oldest client and returns its reply type.
     pub(crate) fn add(&mut self, reply_to: MessageType, known: State) -> Option<MessageType> {
         let oldest = if self.waiting.len() == LIMIT { self.waiting.pop_front() } else { None };
         self.waiting.push_back(reply_to);
         self.known = known;
-        self.exist.store(true, Ordering::SeqCst);
+        self.update();
         oldest
     }
 
     /// Removes the client with this reply type: it watches again.
     pub(crate) fn remove(&mut self, reply_to: MessageType) {
         self.waiting.retain(|&waiting| waiting != reply_to);
+        self.update();
     }
 
-    /// Whether there are any, and this state is not the one that they know.
-    pub(crate) fn are_behind(&self, state: impl FnOnce() -> State) -> bool {
-        !self.waiting.is_empty() && !state().is_same(self.known)
+    /// The current state, if clients wait and know another one.
+    pub(crate) fn news(&self, current: impl FnOnce() -> State) -> Option<State> {
+        if self.waiting.is_empty() { None } else { Some(current()).filter(|state| !state.is_same(self.known)) }
     }
 
     /// Removes the oldest one.
     pub(crate) fn next(&mut self) -> Option<MessageType> {
         let next = self.waiting.pop_front();
-        self.exist.store(!self.waiting.is_empty(), Ordering::SeqCst);
+        self.update();
         next
     }
 
     /// Removes all: their reply queue is gone, and they watch again.
     pub(crate) fn clear(&mut self) {
         self.waiting.clear();
-        self.exist.store(false, Ordering::SeqCst);
+        self.update();
+    }
+
+    fn update(&self) {
+        self.exist.store(!self.waiting.is_empty(), Ordering::SeqCst);
     }
 }
 
