@@ -147,12 +147,12 @@ impl Server {
             Ok(Request { command: Command::Exit, reply_to }) => return Ok(ControlFlow::Break(reply_to)),
             Ok(Request { command, reply_to }) => match self.apply(command) {
                 Ok(()) => {
+                    let state = self.led.state();
                     if let (Command::Watch(_), Some(reply_to)) = (command, reply_to) {
-                        // Blinking can have ended since the last message.
-                        self.reply_to_watchers();
+                        // Blinking can end at any time: the others must know the same state as this client.
+                        self.reply_to_watchers(|_| state);
                         self.watchers.remove(reply_to);
                     }
-                    let state = self.led.state();
                     log::debug!("{command}: LED {state}");
                     reply_to
                         .and_then(|reply_to| match command {
@@ -181,7 +181,7 @@ impl Server {
             }
         };
         reply.map_or(Ok(()), |reply| self.reply(&reply))?;
-        self.reply_to_watchers();
+        self.reply_to_watchers(Led::state);
         Ok(ControlFlow::Continue(()))
     }
 
@@ -200,9 +200,9 @@ impl Server {
         Ok(())
     }
 
-    /// Replies to all watchers if the state has changed.
-    fn reply_to_watchers(&mut self) {
-        let Some(state) = self.watchers.news(|| self.led.state()) else { return };
+    /// Replies to all watchers if they know another state than this one.
+    fn reply_to_watchers(&mut self, current: impl FnOnce(&Led) -> State) {
+        let Some(state) = self.watchers.news(|| current(&self.led)) else { return };
         while let Some(reply_to) = self.watchers.next() {
             let reply = self.status(state).encode(reply_to);
             let dropped = |reply_to| log_dropped(&mut self.info.answers_dropped, reply_to);
