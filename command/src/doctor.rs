@@ -10,18 +10,14 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
+use client::{Error, StateText, Target, advice};
 use shared::{
     Access, Info, TEXT_MAX,
     account::{self, Group, User},
     lock::Holder,
 };
 
-use crate::{
-    Error, advice,
-    status::{self, StateText},
-    target::Target,
-    view::QueueView,
-};
+use crate::view::QueueView;
 
 /// The result of a check.
 enum Finding {
@@ -35,7 +31,7 @@ enum Finding {
 use Finding::{Good, Problem, Skipped};
 
 /// Prints a line for each check.
-pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), Error> {
+pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), crate::Error> {
     let view = QueueView::new(target);
     let (mut problems, mut printed) = (0, Ok(()));
     let mut report = |name: &str, finding: Finding| {
@@ -62,7 +58,7 @@ pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), Error> {
     report("line", line::check(info.as_ref()));
     report("group", group(&view));
     report("limits", limits(&view));
-    if problems == 0 { printed.map_err(Error::Output) } else { Err(Error::Problems(problems)) }
+    if problems == 0 { printed.map_err(crate::Error::Output) } else { Err(crate::Error::Problems(problems)) }
 }
 
 fn queue(target: &Target, view: &QueueView) -> Finding {
@@ -118,7 +114,7 @@ fn controller(target: &Target, view: &QueueView, timeout: Duration) -> (Option<I
         return (None, finding);
     }
     let start = Instant::now();
-    let asked = status::ask(target, timeout);
+    let asked = client::status(target, timeout);
     let milliseconds = start.elapsed().as_secs_f64() * 1000.0;
     match asked {
         Ok(info) => {

@@ -2,18 +2,11 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
-mod advice;
-mod attempt;
-mod client;
-mod deadline;
 mod doctor;
 mod duration;
 mod error;
-mod events;
-mod follow;
 mod options;
 mod status;
-mod target;
 mod view;
 mod watch;
 
@@ -25,10 +18,9 @@ use std::{
     io::{self, Write},
 };
 
-use client::Outcome;
+use client::{Outcome, StateText, Target};
 use shared::{Blink, Command, Refusal};
-use status::{Format, StateText};
-use target::Target;
+use status::Format;
 
 /// Does what the options say, and prints the result: one line; several with `doctor` and `status --watch`.
 ///
@@ -52,8 +44,8 @@ fn run_verb(options: &Options) -> Result<(), Error> {
         Verb::Off => Command::Off,
         Verb::Toggle => Command::Toggle,
         Verb::Blink { on, off, count } => {
-            let blink =
-                Blink::new(on, off, count).ok_or_else(|| Error::Refused { reason: Refusal::Blink.to_string() })?;
+            let blink = Blink::new(on, off, count)
+                .ok_or_else(|| client::Error::Refused { reason: Refusal::Blink.to_string() })?;
             Command::Blink(blink)
         }
         Verb::Exit => Command::Exit,

@@ -1,24 +1,16 @@
 //! `status`: the state of the LED and of the queue, for people and for programs.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
+use client::{StateText, Target};
 use serde_json::Value;
 use shared::{
-    Command, Info, Line, State, Status,
+    Info, Line, State, Status,
     account::{Group, User},
     lock::Holder,
 };
 
-use crate::{
-    Error,
-    client::{self, Outcome},
-    print,
-    target::Target,
-    view::QueueView,
-};
+use crate::{Error, print, view::QueueView};
 
 /// How it is printed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,23 +23,14 @@ pub(crate) enum Format {
 pub(crate) fn run(target: &Target, timeout: Duration, format: Format) -> Result<(), Error> {
     // Before the request, which changes the queue.
     let view = QueueView::new(target);
-    let info = ask(target, timeout);
+    let info = client::status(target, timeout);
     let printed = match format {
         Format::Text if view.status.is_none() => Ok(()),
         Format::Text => print(text(&view, info.as_ref().ok())),
         Format::Json => print(json(&view, info.as_ref().ok())),
     };
-    info.map(drop).and(printed)
-}
-
-/// Asks the controller for its status.
-pub(crate) fn ask(target: &Target, timeout: Duration) -> Result<Info, Error> {
-    match client::ask(target, Command::Status, timeout)? {
-        Outcome::Applied(_, message) => {
-            Info::decode(&message).ok_or_else(|| Error::Malformed { reply: message.to_string() })
-        }
-        Outcome::Ended => Err(Error::NotRunning { key: target.key }),
-    }
+    info?;
+    printed
 }
 
 /// `on (queue 1234: 0 messages, 0 bytes; last sender 4711, last receiver 640; served by 640)`
@@ -152,21 +135,4 @@ fn value(value: impl Into<Value>) -> String {
 
 fn or_null<T>(value: Option<T>, json: impl Fn(T) -> String) -> String {
     value.map_or_else(|| "null".into(), json)
-}
-
-/// A state as people read it: `blink 500ms 500ms, 3 left`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct StateText(pub(crate) State);
-
-impl fmt::Display for StateText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            State::Off => f.write_str("off"),
-            State::On => f.write_str("on"),
-            State::Blink(blink) => {
-                write!(f, "blink {:?} {:?}", blink.on(), blink.off())?;
-                blink.count().map_or(Ok(()), |left| write!(f, ", {left} left"))
-            }
-        }
-    }
 }

@@ -1,12 +1,11 @@
 //! What is known of a queue without sending anything to it.
 
+use client::{Target, look_up};
 use shared::{
     Key, Status,
     account::own_user,
     lock::{self, Holder},
 };
-
-use crate::target::{Target, look_up};
 
 /// A queue as it is now, and the process that serves it.
 pub(crate) struct QueueView {

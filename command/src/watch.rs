@@ -1,20 +1,22 @@
 //! `status --watch` and `wait`: the state over time.
 
 use std::{
+    io,
+    os::fd::AsFd,
     process,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
+use client::{Event, Follower, StateText, Target};
 use shared::State;
 use signal_hook::{consts::TERM_SIGNALS, flag};
 
 use crate::{
     Error,
-    follow::{Event, Follower},
+    error::report,
     print,
-    status::{self, Format, StateText},
-    target::Target,
+    status::{self, Format},
     view::QueueView,
 };
 
@@ -27,7 +29,8 @@ pub(crate) fn watch(target: &Target, timeout: Duration, format: Format) -> Resul
             let _ = flag::register_conditional_shutdown(signal, 128 + signal, Arc::new(AtomicBool::new(true)));
         }
     }
-    let mut follower = Follower::new(target, timeout, true);
+    let stdout = io::stdout();
+    let mut follower = Follower::new(target, timeout, Some(stdout.as_fd()));
     loop {
         let (info, error) = match follower.next(None)? {
             Event::State(info) => (Some(info), None),
@@ -35,7 +38,7 @@ pub(crate) fn watch(target: &Target, timeout: Duration, format: Format) -> Resul
             Event::Closed | Event::TimedOut => return Ok(()),
         };
         if let Some(error) = error {
-            error.report();
+            report(&error);
         }
         match (format, &info) {
             (Format::Text, Some(info)) => print(StateText(info.state))?,
@@ -48,7 +51,7 @@ pub(crate) fn watch(target: &Target, timeout: Duration, format: Format) -> Resul
 /// Waits until the LED has this state, or without a timeout for as long as it takes. Prints the state.
 pub(crate) fn wait(target: &Target, state: State, timeout: Option<Duration>) -> Result<(), Error> {
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    let mut follower = Follower::new(target, REPLY_TIMEOUT.min(timeout.unwrap_or(REPLY_TIMEOUT)), false);
+    let mut follower = Follower::new(target, REPLY_TIMEOUT.min(timeout.unwrap_or(REPLY_TIMEOUT)), None);
     let mut last = None;
     loop {
         match follower.next(deadline)? {
@@ -56,7 +59,7 @@ pub(crate) fn wait(target: &Target, state: State, timeout: Option<Duration>) -> 
             Event::State(info) => last = Some(info.state),
             Event::NoState(error) => {
                 last = None;
-                error.report();
+                report(&error);
             }
             Event::Closed | Event::TimedOut => {
                 return Err(Error::NotReached { state, last, timeout: timeout.unwrap_or_default() });

@@ -13,6 +13,7 @@ use nix::{
         timer::{Expiration, Timer, TimerSetTimeFlags},
     },
     time::ClockId,
+    unistd::gettid,
 };
 use shared::{Message, MessageType, Oversize, Queue, Select};
 
@@ -72,7 +73,7 @@ fn timer(timeout: Duration) -> Result<Timer, Errno> {
     alarm.add(Signal::SIGALRM);
     // The parent may have blocked it.
     alarm.thread_unblock()?;
-    let notify = SigevNotify::SigevSignal { signal: Signal::SIGALRM, si_value: 0 };
+    let notify = SigevNotify::SigevThreadId { signal: Signal::SIGALRM, thread_id: gettid().as_raw(), si_value: 0 };
     let mut timer = Timer::new(ClockId::CLOCK_MONOTONIC, SigEvent::new(notify))?;
     timer.set(Expiration::IntervalDelayed(timeout.into(), RETRY_INTERVAL.into()), TimerSetTimeFlags::empty())?;
     Ok(timer)

@@ -1,8 +1,8 @@
 //! Waiting for a controller to start or end, without polling.
 
 use std::{
-    io::{self, PipeReader},
-    os::fd::AsRawFd,
+    io::PipeReader,
+    os::fd::{AsRawFd, BorrowedFd},
     path::PathBuf,
     time::Duration,
 };
@@ -18,7 +18,7 @@ use crate::target::Target;
 /// What ended a wait.
 #[derive(PartialEq)]
 pub(crate) enum Wakeup {
-    /// The reader of standard output has gone.
+    /// The other side of `stop` is closed.
     Closed,
     /// The other end of the pipe is closed.
     Pipe,
@@ -32,20 +32,19 @@ pub(crate) enum Wakeup {
 /// The directories with the locks and records of a target's controllers.
 ///
 /// A controller that starts renames its record, and one that ends, however it does, closes its lock: see inotify(7).
-pub(crate) struct Events {
+pub(crate) struct Events<'a> {
     key: Key,
-    /// Whether to report the end of standard output's reader.
-    has_reader: bool,
+    stop: Option<BorrowedFd<'a>>,
     /// None if the system has no instance left.
     inotify: Option<Inotify>,
     directories: Vec<PathBuf>,
     watches: Vec<WatchDescriptor>,
 }
 
-impl Events {
-    pub(crate) fn new(key: Key, has_reader: bool) -> Events {
+impl<'a> Events<'a> {
+    pub(crate) fn new(key: Key, stop: Option<BorrowedFd<'a>>) -> Events<'a> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok();
-        Events { key, has_reader, inotify, directories: Vec::new(), watches: Vec::new() }
+        Events { key, stop, inotify, directories: Vec::new(), watches: Vec::new() }
     }
 
     /// Watches the directories that exist now.
@@ -88,7 +87,7 @@ impl Events {
     /// Waits for an event, or without a timeout for as long as it takes.
     pub(crate) fn wait(&mut self, pipe: Option<&PipeReader>, timeout: Option<Duration>) -> Wakeup {
         let mut polled = [
-            PollFd::new(if self.has_reader { io::stdout().as_raw_fd() } else { -1 }, PollFlags::empty()),
+            PollFd::new(self.stop.map_or(-1, |stop| stop.as_raw_fd()), PollFlags::empty()),
             PollFd::new(pipe.map_or(-1, AsRawFd::as_raw_fd), PollFlags::POLLIN),
             PollFd::new(self.inotify.map_or(-1, |inotify| inotify.as_raw_fd()), PollFlags::POLLIN),
         ];
@@ -99,8 +98,8 @@ impl Events {
             // A signal was handled.
             return Wakeup::Timeout;
         }
-        let [stdout, pipe, inotify] = polled.map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
-        match (stdout, pipe, inotify) {
+        let [stop, pipe, inotify] = polled.map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
+        match (stop, pipe, inotify) {
             (true, ..) => Wakeup::Closed,
             (_, true, _) => Wakeup::Pipe,
             (_, _, true) => self.read(),

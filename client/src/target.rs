@@ -10,9 +10,11 @@ use crate::Error;
 
 /// Which controller: its key, and a further user who is trusted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Target {
-    pub(crate) key: Key,
-    pub(crate) owner: Option<u32>,
+pub struct Target {
+    /// The key of its command queue.
+    pub key: Key,
+    /// A user whose queues are used too.
+    pub owner: Option<u32>,
 }
 
 impl Target {
@@ -28,7 +30,7 @@ impl Target {
     ///
     /// [`Error::NotRunning`] if it does not exist, [`Error::NotReady`] if it is closed, and errors that a retry does not
     /// change.
-    pub(crate) fn open_commands(&self) -> Result<Queue, Error> {
+    pub fn open_commands(&self) -> Result<Queue, Error> {
         let (queue, status) = self.find(self.key)?.ok_or(Error::NotRunning { key: self.key })?;
         if status.permissions.mode.is_of_replies() {
             return Err(Error::ReplyQueue { key: self.key });
@@ -45,7 +47,7 @@ impl Target {
     /// # Errors
     ///
     /// [`Error::NotReady`] if it is closed, and errors that a retry does not change.
-    pub(crate) fn open_replies(&self) -> Result<Option<Queue>, Error> {
+    pub fn open_replies(&self) -> Result<Option<Queue>, Error> {
         let key = self.key.reply();
         let Some((queue, status)) = self.find(key)? else { return Ok(None) };
         if status.permissions.mode == Mode::CLOSED {
@@ -69,7 +71,8 @@ impl Target {
 
     /// Whether queues of this creator are used: root, this user, the service's user and `--owner` are trusted. The creator of
     /// a queue keeps the owner's rights.
-    pub(crate) fn trusts(&self, creator: u32) -> bool {
+    #[must_use]
+    pub fn trusts(&self, creator: u32) -> bool {
         creator == 0 || creator == own_user() || self.owner == Some(creator) || lock::service_user() == Some(creator)
     }
 
@@ -89,6 +92,7 @@ impl Target {
 }
 
 /// The queue with this key and its state, even if its creator is not trusted. Nothing is sent to it.
-pub(crate) fn look_up(key: Key) -> Option<(Queue, Status)> {
+#[must_use]
+pub fn look_up(key: Key) -> Option<(Queue, Status)> {
     Queue::find(key).ok().flatten()
 }

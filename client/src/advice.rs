@@ -43,7 +43,8 @@ pub(crate) fn denied(key: Key, access: Access, permissions: Option<&Permissions>
 }
 
 /// How to get the permission that this bit gives to the group.
-pub(crate) fn permission_advice(permissions: &Permissions, group_bit: u16) -> String {
+#[must_use]
+pub fn permission_advice(permissions: &Permissions, group_bit: u16) -> String {
     if permissions.mode.bits() & group_bit == 0 {
         "its mode does not permit its group; run this as its owner, or give the controller another --mode".into()
     } else if permissions.group == 0 {
@@ -68,14 +69,18 @@ pub(crate) fn controller_state(pid: Option<u32>, status: &Status) -> String {
     }
 }
 
-pub(crate) fn waiting(status: &Status) -> String {
+/// How many messages wait in a queue.
+#[must_use]
+pub fn waiting(status: &Status) -> String {
     match status.messages {
         1 => "1 message is waiting".into(),
         messages => format!("{messages} messages are waiting"),
     }
 }
 
-pub(crate) fn last_received(status: &Status) -> String {
+/// When a queue's last message was received.
+#[must_use]
+pub fn last_received(status: &Status) -> String {
     match status.last_received {
         Some(time) => match since(time) {
             Some(ago) => format!("the last was received {} s ago", ago.as_secs()),

@@ -3,7 +3,7 @@
 use std::{thread, time::Duration};
 
 use shared::{
-    Command, Key, Message, MessageType, Queue, Reply, Request, State, Status,
+    Command, Info, Key, Message, MessageType, Queue, Reply, Request, State, Status,
     lock::{self, Holder},
 };
 
@@ -19,7 +19,7 @@ const LOOKS: usize = 10;
 
 /// What the controller replied.
 #[derive(Clone, Debug)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// The command was applied. The state now, and the whole reply.
     Applied(State, Box<Message>),
     /// The controller turned the LED off and ended.
@@ -27,7 +27,11 @@ pub(crate) enum Outcome {
 }
 
 /// Sends a command, and does not wait for a reply.
-pub(crate) fn send_only(target: &Target, command: Command) -> Result<(), Error> {
+///
+/// # Errors
+///
+/// Why it was not sent.
+pub fn send_only(target: &Target, command: Command) -> Result<(), Error> {
     let key = target.key;
     let message = Request { command, reply_to: None }.encode();
     for _ in 0..LOOKS {
@@ -45,8 +49,26 @@ pub(crate) fn send_only(target: &Target, command: Command) -> Result<(), Error> 
 }
 
 /// Sends a command and waits for the reply. If the controller ends without applying the command, sends it to the next one.
-pub(crate) fn ask(target: &Target, command: Command, timeout: Duration) -> Result<Outcome, Error> {
+///
+/// # Errors
+///
+/// Why it is not known to have been applied.
+pub fn ask(target: &Target, command: Command, timeout: Duration) -> Result<Outcome, Error> {
     ask_until(target, command, timeout, &Deadline::after(timeout))
+}
+
+/// Asks the controller for its status.
+///
+/// # Errors
+///
+/// Those of [`ask`].
+pub fn status(target: &Target, timeout: Duration) -> Result<Info, Error> {
+    match ask(target, Command::Status, timeout)? {
+        Outcome::Applied(_, message) => {
+            Info::decode(&message).ok_or_else(|| Error::Malformed { reply: message.to_string() })
+        }
+        Outcome::Ended => Err(Error::NotRunning { key: target.key }),
+    }
 }
 
 fn ask_until(target: &Target, command: Command, timeout: Duration, deadline: &Deadline) -> Result<Outcome, Error> {

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, PipeReader, pipe},
+    os::fd::BorrowedFd,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -13,11 +14,10 @@ use shared::{
 
 use crate::{
     Error,
+    ask::{full, status},
     attempt::{SendResult, send},
-    client::full,
     deadline::RETRY_INTERVAL,
     events::{Events, Wakeup},
-    status,
     target::{Target, look_up},
 };
 
@@ -27,22 +27,23 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const RELEASE: Duration = Duration::from_millis(50);
 
 /// What happened.
-pub(crate) enum Event {
+pub enum Event {
     /// The state has changed.
     State(Info),
     /// There is no state, for this reason.
     NoState(Error),
-    /// The reader of standard output has gone.
+    /// The other side of `stop` is closed.
     Closed,
+    /// The deadline has passed.
     TimedOut,
 }
 
 /// Follows the state. It has a thread that sleeps in msgrcv(2), while this one sleeps in poll(2).
-pub(crate) struct Follower<'a> {
+pub struct Follower<'a> {
     target: &'a Target,
     /// How long the controller may take to receive a request.
     timeout: Duration,
-    events: Events,
+    events: Events<'a>,
     /// The last event: a state, or an error with this exit status.
     last: Option<Result<State, u8>>,
     has_seen: bool,
@@ -60,9 +61,10 @@ struct Watch {
 type Receiver = (JoinHandle<Result<Message, shared::Error>>, PipeReader);
 
 impl<'a> Follower<'a> {
-    /// A controller may take so long to reply to a request. With a reader, the end of standard output's reader is an event.
-    pub(crate) fn new(target: &'a Target, timeout: Duration, has_reader: bool) -> Follower<'a> {
-        Follower { target, timeout, events: Events::new(target.key, has_reader), last: None, has_seen: false }
+    /// A controller may take so long to reply to a request. If `stop` is a pipe or socket, the end of its other side is an event.
+    #[must_use]
+    pub fn new(target: &'a Target, timeout: Duration, stop: Option<BorrowedFd<'a>>) -> Follower<'a> {
+        Follower { target, timeout, events: Events::new(target.key, stop), last: None, has_seen: false }
     }
 
     /// Waits for the next event, until the deadline if there is one.
@@ -70,7 +72,7 @@ impl<'a> Follower<'a> {
     /// # Errors
     ///
     /// Those that do not pass when a controller starts.
-    pub(crate) fn next(&mut self, deadline: Option<Instant>) -> Result<Event, Error> {
+    pub fn next(&mut self, deadline: Option<Instant>) -> Result<Event, Error> {
         loop {
             if self.last.is_some() && is_over(deadline) {
                 return Ok(Event::TimedOut);
@@ -113,7 +115,7 @@ impl<'a> Follower<'a> {
         let timeout = earlier(Some(self.timeout), deadline).unwrap_or(self.timeout);
         // In whole milliseconds for messages, and not 0: such a timer would never fire.
         let milliseconds = u64::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
-        status::ask(self.target, Duration::from_millis(milliseconds.max(1)))
+        status(self.target, Duration::from_millis(milliseconds.max(1)))
     }
 
     /// An event, unless the state is that of the last one.
