@@ -1,0 +1,65 @@
+//! How long to wait before the next connection.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
+const FIRST: Duration = Duration::from_secs(1);
+const LAST: Duration = Duration::from_secs(60);
+/// A connection that lasted so long is no failed attempt.
+const LASTED: Duration = Duration::from_secs(10);
+
+/// Waits that double from 1 s to 1 min.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    pub(crate) fn new() -> Backoff {
+        Backoff { next: FIRST }
+    }
+
+    /// The wait after a connection that lasted so long; none, if it failed. At least 1 s, and up to half as long again, so that many clients of
+    /// a broker that restarts do not return at once.
+    pub(crate) fn after(&mut self, lasted: Duration) -> Duration {
+        if lasted >= LASTED {
+            self.next = FIRST;
+        }
+        let wait = self.next;
+        self.next = (wait * 2).min(LAST);
+        wait + random_up_to(wait / 2)
+    }
+
+    /// The wait after another client took over this one's identifier: both would go on for ever.
+    pub(crate) fn after_takeover(&mut self) -> Duration {
+        self.next = LAST;
+        LAST + random_up_to(LAST / 2)
+    }
+}
+
+/// A random time from 0 to this one.
+pub(crate) fn random_up_to(limit: Duration) -> Duration {
+    // The keys of the hasher are random.
+    let [random, ..] = RandomState::new().hash_one(()).to_le_bytes();
+    limit * random.into() / u8::MAX.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_until_a_connection_lasts() {
+        let mut backoff = Backoff::new();
+        for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+            let wait = backoff.after(Duration::ZERO);
+            let seconds = Duration::from_secs(seconds);
+            assert!(wait >= seconds && wait <= seconds * 3 / 2, "{wait:?}");
+        }
+        assert!(backoff.after(LASTED) < Duration::from_secs(2));
+        assert!(backoff.after(Duration::ZERO) >= Duration::from_secs(2));
+        assert!(backoff.after_takeover() >= LAST && backoff.after(Duration::ZERO) >= LAST);
+    }
+}

@@ -1,0 +1,109 @@
+//! `--check`: checks the configuration, the broker and the controllers, in this order.
+
+use std::{path::Path, time::Duration};
+
+use client::{StateText, Target};
+use tokio::time::timeout;
+
+use crate::{
+    Error,
+    broker::{self, Event},
+    client_id,
+    config::Config,
+    outbox::{Outbox, ResponseTo},
+    topics,
+};
+
+/// How long the broker, and each controller, may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Prints a line for each check.
+///
+/// # Errors
+///
+/// The number of problems.
+pub(crate) async fn run(path: &Path) -> Result<(), Error> {
+    let mut problems = 0;
+    let mut report = |name: &str, result: Result<String, String>| {
+        let (mark, text) = match result {
+            Ok(text) => ("ok", text),
+            Err(text) => {
+                problems += 1;
+                ("FAIL", text)
+            }
+        };
+        println!("{mark:<5}{name:<12}{text}");
+    };
+    match Config::read(path) {
+        Ok(config) => {
+            let (count, plural) = (config.leds.len(), if config.leds.len() == 1 { "" } else { "s" });
+            report("config", Ok(format!("{}: node {}, {count} LED{plural}", path.display(), config.node)));
+            for (name, result) in broker(&config).await {
+                report(name, result);
+            }
+            for led in &config.leds {
+                let target = Target { key: led.key, owner: led.owner };
+                let status = client::status(&target, TIMEOUT).map_err(|error| error.to_string());
+                let topic = topics::set(&config, led);
+                report("controller", status.map(|info| format!("{topic}: key {}: {}", led.key, StateText(info.state))));
+            }
+        }
+        Err(error) => report("config", Err(error.to_string())),
+    }
+    if problems == 0 { Ok(()) } else { Err(Error::Problems(problems)) }
+}
+
+type Finding = (&'static str, Result<String, String>);
+
+/// Connects, subscribes to a topic of this node, publishes on it, and waits for the message.
+async fn broker(config: &Config) -> Vec<Finding> {
+    let (publisher, mut connection) = match broker::prepare(config, &client_id(config, "-check"), false) {
+        Ok(prepared) => prepared,
+        Err(error) => return vec![("broker", Err(error.to_string()))],
+    };
+    let outbox = Outbox::new(0);
+    let topic = topics::check(config);
+    let mut findings = Vec::new();
+    let check = async {
+        loop {
+            let next = timeout(TIMEOUT, connection.next(&outbox, || {})).await;
+            match next.unwrap_or(Event::Refused("no reply in time".into())) {
+                Event::Connected => {
+                    let security = if config.broker.tls { "with TLS" } else { "without TLS" };
+                    let user = config.user.as_deref().unwrap_or("no user");
+                    findings.push(("broker", Ok(format!("{}, {security}, as {user}", config.broker))));
+                    publisher.subscribe([topic.clone()]);
+                }
+                Event::Subscribed(0) => {
+                    publisher.send(&ResponseTo { topic: topic.clone(), correlation: None }, "");
+                }
+                Event::Subscribed(_) => {
+                    return findings.push(("subscribe", Err(format!("{topic}: refused: {}", permit(config)))));
+                }
+                Event::Message(_) => {
+                    findings.push(("subscribe", Ok(topic.clone())));
+                    return findings.push(("publish", Ok(topic.clone())));
+                }
+                Event::Refused(reason) => {
+                    let name = if findings.is_empty() { "broker" } else { "publish" };
+                    return findings.push((name, Err(format!("{topic}: {reason}: {}", permit(config)))));
+                }
+                Event::Lost(loss) => {
+                    return findings.push(("broker", Err(format!("{}: {}", config.broker, loss.reason))));
+                }
+                Event::Progress => {}
+            }
+        }
+    };
+    check.await;
+    findings
+}
+
+fn permit(config: &Config) -> String {
+    format!(
+        "permit user {} to read and write {}/{}/#",
+        config.user.as_deref().unwrap_or("\"\""),
+        config.prefix,
+        config.node
+    )
+}

@@ -1,0 +1,251 @@
+//! The configuration file.
+
+use std::{
+    collections::HashSet,
+    env, fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Deserializer, de};
+use shared::{Key, account};
+
+use crate::{Error, identity, topics::RESERVED};
+
+/// The longest name of a node, an LED or a group, in bytes.
+const NAME_MAX: usize = 64;
+
+/// What the file says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) broker: Broker,
+    pub(crate) user: Option<String>,
+    pub(crate) password_file: Option<PathBuf>,
+    /// Certificates of the authorities that are trusted instead of those of the system.
+    pub(crate) ca: Option<PathBuf>,
+    /// The certificate of this client, and its key.
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) private_key: Option<PathBuf>,
+    #[serde(default = "default_prefix")]
+    pub(crate) prefix: String,
+    #[serde(default = "default_node")]
+    pub(crate) node: String,
+    #[serde(default)]
+    pub(crate) groups: Vec<String>,
+    #[serde(default = "default_discovery", deserialize_with = "discovery")]
+    pub(crate) discovery: Option<String>,
+    #[serde(default, rename = "led")]
+    pub(crate) leds: Vec<Led>,
+}
+
+/// One LED, and its controller.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Led {
+    #[serde(default, deserialize_with = "key")]
+    pub(crate) key: Key,
+    pub(crate) name: Option<String>,
+    /// A user whose queues are trusted too.
+    #[serde(default, deserialize_with = "owner")]
+    pub(crate) owner: Option<u32>,
+}
+
+/// Where the broker is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Broker {
+    pub(crate) tls: bool,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+/// `mqtt://localhost:1883`
+impl fmt::Display for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "mqtts" } else { "mqtt" };
+        let (left, right) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
+        write!(f, "{scheme}://{left}{}{right}:{}", self.host, self.port)
+    }
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or something in it is wrong.
+    pub(crate) fn read(path: &Path) -> Result<Config, Error> {
+        let text = fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let wrong = |problem: String| Error::Config { path: path.to_owned(), problem: problem.trim_end().to_owned() };
+        let mut config: Config = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        config.complete(path).map_err(wrong)?;
+        Ok(config)
+    }
+
+    fn complete(&mut self, path: &Path) -> Result<(), String> {
+        if self.node.contains("%H") {
+            let hostname =
+                identity::hostname().ok_or("node: this machine has no hostname; write a name instead of %H")?;
+            self.node = self.node.replace("%H", &hostname);
+        }
+        self.check_names()?;
+        if self.leds.is_empty() {
+            self.leds.push(Led { key: Key::DEFAULT, name: None, owner: None });
+        }
+        self.check_leds()?;
+        self.check_security()?;
+        let beside = path.parent().unwrap_or(Path::new("."));
+        let files = [&mut self.password_file, &mut self.ca, &mut self.certificate, &mut self.private_key];
+        for file in files.into_iter().flatten() {
+            *file = secret(beside, file);
+        }
+        Ok(())
+    }
+
+    fn check_names(&self) -> Result<(), String> {
+        let prefixes = [Some(&self.prefix), self.discovery.as_ref()];
+        for (name, prefix) in ["prefix", "discovery"].into_iter().zip(prefixes) {
+            if let Some(prefix) = prefix
+                && (prefix.starts_with('$') || !prefix.split('/').all(is_level))
+            {
+                return Err(format!(
+                    "{name}: {prefix:?} is no topic: use letters, digits, \"_\", \"-\", \".\" and \"/\""
+                ));
+            }
+        }
+        let names = self.leds.iter().filter_map(|led| led.name.as_ref());
+        let names = names.map(|name| ("name", name)).chain(self.groups.iter().map(|group| ("group", group)));
+        for (kind, name) in names.chain([("node", &self.node)]) {
+            if !is_level(name) || name.contains('.') {
+                return Err(format!(
+                    "{kind}: {name:?} is no name: use 1 to {NAME_MAX} letters, digits, \"_\" and \"-\""
+                ));
+            }
+        }
+        if RESERVED.contains(&self.node.as_str()) {
+            return Err(format!("node: {:?} is a word of the topics: use another name", self.node));
+        }
+        Ok(())
+    }
+
+    fn check_leds(&self) -> Result<(), String> {
+        if self.leds.len() > 1 && self.leds.iter().any(|led| led.name.is_none()) {
+            return Err("led: with several LEDs each needs a name".into());
+        }
+        // Both queues of each controller.
+        let (mut names, mut keys) = (HashSet::new(), HashSet::new());
+        for led in &self.leds {
+            if !names.insert(&led.name) {
+                return Err(format!("led: two have the name {:?}", led.name.as_deref().unwrap_or_default()));
+            }
+            if !keys.insert(led.key.get()) || !keys.insert(led.key.reply().get()) {
+                return Err(format!("led: two have key {} or its reply queue's", led.key));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_security(&self) -> Result<(), String> {
+        if self.password_file.is_some() && self.user.is_none() {
+            return Err("password_file: a password needs a user".into());
+        }
+        if self.certificate.is_some() != self.private_key.is_some() {
+            return Err("certificate and private_key: one needs the other".into());
+        }
+        if !self.broker.tls && (self.ca.is_some() || self.certificate.is_some()) {
+            return Err("ca and certificate: they need TLS: use mqtts:// for the broker".into());
+        }
+        Ok(())
+    }
+}
+
+/// Where a file with this name is: one that systemd passed on as a credential, else the one beside the configuration.
+fn secret(beside: &Path, file: &Path) -> PathBuf {
+    let credentials = env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let credential = credentials.map(|directory| directory.join(format!("secrets_{}", file.display())));
+    match credential {
+        Some(credential) if file.is_relative() && credential.exists() => credential,
+        _ => beside.join("secrets").join(file),
+    }
+}
+
+fn is_level(name: &str) -> bool {
+    let is_permitted = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    (1..=NAME_MAX).contains(&name.len()) && name.chars().all(is_permitted)
+}
+
+fn default_prefix() -> String {
+    "led".into()
+}
+
+fn default_node() -> String {
+    "%H".into()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "serde takes the type of the field")]
+fn default_discovery() -> Option<String> {
+    Some("homeassistant".into())
+}
+
+/// The prefix of discovery, or `false` for none.
+fn discovery<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Discovery {
+        Prefix(String),
+        Switch(bool),
+    }
+    match Discovery::deserialize(deserializer) {
+        Ok(Discovery::Prefix(prefix)) => Ok(Some(prefix)),
+        Ok(Discovery::Switch(false)) => Ok(None),
+        _ => Err(de::Error::custom("use \"homeassistant\" or another prefix, or false for none")),
+    }
+}
+
+/// A key, as a number or as a text in hexadecimal.
+fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Number {
+        Number(i64),
+        Text(String),
+    }
+    let text = match Number::deserialize(deserializer) {
+        Ok(Number::Number(number)) => number.to_string(),
+        Ok(Number::Text(text)) => text,
+        Err(_) => return Err(de::Error::custom("a key is a number")),
+    };
+    text.parse().map_err(de::Error::custom)
+}
+
+fn owner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    account::user_id(&name).map(Some).ok_or_else(|| de::Error::custom(format!("there is no user {name}")))
+}
+
+impl<'de> Deserialize<'de> for Broker {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Broker, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        broker(&text)
+            .ok_or_else(|| de::Error::custom("use mqtt://HOST or mqtts://HOST, with :PORT if it is not 1883 or 8883"))
+    }
+}
+
+fn broker(url: &str) -> Option<Broker> {
+    let (scheme, authority) = url.split_once("://")?;
+    let (tls, default_port) = match scheme {
+        "mqtt" => (false, 1883),
+        "mqtts" => (true, 8883),
+        _ => return None,
+    };
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map(|(host, port)| (host, port.strip_prefix(':').unwrap_or(port)))?,
+        None => authority.split_once(':').unwrap_or((authority, "")),
+    };
+    let port = if port.is_empty() { default_port } else { port.parse().ok().filter(|port| *port != 0)? };
+    let is_host = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']);
+    is_host.then(|| Broker { tls, host: host.to_owned(), port })
+}
+
+#[cfg(test)]
+mod tests;

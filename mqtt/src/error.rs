@@ -1,0 +1,37 @@
+//! Why the program ends.
+
+use std::{io, path::PathBuf};
+
+/// Why the program ends.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The configuration is wrong.
+    #[error("{}: {problem}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// The setting and what is wrong with it.
+        problem: String,
+    },
+    /// A certificate or a private key cannot be used.
+    #[error("TLS: {0}")]
+    Tls(String),
+    /// A thread or the runtime cannot be started.
+    #[error("cannot start: {0}")]
+    Start(#[source] io::Error),
+    /// `--forget` has no connection.
+    #[error("{0}")]
+    Broker(String),
+    /// `--check` found so many problems.
+    #[error("{} problem{} found", .0, if *.0 == 1 { "" } else { "s" })]
+    Problems(usize),
+}

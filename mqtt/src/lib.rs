@@ -1,0 +1,53 @@
+//! Connects the LEDs of a Raspberry Pi to an MQTT broker.
+//!
+//! The thread of [`run`] owns the connection. Each LED has two further threads, which use the [`client`]: one follows its state
+//! and writes it to the outbox, the other one sends its commands. The thread of the connection publishes what is in the outbox,
+//! so there is one order of states, and what the broker retains at the end is the last.
+//!
+//! led-mqtt(8) has the topics, the payloads and the configuration.
+#![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used, clippy::expect_used)]
+
+mod backoff;
+mod bridge;
+mod broker;
+mod check;
+mod commands;
+mod config;
+mod discovery;
+mod error;
+mod forget;
+mod identity;
+mod led;
+pub mod logging;
+mod options;
+mod outbox;
+pub mod payload;
+mod rate_limit;
+mod statuses;
+mod topics;
+
+pub use error::Error;
+pub use options::Options;
+
+use config::Config;
+
+/// Does what the options say.
+///
+/// # Errors
+///
+/// Why it ended, if not by a signal.
+pub fn run(options: &Options) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
+    if options.check {
+        return runtime.block_on(check::run(&options.config));
+    }
+    let config = Config::read(&options.config)?;
+    if options.forget { runtime.block_on(forget::run(&config)) } else { runtime.block_on(bridge::run(&config)) }
+}
+
+/// The identifier of a client of this node. A broker ends the connection of an earlier client with the same identifier.
+fn client_id(config: &Config, suffix: &str) -> String {
+    let serial = identity::serial_number().map(|serial| format!("-{serial}")).unwrap_or_default();
+    format!("led-{}{serial}{suffix}", config.node)
+}

@@ -1,0 +1,230 @@
+//! The payloads: commands, as the words of the queue or as JSON of Home Assistant, and states.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+use shared::{Blink, Command, Incoming, Message, MessageType, Request, State};
+
+/// The longest payload of a command, in bytes.
+pub const PAYLOAD_MAX: usize = 256;
+
+/// The effects of Home Assistant, and how long each is on and off, in milliseconds.
+const EFFECTS: [(&str, u64); 3] = [("blink", 500), ("blink fast", 125), ("blink slow", 1000)];
+/// The effect of an LED that does not blink, as Home Assistant calls it.
+const NO_EFFECT: &str = "off";
+/// Most seconds of a flash.
+const FLASH_MAX: u32 = 3600;
+
+/// The names of all effects.
+pub(crate) fn effects() -> impl Iterator<Item = &'static str> {
+    EFFECTS.iter().map(|(name, _)| *name).chain([NO_EFFECT])
+}
+
+/// Why a payload is not a command.
+#[derive(Debug, Eq, PartialEq, thiserror::Error)]
+pub enum PayloadError {
+    /// It is longer than [`PAYLOAD_MAX`].
+    #[error("the payload has {0} bytes; the limit is {PAYLOAD_MAX}")]
+    TooLong(usize),
+    /// It begins like JSON.
+    #[error("not the JSON of a light: {0}")]
+    Json(String),
+    /// The effect is neither a known one nor blinking in the words of the queue.
+    #[error("unknown effect; known are blink, blink fast, blink slow, off and blink ON_MS OFF_MS [COUNT]")]
+    Effect,
+    /// A NUL ends the words in a message of the queue.
+    #[error("the payload contains a NUL")]
+    Nul,
+    /// The controller would refuse the words.
+    #[error("{0}")]
+    Refused(String),
+    /// The broker has kept it, so it was meant for another time.
+    #[error("a retained command; publish commands without --retain")]
+    Retained,
+    /// A command that is not sent from here.
+    #[error("subscribe to the state topic instead of WATCH")]
+    Watch,
+}
+
+/// What Home Assistant publishes. Members that are not listed are ignored: later versions may have more.
+#[derive(Deserialize)]
+struct Light {
+    state: Option<Switch>,
+    effect: Option<String>,
+    /// In seconds.
+    flash: Option<f64>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Switch {
+    On,
+    Off,
+    Toggle,
+}
+
+/// The command in a payload: `ON`, `BLINK 500 500 3` or another command of type 1, or JSON such as
+/// `{"state": "ON", "effect": "blink"}`. Exit is not a command of type 1, so no payload ends the controller.
+///
+/// # Errors
+///
+/// The payload is not a command.
+pub fn decode(payload: &[u8]) -> Result<Command, PayloadError> {
+    if payload.len() > PAYLOAD_MAX {
+        return Err(PayloadError::TooLong(payload.len()));
+    }
+    if payload.trim_ascii_start().starts_with(b"{") {
+        return light(serde_json::from_slice(payload).map_err(|error| PayloadError::Json(error.to_string()))?);
+    }
+    words(payload)
+}
+
+fn words(text: &[u8]) -> Result<Command, PayloadError> {
+    if text.contains(&0) {
+        return Err(PayloadError::Nul);
+    }
+    let message: Incoming = Message::new(MessageType::LED, text).ok_or(PayloadError::TooLong(text.len()))?;
+    match Request::decode(&message) {
+        Ok(Request { command: Command::Watch(_), .. }) => Err(PayloadError::Watch),
+        Ok(Request { command, .. }) => Ok(command),
+        Err(refused) => Err(PayloadError::Refused(refused.refusal.to_string())),
+    }
+}
+
+fn light(light: Light) -> Result<Command, PayloadError> {
+    match light {
+        Light { state: Some(Switch::Off), .. } => Ok(Command::Off),
+        Light { flash: Some(seconds), .. } => Ok(Command::Blink(flash(seconds))),
+        Light { effect: Some(effect), .. } => blinking(&effect),
+        Light { state: Some(Switch::On), .. } => Ok(Command::On),
+        Light { state: Some(Switch::Toggle), .. } => Ok(Command::Toggle),
+        _ => Err(PayloadError::Json("it has no state, effect or flash".into())),
+    }
+}
+
+fn blinking(effect: &str) -> Result<Command, PayloadError> {
+    if effect == NO_EFFECT {
+        return Ok(Command::On);
+    }
+    let phase = EFFECTS.iter().find(|(name, _)| *name == effect).map(|(_, phase)| Duration::from_millis(*phase));
+    match phase.and_then(|phase| Blink::new(phase, phase, None)) {
+        Some(blink) => Ok(Command::Blink(blink)),
+        None => words(effect.as_bytes())
+            .ok()
+            .filter(|command| matches!(command, Command::Blink(_)))
+            .ok_or(PayloadError::Effect),
+    }
+}
+
+/// One flash a second, at least one.
+fn flash(seconds: f64) -> Blink {
+    let half = Duration::from_millis(500);
+    // A cast saturates, and NaN becomes 0.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let count = (seconds as u32).clamp(1, FLASH_MAX);
+    Blink::new(half, half, Some(count)).unwrap_or_else(|| unreachable!("both are in range"))
+}
+
+/// A state as JSON. The number of flashes left is not in it: a retained state would not follow it.
+pub(crate) fn encode(state: State) -> String {
+    let json = match state {
+        State::Off => json!({"state": "OFF", "effect": NO_EFFECT}),
+        State::On => json!({"state": "ON", "effect": NO_EFFECT}),
+        State::Blink(blink) => {
+            let (on, off) = (blink.on().as_millis(), blink.off().as_millis());
+            let is_same = |(_, phase): &&(&str, u64)| (on, off) == (u128::from(*phase), u128::from(*phase));
+            let effect = EFFECTS.iter().find(is_same);
+            let effect = effect.map_or_else(|| format!("blink {on} {off}"), |(name, _)| (*name).to_owned());
+            json!({"state": "ON", "effect": effect})
+        }
+    };
+    json.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(payload: &str) -> String {
+        decode(payload.as_bytes()).map_or_else(|error| error.to_string(), |command| command.to_string())
+    }
+
+    #[test]
+    fn words_of_the_queue_are_commands() {
+        for (payload, expected) in [
+            ("ON", "ON"),
+            ("off\n", "OFF"),
+            ("Toggle", "TOGGLE"),
+            ("BLINK 500 500 3", "BLINK 500 500 3"),
+            ("blink 1 3600000", "BLINK 1 3600000"),
+            ("STATUS", "STATUS"),
+        ] {
+            assert_eq!(command(payload), expected, "{payload}");
+        }
+    }
+
+    #[test]
+    fn json_of_home_assistant_is_a_command() {
+        for (payload, expected) in [
+            (r#"{"state":"ON"}"#, "ON"),
+            (r#" {"state":"OFF","effect":"blink"}"#, "OFF"),
+            (r#"{"state":"TOGGLE"}"#, "TOGGLE"),
+            (r#"{"state":"ON","effect":"blink"}"#, "BLINK 500 500"),
+            (r#"{"state":"ON","effect":"blink fast"}"#, "BLINK 125 125"),
+            (r#"{"state":"ON","effect":"blink slow"}"#, "BLINK 1000 1000"),
+            (r#"{"state":"ON","effect":"blink 20 30 4"}"#, "BLINK 20 30 4"),
+            (r#"{"state":"ON","effect":"off"}"#, "ON"),
+            (r#"{"state":"ON","flash":2}"#, "BLINK 500 500 2"),
+            (r#"{"state":"ON","flash":10.0,"transition":3,"color":{"r":1}}"#, "BLINK 500 500 10"),
+            (r#"{"flash":-1e300}"#, "BLINK 500 500 1"),
+            (r#"{"flash":1e300}"#, "BLINK 500 500 3600"),
+        ] {
+            assert_eq!(command(payload), expected, "{payload}");
+        }
+    }
+
+    #[test]
+    fn other_payloads_are_refused() {
+        for payload in [
+            "",
+            " ",
+            "EXIT",
+            "WATCH",
+            "WATCH ON",
+            "ON\0reply=5",
+            "BLINK",
+            "BLINK 0 1",
+            "{",
+            "{}",
+            "[]",
+            "null",
+            r#"{"state":"DIM"}"#,
+            r#"{"state":"on"}"#,
+            r#"{"state":1}"#,
+            r#"{"state":null}"#,
+            r#"{"state":"ON","effect":"rainbow"}"#,
+            r#"{"state":"ON","effect":"TOGGLE"}"#,
+            r#"{"state":"ON","effect":"blink 0 0"}"#,
+            r#"{"state":"ON","state":"OFF"}"#,
+            r#"{"state":"ON"}x"#,
+        ] {
+            assert!(decode(payload.as_bytes()).is_err(), "{payload}");
+        }
+        assert!(decode(&[b' '; 257]).is_err());
+        assert!(decode("{\"a\":".repeat(50).as_bytes()).is_err());
+        assert!(decode(b"\xff\xfe").is_err());
+    }
+
+    #[test]
+    fn each_published_effect_is_a_command_that_has_this_state() {
+        for words in ["ON", "BLINK 500 500", "BLINK 125 125", "BLINK 1000 1000", "BLINK 1 2"] {
+            let state = match decode(words.as_bytes()).unwrap() {
+                Command::Blink(blink) => State::Blink(blink),
+                _ => State::On,
+            };
+            assert_eq!(command(&encode(state)), words);
+        }
+        assert_eq!(encode(State::Off), r#"{"effect":"off","state":"OFF"}"#);
+    }
+}
