@@ -16,7 +16,6 @@ PARTS := format lint unit docs manual service package cross 32-bit emulate accep
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null | grep -x armhf || echo arm64)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 DEB_VERSION := $(VERSION)-1
-DEB := target/led-controller_$(DEB_VERSION)_$(ARCH).deb
 FUZZ_SECONDS ?= 60
 # The Debian release of the emulated Pi: trixie or bookworm.
 export SUITE ?= trixie
@@ -28,8 +27,8 @@ PREFIX ?= /usr/local
 ## make demo     build, and show a controller with a simulated LED
 ## make pi       run a shell on an emulated Raspberry Pi with both programs, and show the level of its pin
 ## make test     run all tests, on this machine and on an emulated Raspberry Pi
-## make arm64    build both programs for a Raspberry Pi, into target/arm64; make armhf for a 32-bit system
-## make deb      build the package for a Raspberry Pi, into target; ARCH=armhf for a 32-bit system, ARCH=amd64 for a PC
+## make arm64    build the programs for a Raspberry Pi, into target/arm64; make armhf for a 32-bit system
+## make deb      build the packages for a Raspberry Pi, into target; ARCH=armhf for a 32-bit system, ARCH=amd64 for a PC
 ## make build    build for this machine; then, as root, make install (or uninstall), with DESTDIR= and PREFIX=/usr/local
 ## make check    check licences, advisories, unused dependencies, spelling and coverage
 ## make fuzz     run a fuzzer on the decoders and parsers, FUZZ_SECONDS=60 each; needs a nightly compiler
@@ -99,7 +98,9 @@ unit-file:
 	sed -e 's|^Description=.*|& %i|' -e 's|/etc/default/led-controller|&-%i|' systemd/led-controller.service >target/led-controller@.service
 
 deb: programs unit-file completions
-	@scripts/deb $(ARCH) $(DEB_VERSION) $(DEB)
+	@cargo run --release --quiet --package mqtt --example led-mqtt-completions --target-dir target target/completions
+	scripts/deb $(ARCH) $(DEB_VERSION) controller target/led-controller_$(DEB_VERSION)_$(ARCH).deb
+	scripts/deb $(ARCH) $(DEB_VERSION) mqtt target/led-controller-mqtt_$(DEB_VERSION)_$(ARCH).deb
 
 build: unit-file completions
 	@scripts/setup rust

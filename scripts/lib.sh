@@ -55,6 +55,11 @@ abi() {
     if [ "$1" = armhf ]; then echo eabihf; fi
 }
 
+# Debian's C compiler for another architecture.
+gcc() {
+    echo "$(cpu "$1" | sed s/armv7/arm/)-linux-gnu$(abi "$1")-gcc"
+}
+
 # Whether the compiler has a standard library for a target.
 has_std() {
     compgen -G "$(rustc --print target-libdir --target "$1")/libstd-*.rlib" >/dev/null

@@ -1,6 +1,6 @@
 //! Why the program ends.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, process::ExitCode};
 
 /// Why the program ends.
 #[derive(Debug, thiserror::Error)]
@@ -22,9 +22,6 @@ pub enum Error {
         /// The setting and what is wrong with it.
         problem: String,
     },
-    /// A certificate or a private key cannot be used.
-    #[error("TLS: {0}")]
-    Tls(String),
     /// A thread or the runtime cannot be started.
     #[error("cannot start: {0}")]
     Start(#[source] io::Error),
@@ -34,4 +31,15 @@ pub enum Error {
     /// `--check` found so many problems.
     #[error("{} problem{} found", .0, if *.0 == 1 { "" } else { "s" })]
     Problems(usize),
+}
+
+impl Error {
+    /// The exit status: 78, `EX_CONFIG` of sysexits(3), if a restart cannot help, else 1.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Error::Read { .. } | Error::Config { .. } => 78.into(),
+            Error::Start(_) | Error::Broker(_) | Error::Problems(_) => 1.into(),
+        }
+    }
 }

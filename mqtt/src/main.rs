@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("led-mqtt: {error}");
-            ExitCode::FAILURE
+            error.exit_code()
         }
     }
 }
