@@ -1,8 +1,9 @@
 //! Idle controllers: peak memory, and context switches.
 
-use std::{fs, path::Path, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use crate::{
+    process_status::peak_memory,
     side::{Controller, Side},
     table::{Goal, KIB, SAMPLES, Samples, TIMES, Table},
 };
@@ -23,8 +24,7 @@ pub(crate) fn measure(sides: &[Side; 2], table: &mut Table) {
     let of_all = |measure: fn(&Controller<'_>) -> f64| {
         Samples(controllers.each_ref().map(|controllers| controllers.iter().map(measure).collect()))
     };
-    let memory =
-        of_all(|controller| 1024. * field(format!("/proc/{}/status", controller.process.pid()).as_ref(), "VmHWM:"));
+    let memory = of_all(|controller| peak_memory(controller.process.pid()));
     let before = of_all(context_switches);
     thread::sleep(REST);
     let mut switches = of_all(context_switches);
@@ -38,10 +38,4 @@ pub(crate) fn measure(sides: &[Side; 2], table: &mut Table) {
 
 fn context_switches(controller: &Controller<'_>) -> f64 {
     controller.process.context_switches().iter().sum::<u64>() as f64
-}
-
-fn field(status: &Path, name: &str) -> f64 {
-    let status = fs::read_to_string(status).expect("the process runs");
-    let value = status.lines().find_map(|line| line.strip_prefix(name));
-    value.and_then(|value| value.split_ascii_whitespace().next()?.parse().ok()).expect("the status has the field")
 }

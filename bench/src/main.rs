@@ -8,7 +8,9 @@ mod flow;
 mod idle;
 mod instructions;
 mod machine;
+mod mqtt;
 mod process;
+mod process_status;
 mod side;
 mod size;
 mod table;
@@ -23,6 +25,7 @@ fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["client", key, commands] => client::run(key, commands),
+        ["mqtt", programs] => mqtt::run(programs),
         [programs, dynamic, reference, package] => compare(programs, dynamic, reference, package),
         _ => panic!("run this with `make bench`, which passes the folders and the package"),
     }

@@ -1,0 +1,65 @@
+//! Many nodes on one broker. All run on this machine.
+
+use std::{path::Path, thread, time::Instant};
+
+use super::{Node, broker::Broker, row, subscriber::Subscriber};
+use crate::{idle::SETTLE, process_status::proportional_memory};
+
+/// Numbers of nodes.
+const SIZES: [usize; 3] = [10, 100, 1000];
+
+/// Starts fleets of each size.
+pub(crate) fn run(programs: &Path) {
+    let memory = SIZES.map(|size| measure(programs, size));
+    let marginal = |from: usize| (memory[from + 1] - memory[from]) / (SIZES[from + 1] - SIZES[from]) as f64;
+    let factor = marginal(1) / marginal(0);
+    row(
+        "memory of one more node, at 100 to 1000 and at 10 to 100",
+        &format!("{:.0} and {:.0} KiB", marginal(1), marginal(0)),
+        "≤ 1.2 times",
+        factor <= 1.2,
+    );
+}
+
+/// Returns the memory of all programs of the nodes, in KiB.
+fn measure(programs: &Path, size: usize) -> f64 {
+    let mut broker = Broker::start();
+    let topics = ["led/+/state", "led/+/availability"];
+    let subscriber = Subscriber::connect(broker.port, &topics);
+    let start = Instant::now();
+    let nodes: Vec<Node> = (0..size)
+        .map(|number| Node::start(programs, &format!("node{number}"), &broker.url(), "groups = [\"all-of-them\"]"))
+        .collect();
+    subscriber.wait_for_all(size, "/availability", "online");
+    let seconds = |start: Instant| start.elapsed().as_secs_f64();
+    let elapsed = seconds(start);
+    row(&format!("{size} nodes started and online"), &format!("{elapsed:.2} s"), "≤ 10 s", elapsed <= 10.);
+    for state in ["ON", "OFF"] {
+        let start = Instant::now();
+        subscriber.publish("led/group/all-of-them/set", state);
+        subscriber.wait_for_all(size, "/state", &format!("\"state\":\"{state}\""));
+        let elapsed = seconds(start);
+        row(&format!("{size} nodes, {state} to a group"), &format!("{elapsed:.3} s"), "≤ 1 s", elapsed <= 1.);
+    }
+    thread::sleep(SETTLE);
+    let memory: f64 = nodes
+        .iter()
+        .flat_map(|node| [node.controller.pid(), node.bridge.pid()])
+        .map(|pid| proportional_memory(pid) / 1024.)
+        .sum();
+    row(&format!("{size} nodes, memory of all (PSS)"), &format!("{:.1} MiB", memory / 1024.), "", true);
+    drop(subscriber);
+    broker.kill();
+    let start = Instant::now();
+    broker.start_again();
+    let subscriber = Subscriber::connect(broker.port, &topics);
+    subscriber.wait_for_all(size, "/availability", "online");
+    let elapsed = seconds(start);
+    row(
+        &format!("{size} nodes online after the broker's restart"),
+        &format!("{elapsed:.2} s"),
+        "≤ 10 s",
+        elapsed <= 10.,
+    );
+    memory
+}

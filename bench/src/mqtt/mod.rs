@@ -1,0 +1,153 @@
+//! `led-mqtt` with a real broker: latency, rate, memory, and a fleet of nodes.
+
+mod broker;
+mod fleet;
+mod subscriber;
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use broker::Broker;
+use subscriber::Subscriber;
+use testing::{Fixture, Running, wait_until};
+
+use crate::{idle::SETTLE, process_status::peak_memory};
+
+/// Commands, one at a time, in a sample of the rate.
+const COMMANDS: u32 = 2000;
+/// Changes in a sample of the latency.
+const CHANGES: u32 = 200;
+/// How long to be idle.
+const REST: Duration = Duration::from_secs(10);
+
+/// A node: a controller with a simulated LED, and its led-mqtt.
+struct Node {
+    bridge: Running,
+    controller: Running,
+    /// Dropped last: a controller creates queues that are removed again.
+    fixture: Fixture,
+}
+
+impl Node {
+    /// Starts the programs in these directories.
+    fn start(programs: &Path, name: &str, broker: &str, settings: &str) -> Node {
+        let fixture = Fixture::new();
+        let mut controller = Command::new(programs.join("controller"));
+        fixture.configure(&mut controller);
+        let controller = Running::start_silent(controller.arg("--simulate").stdout(Stdio::null()));
+        let config = fixture.path().join("mqtt.toml");
+        let key = fixture.key;
+        let text = format!("broker = \"{broker}\"\nnode = \"{name}\"\n{settings}\n[[led]]\nkey = {key}\n");
+        fs::write(&config, text).expect("the configuration can be written");
+        let mut bridge = Command::new(programs.join("led-mqtt"));
+        bridge.env("LED_LOCK_DIRECTORY", fixture.path()).arg("--config").arg(config);
+        let bridge = Running::start_silent(&mut bridge);
+        Node { bridge, controller, fixture }
+    }
+}
+
+/// Prints one line for each measurement.
+pub(crate) fn run(programs: &str) {
+    let programs = Path::new(programs);
+    crate::machine::print();
+    let broker = Broker::start();
+    let node = Node::start(programs, "bench", &broker.url(), "");
+    let subscriber = Subscriber::connect(broker.port, &["led/bench/state", "led/bench/availability"]);
+    subscriber.wait_for("led/bench/availability", "online");
+    latency_of_changes(&node, &subscriber);
+    latency_of_commands(&subscriber);
+    rate(&subscriber);
+    drop(subscriber);
+    idle(&node);
+    drop((node, broker));
+    with_tls(programs);
+    fleet::run(programs);
+}
+
+/// From the message on the queue until the subscriber has the state.
+fn latency_of_changes(node: &Node, subscriber: &Subscriber) {
+    let queue = node.fixture.queue();
+    let mut times = Vec::new();
+    for number in 0..CHANGES {
+        let (text, state) = if number % 2 == 0 { ("ON", "ON") } else { ("OFF", "OFF") };
+        let message: shared::Message =
+            shared::Message::new(shared::MessageType::LED, text.as_bytes()).expect("it fits");
+        let start = Instant::now();
+        queue.send(&message).expect("the queue exists");
+        subscriber.wait_for_state(state);
+        times.push(start.elapsed());
+        // Not back to back, which is another measurement.
+        thread::sleep(Duration::from_millis(5));
+    }
+    print_times("local change to state topic", &mut times, Duration::from_millis(2));
+}
+
+fn latency_of_commands(subscriber: &Subscriber) {
+    let mut times = Vec::new();
+    for number in 0..CHANGES {
+        let state = if number % 2 == 0 { "ON" } else { "OFF" };
+        let start = Instant::now();
+        subscriber.publish("led/bench/set", state);
+        subscriber.wait_for_state(state);
+        times.push(start.elapsed());
+        thread::sleep(Duration::from_millis(5));
+    }
+    print_times("command to state topic", &mut times, Duration::from_millis(2));
+}
+
+fn rate(subscriber: &Subscriber) {
+    let start = Instant::now();
+    for number in 0..COMMANDS {
+        let state = if number % 2 == 0 { "ON" } else { "OFF" };
+        subscriber.publish("led/bench/set", state);
+        subscriber.wait_for_state(state);
+    }
+    let rate = f64::from(COMMANDS) / start.elapsed().as_secs_f64();
+    row("commands, one at a time", &format!("{rate:.0}/s"), "≥ 2000/s", rate >= 2000.);
+}
+
+fn idle(node: &Node) {
+    thread::sleep(SETTLE);
+    let switches =
+        || -> u64 { [&node.bridge, &node.controller].iter().flat_map(|process| process.context_switches()).sum() };
+    let before = switches();
+    thread::sleep(REST);
+    let switches = switches() - before;
+    row("context switches in 10 s, idle", &switches.to_string(), "0", switches == 0);
+    memory("led-mqtt, VmHWM", node);
+}
+
+fn memory(what: &str, node: &Node) {
+    let memory = peak_memory(node.bridge.pid()) / 1024.;
+    row(what, &format!("{memory:.0} KiB"), "≤ 4096 KiB", memory <= 4096.);
+}
+
+fn with_tls(programs: &Path) {
+    let broker = Broker::start_with_tls();
+    let node = Node::start(programs, "bench", &broker.url(), &broker.settings());
+    wait_until("the bridge is connected", || broker.has_client("led-bench"));
+    thread::sleep(SETTLE);
+    memory("led-mqtt with TLS and a client certificate, VmHWM", &node);
+}
+
+fn print_times(what: &str, times: &mut [Duration], goal: Duration) {
+    times.sort();
+    let median = times[times.len() / 2];
+    let last = times[times.len() * 99 / 100];
+    row(what, &format!("{median:.2?} (p99 {last:.2?})"), &format!("≤ {goal:?}"), median <= goal);
+}
+
+/// Prints a row, with its goal and whether it is met.
+fn row(what: &str, value: &str, goal: &str, is_met: bool) {
+    let verdict = match (goal, is_met) {
+        ("", _) => "",
+        (_, true) => "ok",
+        (_, false) => "short",
+    };
+    println!("{}", format!("{what:58} {value:>28}  {goal:14} {verdict}").trim_end());
+}
