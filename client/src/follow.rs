@@ -1,14 +1,12 @@
 //! Following the state of the LED: each change when it happens, over controllers that come and go.
 
 use std::{
-    io::{self, PipeReader, pipe},
     os::fd::BorrowedFd,
-    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use shared::{
-    Command, Info, Message, MessageType, Oversize, Queue, Refusal, Reply, Request, Select, State,
+    Command, Info, Message, MessageType, Queue, Refusal, Reply, Request, State,
     lock::{self, Holder},
 };
 
@@ -18,6 +16,7 @@ use crate::{
     attempt::{SendResult, send},
     deadline::RETRY_INTERVAL,
     events::{Events, Wakeup},
+    receiver::Receiver,
     target::{Target, look_up},
 };
 
@@ -47,6 +46,8 @@ pub struct Follower<'a> {
     /// The last event: a state, or an error with this exit status.
     last: Option<Result<State, u8>>,
     has_seen: bool,
+    /// A thread that waits for no reply.
+    idle: Option<Receiver>,
 }
 
 /// A WATCH that was sent.
@@ -57,14 +58,11 @@ struct Watch {
     receiver: Option<Receiver>,
 }
 
-/// A thread that receives the reply, and a pipe that it closes then.
-type Receiver = (JoinHandle<Result<Message, shared::Error>>, PipeReader);
-
 impl<'a> Follower<'a> {
     /// A controller may take so long to reply to a request. If `stop` is a pipe or socket, the end of its other side is an event.
     #[must_use]
     pub fn new(target: &'a Target, timeout: Duration, stop: Option<BorrowedFd<'a>>) -> Follower<'a> {
-        Follower { target, timeout, events: Events::new(target.key, stop), last: None, has_seen: false }
+        Follower { target, timeout, events: Events::new(target.key, stop), last: None, has_seen: false, idle: None }
     }
 
     /// Waits for the next event, until the deadline if there is one.
@@ -127,7 +125,7 @@ impl<'a> Follower<'a> {
     }
 
     /// Sends a WATCH for the next change of this state.
-    fn watch(&self, known: State, deadline: Option<Instant>) -> Result<Watch, Error> {
+    fn watch(&mut self, known: State, deadline: Option<Instant>) -> Result<Watch, Error> {
         let key = self.target.key;
         let (commands, replies) = match self.target.open()? {
             (commands, Some(replies)) => (commands, replies),
@@ -144,24 +142,31 @@ impl<'a> Follower<'a> {
             SendResult::Full => return Err(full(self.target, Duration::ZERO)),
             SendResult::Gone => return Err(Error::NotReady { key }),
         }
-        Ok(Watch { commands, sent: Instant::now(), receiver: receive(replies, reply_type).ok() })
+        let receiver = self.idle.take().or_else(|| Receiver::start().ok());
+        if let Some(receiver) = &receiver {
+            receiver.request(replies, reply_type);
+        }
+        Ok(Watch { commands, sent: Instant::now(), receiver })
     }
 
     /// Waits for the reply to a WATCH; none if it is to be sent again.
-    fn wait_for_reply(&mut self, mut watch: Watch, deadline: Option<Instant>) -> Result<Option<Event>, Error> {
+    fn wait_for_reply(&mut self, watch: Watch, deadline: Option<Instant>) -> Result<Option<Event>, Error> {
         let key = self.target.key;
         // When to look whether the controller has received the request, and still runs.
         let mut look = Some(Instant::now() + self.timeout.min(INTERVAL));
         loop {
-            let pipe = watch.receiver.as_ref().map(|(_, pipe)| pipe);
+            let pipe = watch.receiver.as_ref().map(Receiver::pipe);
             let timeout = look.map(|look| look.saturating_duration_since(Instant::now()));
             match self.events.wait(pipe, earlier(timeout, deadline)) {
                 Wakeup::Closed => return Ok(Some(Event::Closed)),
-                Wakeup::Pipe => match watch.receiver.take().map(|(thread, _)| thread.join()) {
-                    Some(Ok(Ok(message))) => return self.reply(&message, deadline),
-                    // The queues were removed.
-                    _ => return Ok(None),
-                },
+                Wakeup::Pipe => {
+                    self.idle = watch.receiver;
+                    return match self.idle.as_mut().and_then(Receiver::take) {
+                        Some(Ok(message)) => self.reply(&message, deadline),
+                        // The queues were removed.
+                        _ => Ok(None),
+                    };
+                }
                 _ if is_over(deadline) => return Ok(Some(Event::TimedOut)),
                 Wakeup::Lock => {
                     let released = Instant::now() + RELEASE;
@@ -207,16 +212,6 @@ impl<'a> Follower<'a> {
             _ => Err(Error::Malformed { reply: message.to_string() }),
         }
     }
-}
-
-/// Starts a thread that receives a message of this type. The pipe is closed when it has.
-fn receive(replies: Queue, reply_type: MessageType) -> io::Result<Receiver> {
-    let (reader, writer) = pipe()?;
-    let thread = thread::Builder::new().name("watch".into()).spawn(move || {
-        let _writer = writer;
-        replies.receive(Select::Type(reply_type), Oversize::Truncate)
-    })?;
-    Ok((thread, reader))
 }
 
 /// The time until the first of both; none if there is neither.

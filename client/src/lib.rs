@@ -14,6 +14,7 @@ mod deadline;
 mod error;
 mod events;
 mod follow;
+mod receiver;
 mod state_text;
 mod target;
 
