@@ -82,10 +82,12 @@ impl Config {
     }
 
     fn complete(&mut self, path: &Path) -> Result<(), String> {
-        if self.node.contains("%H") {
-            let hostname =
-                identity::hostname().ok_or("node: this machine has no hostname; write a name instead of %H")?;
-            self.node = self.node.replace("%H", &hostname);
+        for name in [Some(&mut self.node), self.user.as_mut()].into_iter().flatten() {
+            if name.contains("%H") {
+                let hostname =
+                    identity::hostname().ok_or("this machine has no hostname; write a name instead of %H")?;
+                *name = name.replace("%H", &hostname);
+            }
         }
         self.check_names()?;
         if self.leds.is_empty() {
