@@ -9,7 +9,7 @@ SHELL := /bin/bash
 # The parts of make test, in this order.
 PARTS := format lint unit docs manual service package cross 32-bit emulate accept
 
-.PHONY: help demo pi test $(PARTS) endure miri fuzz check deny machete typos coverage bench compare pictures \
+.PHONY: help demo pi test $(PARTS) endure miri fuzz check deny machete typos coverage bench compare bench-mqtt pictures \
         arm64 armhf programs completions unit-file deb build install uninstall
 
 # Debian's architecture of the programs and the package: arm64, but armhf on a 32-bit Raspberry Pi OS.
@@ -35,7 +35,7 @@ PREFIX ?= /usr/local
 ## make emulate  run only the tests on the emulated Raspberry Pi
 ## make accept   run only the tests of the package, in a Debian on the emulated Raspberry Pi
 ## make endure   test faults, floods and kills for many minutes
-## make bench    compare the speed and size of the programs as they are shipped with the same programs in C
+## make bench    compare the programs as they are shipped with the same programs in C, and measure led-mqtt with a broker
 ## make pictures draw docs/pictures/session.svg from a real session
 help:
 	@sed -n 's/^## //p' Makefile
@@ -44,7 +44,7 @@ test:
 	@+scripts/test $(PARTS)
 demo emulate 32-bit cross manual endure deny coverage pictures lint unit:
 	@scripts/$@
-package accept compare:
+package accept compare bench-mqtt:
 	@+scripts/$@
 service: unit-file
 	@scripts/service
@@ -68,7 +68,7 @@ docs:
 
 pi:
 	@scripts/emulate shell
-bench: compare
+bench: compare bench-mqtt
 	@scripts/emulate latency
 
 # Tests messages, requests and replies with miri, which detects undefined behaviour. Needs a nightly compiler that has miri.

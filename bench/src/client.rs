@@ -30,6 +30,15 @@ impl Client {
             self.replies.receive(Select::Type(MessageType::own_pid()), Oversize::Truncate).expect("the queue exists");
         assert_eq!(Reply::decode(&reply), Some(Reply::Ok(state)), "process {}", process::id());
     }
+
+    /// Waits for one reply of each type, which must have this state.
+    pub(crate) fn expect_replies(&self, types: impl Iterator<Item = MessageType>, state: State) {
+        for reply_type in types {
+            let reply: Message =
+                self.replies.receive(Select::Type(reply_type), Oversize::Truncate).expect("the queue exists");
+            assert_eq!(Reply::decode(&reply), Some(Reply::Ok(state)), "type {reply_type}");
+        }
+    }
 }
 
 /// The nth command, on and off by turns so that each changes the LED, and the state after it.
