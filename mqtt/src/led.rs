@@ -58,11 +58,13 @@ pub(crate) fn start(index: usize, topic: &str, target: Target, outbox: &Arc<Outb
 impl Led {
     fn follow(&self) {
         let Led { topic, target, .. } = self;
+        let mut last_error = String::new();
         loop {
             let mut follower = Follower::new(target, TIMEOUT, None);
             let error = loop {
                 match follower.next(None) {
                     Ok(Event::State(info)) => {
+                        last_error.clear();
                         if self.outbox.status(self.index).state.is_none() {
                             log::info!("{topic}: the controller has PID {}", info.pid);
                         }
@@ -79,8 +81,11 @@ impl Led {
                     Err(error) => break error,
                 }
             };
-            if self.outbox.update(self.index, |status| status.state = None) {
+            self.outbox.update(self.index, |status| status.state = None);
+            let error = error.to_string();
+            if error != last_error {
                 log::error!("{topic}: {error}");
+                last_error = error;
             }
             thread::sleep(PAUSE);
         }
