@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # The parts of make test, in this order.
-PARTS := format lint unit docs manual service package cross 32-bit emulate accept
+PARTS := format lint unit mqtt docs manual service package cross 32-bit emulate accept
 
 .PHONY: help demo pi test $(PARTS) endure miri fuzz check deny machete typos coverage bench compare bench-mqtt pictures \
         arm64 armhf programs completions unit-file deb build install uninstall
@@ -42,7 +42,7 @@ help:
 
 test:
 	@+scripts/test $(PARTS)
-demo emulate 32-bit cross manual endure deny coverage pictures lint unit:
+demo emulate 32-bit cross manual endure deny coverage pictures lint unit mqtt:
 	@scripts/$@
 package accept compare bench-mqtt:
 	@+scripts/$@

@@ -6,6 +6,7 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -76,9 +77,18 @@ impl Running {
     ///
     /// There is none within [`PATIENCE`].
     pub fn wait_for_log(&self, part: &str) -> String {
-        let mut skipped = String::new();
+        self.wait_for_log_within(part, PATIENCE)
+    }
+
+    /// The same, for what takes longer.
+    ///
+    /// # Panics
+    ///
+    /// There is none within this time.
+    pub fn wait_for_log_within(&self, part: &str, patience: Duration) -> String {
+        let (start, mut skipped) = (Instant::now(), String::new());
         loop {
-            match self.log.recv_timeout(PATIENCE) {
+            match self.log.recv_timeout(patience.saturating_sub(start.elapsed())) {
                 Ok(line) if line.contains(part) => return line,
                 Ok(line) => skipped += &(line + "\n"),
                 Err(_) => panic!("not logged: {part:?}; the log:\n{skipped}"),

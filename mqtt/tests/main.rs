@@ -1,0 +1,8 @@
+//! The real `led-mqtt` between real controllers and a real Mosquitto.
+
+mod availability;
+mod bad_input;
+mod broker;
+mod commands;
+mod outages;
+mod responses;
