@@ -72,7 +72,7 @@ struct Bridge<'a> {
     publisher: Publisher,
     outbox: Arc<Outbox>,
     commands: Commands,
-    /// What was published; none without a connection.
+    /// What was published; none without a connection and its subscriptions.
     statuses: Option<Statuses<'a>>,
     /// When to publish everything again, because Home Assistant has started.
     birth: Option<Instant>,
@@ -106,11 +106,8 @@ impl Bridge<'_> {
                         () = &mut end => break,
                     }
                 }
-                Event::Subscribed(0) | Event::Progress => {}
-                Event::Subscribed(refused) => log::error!(
-                    "the broker refused {refused} subscriptions: permit user {:?} to read the topics in led-mqtt(8)",
-                    self.config.user.as_deref().unwrap_or_default()
-                ),
+                Event::Subscribed(refused) => self.subscribed(refused),
+                Event::Progress => {}
                 Event::Refused(reason) => log::error!(
                     "the broker refused a message: {reason}: permit user {:?} to write the topics in led-mqtt(8)",
                     self.config.user.as_deref().unwrap_or_default()
@@ -139,6 +136,16 @@ impl Bridge<'_> {
         self.outbox.forget_responses();
         let birth = config.discovery.as_ref().map(|prefix| topics::birth(prefix));
         self.publisher.subscribe(self.commands.topics().cloned().chain(birth));
+    }
+
+    /// Publishes everything. Not before the subscriptions: who sees that an LED is online may command it.
+    fn subscribed(&mut self, refused: usize) {
+        if refused > 0 {
+            log::error!(
+                "the broker refused {refused} subscriptions: permit user {:?} to read the topics in led-mqtt(8)",
+                self.config.user.as_deref().unwrap_or_default()
+            );
+        }
         self.publish_all();
     }
 

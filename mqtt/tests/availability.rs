@@ -139,3 +139,21 @@ fn an_led_that_is_stopped_and_not_commanded_stays_online() {
     client.wait_for(STATE, ON);
     assert_eq!(client.retained[AVAILABILITY], "online");
 }
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_command_to_an_led_that_has_just_become_online_is_applied() {
+    let broker = Broker::start();
+    let mut client = broker.watch();
+    let node = Node::new(&broker);
+    let _controller = node.controller(0, &[]);
+    for round in 0..rounds(100, 2000) {
+        let bridge = node.start();
+        client.wait_for(AVAILABILITY, "online");
+        let (payload, state) = if round % 2 == 0 { ("ON", ON) } else { ("OFF", OFF) };
+        client.publish(SET, payload);
+        client.wait_for(STATE, state);
+        bridge.kill();
+        client.wait_for(AVAILABILITY, "offline");
+    }
+}
