@@ -167,17 +167,21 @@ impl Bridge<'_> {
     fn lost(&mut self, loss: &Loss) -> Duration {
         self.statuses = None;
         self.birth = None;
-        let lasted = self.connected.take().map_or(Duration::ZERO, |connected| connected.elapsed());
-        let wait = if loss.is_takeover { self.backoff.after_takeover() } else { self.backoff.after(lasted) };
-        if self.last_reason != loss.reason {
-            let level = if loss.is_takeover { log::Level::Error } else { log::Level::Warn };
-            log::log!(
-                level,
-                "no connection to {}: {}; trying again until there is one",
-                self.config.broker,
-                loss.reason
+        let lasted = self.connected.take().map(|connected| connected.elapsed());
+        let mut wait = self.backoff.after(lasted);
+        let (mut level, mut reason) = (log::Level::Warn, loss.reason.clone());
+        if loss.is_takeover || self.backoff.is_thrown_out() {
+            wait = self.backoff.after_takeover();
+            level = log::Level::Error;
+            let perhaps = if loss.is_takeover { ":" } else { " several times soon after it was accepted: perhaps" };
+            reason += &format!(
+                "{perhaps} led-mqtt runs twice with the identifier {}: give each node its own name",
+                client_id(self.config, "")
             );
-            self.last_reason.clone_from(&loss.reason);
+        }
+        if self.last_reason != reason {
+            log::log!(level, "no connection to {}: {reason}; trying again until there is one", self.config.broker);
+            self.last_reason = reason;
         }
         wait
     }
@@ -187,7 +191,8 @@ impl Bridge<'_> {
         log::info!("ended by a signal");
         if let Some(statuses) = self.statuses.take() {
             statuses.publish_end(&self.publisher);
-            self.publisher.disconnect(END_TIMEOUT);
+            // The library logs a timeout in its own words.
+            self.publisher.disconnect(2 * END_TIMEOUT);
             let disconnected = async { while !matches!(connection.next(&self.outbox, || {}).await, Event::Lost(_)) {} };
             if timeout(END_TIMEOUT, disconnected).await.is_err() {
                 log::warn!("the broker did not take the last messages in time");

@@ -1,12 +1,15 @@
-//! The connection to the broker. Only this file names the MQTT library.
+//! The connection to the broker. Only this module names the MQTT library.
 
-use std::{fs, io, path::Path, pin::pin, time::Duration};
+mod loss;
+
+use std::{fs, path::Path, pin::pin, time::Duration};
 
 use rumqttc::{
-    AsyncClient, ConnectionError, EventLoop, Incoming, LastWill, MqttOptions, PubAckReason, PublishOptions,
-    PublishProperties, QoS, RetainForwardRule, StateError, SubscribeFilter, SubscribeReasonCode, Transport,
-    mqttbytes::v5::DisconnectReasonCode,
+    AsyncClient, EventLoop, Incoming, LastWill, MqttOptions, PubAckReason, PublishOptions, PublishProperties, QoS,
+    RetainForwardRule, SubscribeFilter, SubscribeReasonCode, Transport,
 };
+
+pub(crate) use loss::Loss;
 
 use crate::{
     Error,
@@ -49,14 +52,6 @@ pub(crate) struct Message {
     pub(crate) payload: Vec<u8>,
     pub(crate) is_retained: bool,
     pub(crate) respond: Option<ResponseTo>,
-}
-
-/// Why there is no connection.
-#[derive(Debug)]
-pub(crate) struct Loss {
-    pub(crate) reason: String,
-    /// Whether another client took over the identifier.
-    pub(crate) is_takeover: bool,
 }
 
 /// The connection. It connects when it is asked for an event.
@@ -116,7 +111,7 @@ impl Connection {
         let mut poll = pin!(self.events.poll());
         loop {
             tokio::select! {
-                polled = &mut poll => return polled.map_or_else(|error| Event::Lost(loss(error)), event),
+                polled = &mut poll => return polled.map_or_else(|error| Event::Lost(Loss::from(error)), event),
                 () = outbox.changed() => publish(),
             }
         }
@@ -188,29 +183,4 @@ fn event(event: rumqttc::Event) -> Event {
         }
         _ => Event::Progress,
     }
-}
-
-fn loss(error: ConnectionError) -> Loss {
-    let is_takeover = matches!(
-        error,
-        ConnectionError::MqttState(StateError::ServerDisconnect {
-            reason_code: DisconnectReasonCode::SessionTakenOver,
-            ..
-        })
-    );
-    let reason = match error {
-        _ if is_takeover => "another client has the same identifier".into(),
-        ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => {
-            format!("the broker ended it: {reason_code:?}")
-        }
-        ConnectionError::MqttState(StateError::ConnectionAborted) => "the broker closed it".into(),
-        ConnectionError::ConnectionRefused(code) => format!("the broker refused it: {code:?}"),
-        ConnectionError::Timeout(_) => "no reply in time".into(),
-        ConnectionError::Io(error) => match error.kind() {
-            io::ErrorKind::ConnectionRefused => "no broker listens there".into(),
-            _ => error.to_string(),
-        },
-        error => error.to_string(),
-    };
-    Loss { reason, is_takeover }
 }

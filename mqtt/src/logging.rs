@@ -7,9 +7,9 @@ use log::Level;
 
 /// Starts the log. Under systemd its lines have the priorities of sd-daemon(3), and no time, which the journal adds.
 ///
-/// The MQTT library logs nothing: its errors are in the lines of this program.
+/// The MQTT library logs nothing unless it says so too: its errors are in the lines of this program.
 pub fn start() {
-    let mut builder = Builder::from_env(Env::default().default_filter_or("info"));
+    let mut builder = Builder::from_env(Env::default().default_filter_or("info,rumqttc=off,rumqttc_core=off"));
     if env::var_os("JOURNAL_STREAM").is_some() {
         builder.format(|line, record| {
             let priority = match record.level() {

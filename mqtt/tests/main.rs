@@ -4,5 +4,7 @@ mod availability;
 mod bad_input;
 mod broker;
 mod commands;
+mod connections;
+mod ending;
 mod outages;
 mod responses;

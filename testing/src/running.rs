@@ -96,6 +96,11 @@ impl Running {
         }
     }
 
+    /// The lines of its standard error that were not read before, each with its end.
+    pub fn logged(&self) -> impl Iterator<Item = String> {
+        self.log.try_iter().map(|line| line + "\n")
+    }
+
     /// Sends it a signal.
     ///
     /// # Panics
