@@ -57,6 +57,9 @@ pub(crate) struct Message {
 /// The connection. It connects when it is asked for an event.
 pub(crate) struct Connection {
     events: EventLoop,
+    is_tls: bool,
+    /// Whether the broker has accepted it, and not ended it since.
+    is_accepted: bool,
 }
 
 /// Publishes on the connection, without waiting.
@@ -97,7 +100,7 @@ pub(crate) fn prepare(config: &Config, client_id: &str, has_will: bool) -> Resul
         options.set_transport(Transport::tls(ca, own, None));
     }
     let (client, events) = AsyncClient::builder(options).capacity(QUEUED).build();
-    Ok((Publisher { client }, Connection { events }))
+    Ok((Publisher { client }, Connection { events, is_tls: config.broker.tls, is_accepted: false }))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
@@ -109,12 +112,23 @@ impl Connection {
     pub(crate) async fn next(&mut self, outbox: &Outbox, mut publish: impl FnMut()) -> Event {
         // It is never dropped before it is ready, so that nothing is sent by halves.
         let mut poll = pin!(self.events.poll());
-        loop {
+        let polled = loop {
             tokio::select! {
-                polled = &mut poll => return polled.map_or_else(|error| Event::Lost(Loss::from(error)), event),
+                polled = &mut poll => break polled,
                 () = outbox.changed() => publish(),
             }
+        };
+        let event = match polled {
+            Ok(polled) => event(polled),
+            Err(error) if self.is_accepted => Event::Lost(Loss::from(error)),
+            Err(error) => Event::Lost(Loss::from(error).before_it_was_accepted(self.is_tls)),
+        };
+        match event {
+            Event::Connected => self.is_accepted = true,
+            Event::Lost(_) => self.is_accepted = false,
+            _ => {}
         }
+        event
     }
 }
 

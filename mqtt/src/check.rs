@@ -43,9 +43,10 @@ pub(crate) async fn run(path: &Path) -> Result<(), Error> {
             }
             for led in &config.leds {
                 let target = Target { key: led.key, owner: led.owner };
-                let status = client::status(&target, TIMEOUT).map_err(|error| error.to_string());
-                let topic = topics::set(&config, led);
-                report("controller", status.map(|info| format!("{topic}: key {}: {}", led.key, StateText(info.state))));
+                let name = format!("{}: key {}", topics::set(&config, led), led.key);
+                let status = client::status(&target, TIMEOUT);
+                let status = status.map(|info| format!("{name}: {}", StateText(info.state)));
+                report("controller", status.map_err(|error| format!("{name}: {error}")));
             }
         }
         Err(error) => report("config", Err(error.to_string())),
@@ -66,8 +67,10 @@ async fn broker(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     let check = async {
         loop {
-            let next = timeout(TIMEOUT, connection.next(&outbox, || {})).await;
-            match next.unwrap_or(Event::Refused("no reply in time".into())) {
+            let Ok(event) = timeout(TIMEOUT, connection.next(&outbox, || {})).await else {
+                return findings.push(no_reply(config, &findings));
+            };
+            match event {
                 Event::Connected => {
                     let security = if config.broker.tls { "with TLS" } else { "without TLS" };
                     let user = config.user.as_deref().unwrap_or("no user");
@@ -85,8 +88,7 @@ async fn broker(config: &Config) -> Vec<Finding> {
                     return findings.push(("publish", Ok(topic.clone())));
                 }
                 Event::Refused(reason) => {
-                    let name = if findings.is_empty() { "broker" } else { "publish" };
-                    return findings.push((name, Err(format!("{topic}: {reason}: {}", permit(config)))));
+                    return findings.push(("publish", Err(format!("{topic}: {reason}: {}", permit(config)))));
                 }
                 Event::Lost(loss) => {
                     return findings.push(("broker", Err(format!("{}: {}", config.broker, loss.reason))));
@@ -97,6 +99,15 @@ async fn broker(config: &Config) -> Vec<Finding> {
     };
     check.await;
     findings
+}
+
+/// A broker that does not answer, or does not deliver what the user may not read.
+fn no_reply(config: &Config, findings: &[Finding]) -> Finding {
+    if findings.is_empty() {
+        let advice = "check the host, and whether a firewall is between";
+        return ("broker", Err(format!("{}: no reply in time: {advice}", config.broker)));
+    }
+    ("subscribe", Err(format!("{}: the message did not come back: {}", topics::check(config), permit(config))))
 }
 
 fn permit(config: &Config) -> String {

@@ -3,8 +3,13 @@
 mod availability;
 mod bad_input;
 mod broker;
+mod check;
 mod commands;
+mod configuration;
 mod connections;
+mod discovery;
 mod ending;
 mod outages;
+mod races;
 mod responses;
+mod security;

@@ -28,6 +28,17 @@ impl From<ConnectionError> for Loss {
     }
 }
 
+impl Loss {
+    /// A broker that closes a connection without a reply expects TLS, or does not.
+    pub(super) fn before_it_was_accepted(mut self, is_tls: bool) -> Loss {
+        if self.reason == CLOSED {
+            let other = if is_tls { "mqtt://, without" } else { "mqtts://, with" };
+            self.reason = format!("{CLOSED} without a reply: check the port: perhaps it is for {other} TLS");
+        }
+        self
+    }
+}
+
 const CLOSED: &str = "the broker closed it";
 
 fn reason(error: ConnectionError) -> String {
@@ -43,13 +54,13 @@ fn reason(error: ConnectionError) -> String {
         ConnectionError::MqttState(StateError::AwaitPingResp) | ConnectionError::Timeout(_) => {
             "no reply in time: check the host, and whether a firewall is between".into()
         }
-        // Without a kind: the library keeps only the text of an error of the system.
-        ConnectionError::MqttState(StateError::Deserialization(error)) if error.to_string().contains("os error") => {
-            CLOSED.into()
+        ConnectionError::MqttState(StateError::Deserialization(error)) => {
+            // Without a kind: the library keeps only the text of an error of the system.
+            let text = error.to_string();
+            let not_mqtt = || "what listens there does not speak MQTT 5: check the port".into();
+            if text.contains("os error") { CLOSED.into() } else { advise(&text).unwrap_or_else(not_mqtt) }
         }
-        ConnectionError::MqttState(StateError::Deserialization(_)) | ConnectionError::NotConnAck(_) => {
-            "what listens there does not speak MQTT 5: check the port".into()
-        }
+        ConnectionError::NotConnAck(_) => "what listens there does not speak MQTT 5: check the port".into(),
         ConnectionError::ConnectionRefused(
             code @ (ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized),
         ) => {
@@ -70,19 +81,23 @@ fn system(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "no broker listens there: check host and port, and start the broker".into(),
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => CLOSED.into(),
-        _ => match TLS.iter().find(|(part, _)| text.contains(part)) {
-            Some((_, advice)) => format!("{text}: {advice}"),
-            None => text,
-        },
+        _ => advise(&text).unwrap_or(text),
     }
 }
 
-/// Parts of the errors of rustls, and what to do.
-const TLS: [(&str, &str); 11] = [
+/// An error, and what to do.
+fn advise(text: &str) -> Option<String> {
+    let (_, advice) = ADVICE.iter().find(|(part, _)| text.contains(part))?;
+    Some(format!("{text}: {advice}"))
+}
+
+/// Parts of errors, most of them of rustls, and what to do.
+const ADVICE: [(&str, &str); 12] = [
+    ("failed to lookup address", "check the name of the host, and the network"),
     ("UnknownIssuer", "the broker's certificate is of another authority: check ca"),
     ("CaUsedAsEndEntity", "the broker's certificate is that of the authority itself: give the broker one of its own"),
     ("not valid for name", "the broker's certificate is for another host: use a name in it as that of the broker"),
-    ("certificate expired", "renew the broker's certificate, or set the clock of this machine"),
+    ("Expired", "renew the broker's certificate, or set the clock of this machine"),
     ("certificate not valid yet", "set the clock of this machine"),
     ("InvalidContentType", "what listens there does not speak TLS: check the port, or use mqtt://"),
     ("CertificateRequired", "the broker requires a certificate of this client: set certificate and private_key"),

@@ -1,5 +1,6 @@
 //! A broker for one test: Mosquitto, with a port and a directory of its own.
 
+mod certificates;
 mod client;
 mod node;
 mod packet;
@@ -15,6 +16,7 @@ use std::{
 use tempfile::TempDir;
 use testing::{Running, wait_until};
 
+pub(crate) use certificates::Authority;
 pub(crate) use client::Client;
 pub(crate) use node::{Node, Online};
 pub(crate) use packet::{Message, Properties};

@@ -1,0 +1,75 @@
+//! Commands from everywhere at once, and a bridge that sleeps while nothing happens.
+
+use std::{thread, time::Duration};
+
+use testing::{Random, rounds, wait_until};
+
+use crate::broker::{Client, OFF, ON, Online, blinking};
+
+const SET: &str = "led/porch/set";
+const STATE: &str = "led/porch/state";
+const VERBS: [&str; 5] = ["ON", "OFF", "TOGGLE", "BLINK 125 125", "BLINK 1 1 1"];
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn the_last_state_is_retained_after_commands_from_everywhere() {
+    let Online { client, node, broker, .. } = &mut Online::start();
+    let count = rounds(1000, 10_000);
+    // Many short races, each with an end that is compared.
+    for round in 0..count / 50 {
+        let seed = u64::try_from(round).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut random = Random(seed);
+                let mut publisher = Client::connect(broker.port);
+                for _ in 0..25 {
+                    publisher.publish(SET, verb(&mut random));
+                }
+            });
+            scope.spawn(|| {
+                let mut random = Random(!seed);
+                for _ in 0..25 {
+                    node.leds[0].send(1, verb(&mut random).as_bytes());
+                }
+            });
+        });
+        // Behind the commands of the publisher, and behind all of both in the queue. It is refused while too many wait.
+        wait_until("all commands are applied", || client.ask(SET, "STATUS").starts_with("OK "));
+        let state = match node.led(0).as_str() {
+            "on" => ON.to_owned(),
+            "off" => OFF.to_owned(),
+            "blink 125ms 125ms" => blinking("blink fast"),
+            // It ends soon.
+            "blink 1ms 1ms, 1 left" => OFF.to_owned(),
+            other => panic!("unexpected state {other}"),
+        };
+        client.wait_for(STATE, &state);
+        // Nothing comes after it.
+        let mut other = broker.watch();
+        other.wait_for(STATE, &state);
+    }
+}
+
+fn verb(random: &mut Random) -> &'static str {
+    VERBS[usize::try_from(random.below(5)).unwrap()]
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn bridge_and_controller_sleep_while_nothing_happens() {
+    let Online { client, node, bridge, controller, .. } = &mut Online::start();
+    assert_eq!(client.ask(SET, "ON"), "OK ON");
+    node.command(0, &["off"]).assert_printed("off");
+    client.wait_for(STATE, OFF);
+    let switches = || (bridge.context_switches(), controller.context_switches());
+    // Acknowledgements are on their way, and the follower looks again for a second. The keepalive wakes it up once in 30 s.
+    let mut before = switches();
+    let is_idle = (0..20).any(|_| {
+        thread::sleep(Duration::from_secs(3));
+        let after = switches();
+        let is_idle = after == before;
+        before = after;
+        is_idle
+    });
+    assert!(is_idle, "{before:?}");
+}
