@@ -27,8 +27,8 @@ fn what_is_wrong_with_the_configuration_is_named_with_its_line() {
         let node = node(text);
         let path = node.config.display().to_string();
         let parts = [&["led-mqtt: ", &path], parts].concat();
-        node.run(&[]).assert_failed(1, &parts);
-        node.run(&["--forget"]).assert_failed(1, &parts);
+        node.run(&[]).assert_failed(78, &parts);
+        node.run(&["--forget"]).assert_failed(78, &parts);
         let outcome = node.run(&["--check"]);
         assert!(outcome.out.starts_with("FAIL config      ") && outcome.out.contains(parts[2]), "{outcome:?}");
         assert_eq!((outcome.code, outcome.err.as_str()), (Some(1), "led-mqtt: 1 problem found\n"));
@@ -40,10 +40,10 @@ fn a_missing_file_is_named() {
     let missing = node("");
     fs::remove_file(&missing.config).unwrap();
     let path = missing.config.display().to_string();
-    missing.run(&[]).assert_failed(1, &["led-mqtt: cannot read ", &path, "No such file"]);
+    missing.run(&[]).assert_failed(78, &["led-mqtt: cannot read ", &path, "No such file"]);
     let secret = node("broker = 'mqtt://localhost'\nuser = 'a'\npassword_file = 'password'\n");
     let path = secret.config.with_file_name("secrets").join("password").display().to_string();
-    secret.run(&[]).assert_failed(1, &["led-mqtt: cannot read ", &path, "No such file"]);
+    secret.run(&[]).assert_failed(78, &["led-mqtt: cannot read ", &path, "No such file"]);
     let outcome = secret.run(&["--check"]);
     assert!(outcome.out.contains(&format!("FAIL broker      cannot read {path}: No such file")), "{outcome:?}");
 }
