@@ -93,7 +93,7 @@ fn advise(text: &str) -> Option<String> {
 
 /// Parts of errors, most of them of rustls, and what to do.
 const ADVICE: [(&str, &str); 12] = [
-    ("failed to lookup address", "check the name of the host, and the network"),
+    ("failed to lookup address", "check the network and the name of the host; instead of a name that ends in .local, use the address"),
     ("UnknownIssuer", "the broker's certificate is of another authority: check ca"),
     ("CaUsedAsEndEntity", "the broker's certificate is that of the authority itself: give the broker one of its own"),
     ("not valid for name", "the broker's certificate is for another host: use a name in it as that of the broker"),
