@@ -9,7 +9,7 @@ SHELL := /bin/bash
 # The parts of make test, in this order.
 PARTS := format lint unit mqtt docs manual service package cross 32-bit emulate accept
 
-.PHONY: help demo pi test $(PARTS) endure miri fuzz check deny machete typos coverage bench compare bench-mqtt pictures \
+.PHONY: help demo pi test $(PARTS) endure home-assistant miri fuzz check deny machete typos coverage bench compare bench-mqtt pictures \
         arm64 armhf programs completions unit-file deb build install uninstall
 
 # Debian's architecture of the programs and the package: arm64, but armhf on a 32-bit Raspberry Pi OS.
@@ -35,6 +35,7 @@ PREFIX ?= /usr/local
 ## make emulate  run only the tests on the emulated Raspberry Pi
 ## make accept   run only the tests of the package, in a Debian on the emulated Raspberry Pi
 ## make endure   test faults, floods and kills for many minutes
+## make home-assistant  show that Home Assistant finds and controls an LED over MQTT, with simulated LEDs
 ## make bench    compare the programs as they are shipped with the same programs in C, and measure led-mqtt with a broker
 ## make pictures draw docs/pictures/session.svg from a real session
 help:
@@ -42,7 +43,7 @@ help:
 
 test:
 	@+scripts/test $(PARTS)
-demo emulate 32-bit cross manual endure deny coverage pictures lint unit mqtt:
+demo emulate 32-bit cross manual endure home-assistant deny coverage pictures lint unit mqtt:
 	@scripts/$@
 package accept compare bench-mqtt:
 	@+scripts/$@
