@@ -81,7 +81,7 @@ fn a_signal_ends_it_while_there_is_no_broker() {
 #[test]
 #[ignore = "needs mosquitto"]
 fn a_signal_ends_it_while_the_broker_is_stopped() {
-    let Online { bridge, broker, node: _node, controller: _controller, client: _client } = Online::start();
+    let Online { node: _node, controller: _controller, bridge, broker, client: _client } = Online::start();
     broker.process().stop();
     let log = end(bridge, Signal::TERM);
     assert!(log.contains("the broker did not take the last messages in time"), "{log}");
@@ -103,7 +103,7 @@ fn a_signal_ends_it_while_it_connects() {
 #[test]
 #[ignore = "needs mosquitto"]
 fn a_signal_ends_it_while_a_controller_is_stopped() {
-    let Online { mut client, bridge, controller, node: _node, broker: _broker } = Online::start();
+    let Online { mut client, node: _node, controller, bridge, broker: _broker } = Online::start();
     controller.stop();
     client.publish("led/porch/set", "ON");
     end(bridge, Signal::TERM);

@@ -11,6 +11,9 @@ use testing::{Fixture, Outcome, Running};
 use super::{Broker, Client};
 
 /// A node with one LED that is online: the client has read its state and that it is available.
+///
+/// A pattern that takes it apart names the node before the controller, so that the controller is dropped first: it would create
+/// the queues again that the node removes.
 pub(crate) struct Online {
     pub(crate) client: Client,
     pub(crate) bridge: Running,
