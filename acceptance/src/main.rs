@@ -33,9 +33,10 @@ fn main() -> ExitCode {
         }
         [word] if word == "latency" => boot("").and_then(|mut machine| pi::latency::compare(&mut machine)),
         [word, package] if word == "raspberry" => raspberry(package.as_ref()),
+        [word, package] if word == "reboots" => reboots(package.as_ref()),
         [first, second] => package(first.as_ref(), second.as_ref()),
         _ => {
-            eprintln!("usage: acceptance [shell | latency | raspberry PACKAGE | PACKAGE UPGRADE]");
+            eprintln!("usage: acceptance [shell | latency | raspberry PACKAGE | reboots PACKAGE | PACKAGE UPGRADE]");
             return ExitCode::from(2);
         }
     };
@@ -107,6 +108,15 @@ fn package(first: &Path, second: &Path) -> Result<(), Error> {
 fn raspberry(package: &Path) -> Result<(), Error> {
     let (_, suite, cache) = paths()?;
     pi::raspberry::play(&cache, &pi::parts::fetch(suite, &cache)?, package)
+}
+
+/// Plays the scenes of reboots only.
+fn reboots(package: &Path) -> Result<(), Error> {
+    let (_, suite, cache) = paths()?;
+    fs::create_dir_all(&cache)?;
+    let parts = pi::parts::fetch(suite, &cache)?;
+    let initramfs = pi::debian::pack(suite, &cache, package, package)?;
+    pi::service::play_reboots(&cache, &parts, &initramfs)
 }
 
 /// The workspace, the Pi's Debian, and its cache folder.

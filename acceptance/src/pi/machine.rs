@@ -27,10 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// Makes the mini UART a console of the kernel too: otherwise QEMU's stops working after an init opened and closed it.
 pub(crate) const MINI_UART_CONSOLE: &str = "console=ttyS1,115200 quiet";
 
-/// GPIO registers of the BCM2837: the functions of pins 10 to 19, three bits each, and the levels of pins 0 to 31.
-const GPFSEL1: u32 = 0x3f20_0004;
+/// GPIO registers of the BCM2837: from the first one on the functions of ten pins each, three bits for each; and the levels of
+/// pins 0 to 31.
+const GPFSEL0: u32 = 0x3f20_0000;
 const GPLEV0: u32 = 0x3f20_0034;
-const PIN: u32 = 17;
 
 /// Level and direction of the pin.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -76,6 +76,27 @@ pub(crate) struct Machine {
 impl Machine {
     /// Boots this file system in memory, and waits for the shell. `arguments` are for the kernel.
     pub(crate) fn boot(parts: &Parts, device_tree: &Path, initramfs: &Path, arguments: &str) -> Result<Machine, Error> {
+        Machine::boot_with(parts, device_tree, initramfs, arguments, &[])
+    }
+
+    /// The same with an SD card, whose content is this file.
+    pub(crate) fn boot_with_card(
+        parts: &Parts,
+        initramfs: &Path,
+        arguments: &str,
+        card: &Path,
+    ) -> Result<Machine, Error> {
+        let card = format!("if=sd,format=raw,file={}", text(card)?);
+        Machine::boot_with(parts, &parts.device_tree, initramfs, arguments, &["-drive", &card])
+    }
+
+    fn boot_with(
+        parts: &Parts,
+        device_tree: &Path,
+        initramfs: &Path,
+        arguments: &str,
+        devices: &[&str],
+    ) -> Result<Machine, Error> {
         let start = Instant::now();
         // The path of a socket must be short.
         let folder = tempfile::Builder::new().prefix("pi-").tempdir()?;
@@ -84,6 +105,7 @@ impl Machine {
         let mut qemu = Command::new("setpriv");
         qemu.args(["--pdeathsig", "KILL", "qemu-system-aarch64"]);
         qemu.args(["-M", "raspi3b", "-m", "1G", "-accel", "tcg,thread=single", "-display", "none", "-no-reboot"]);
+        qemu.args(devices);
         qemu.arg("-kernel").arg(&parts.kernel).arg("-dtb").arg(device_tree).arg("-initrd").arg(initramfs);
         // A released output keeps its level, as on a Pi 5.
         let fixed = "console=ttyAMA0,115200 console=ttyAMA1,115200 pinctrl_bcm2835.persist_gpio_outputs=1";
@@ -136,7 +158,7 @@ impl Machine {
         fs::read(&self.console).map(|said| String::from_utf8_lossy(&said).into_owned()).unwrap_or_default()
     }
 
-    /// Whether it has halted, or is about to reboot. Power cannot be cut here.
+    /// Whether it has halted, as a Pi that waits for its power to be cut. A reboot ends here too.
     pub(crate) fn is_down(&self) -> bool {
         self.console().contains("reboot: ")
     }
@@ -148,14 +170,27 @@ impl Machine {
         Ok(serial)
     }
 
-    /// Reads the pin from outside.
+    /// Cuts the power: the emulator is killed.
+    pub(crate) fn cut_power(&mut self) -> Result<(), Error> {
+        self.qemu.kill()?;
+        self.qemu.wait()?;
+        Ok(())
+    }
+
+    /// Reads the level and direction of GPIO17 from outside.
     pub(crate) fn pin(&mut self) -> Result<Pin, Error> {
-        let function = match self.monitor.register(GPFSEL1)? >> ((PIN - 10) * 3) & 0b111 {
+        self.pin_of(17)
+    }
+
+    /// Reads another pin from outside, 0 to 31.
+    pub(crate) fn pin_of(&mut self, number: u32) -> Result<Pin, Error> {
+        let functions = self.monitor.register(GPFSEL0 + number / 10 * 4)?;
+        let function = match functions >> (number % 10 * 3) & 0b111 {
             0 => Function::Input,
             1 => Function::Output,
             other => Function::Other(other),
         };
-        Ok(Pin { high: self.monitor.register(GPLEV0)? >> PIN & 1 == 1, function })
+        Ok(Pin { high: self.monitor.register(GPLEV0)? >> number & 1 == 1, function })
     }
 }
 

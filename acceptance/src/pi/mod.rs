@@ -2,6 +2,7 @@
 
 mod apt;
 pub(crate) mod build;
+mod card;
 pub(crate) mod debian;
 pub(crate) mod device_tree;
 mod gpiod;

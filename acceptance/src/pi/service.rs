@@ -3,6 +3,7 @@
 mod failures;
 mod initial;
 mod operation;
+mod reboots;
 mod users;
 
 use std::path::Path;
@@ -28,14 +29,14 @@ const SCENES: [(&str, Scene); 17] = [
     ("the chips are not accessible", failures::not_accessible),
     ("a line that does not exist, until the start limit", failures::missing),
     ("the file system is read-only", failures::read_only),
-    ("the state of the last command, over restarts, a kill and a full disk", initial::last),
+    ("the state of the last command, over a restart and a kill", initial::last),
     ("two LEDs", operation::two),
     ("the last sender logs out", users::logout),
     ("the journal has priorities, and no times of the controller", operation::journal),
     ("upgrade while on, remove, purge, install again", operation::package),
 ];
 
-/// Boots four times, and plays all scenes.
+/// Boots seven times, and plays all scenes.
 pub(crate) fn play(cache: &Path, parts: &Parts, initramfs: &Path) -> Result<(), Error> {
     let mut verdict = Verdict::default();
     let quiet = format!("{MINI_UART_CONSOLE} systemd.show_status=0");
@@ -58,6 +59,16 @@ pub(crate) fn play(cache: &Path, parts: &Parts, initramfs: &Path) -> Result<(), 
     let doubled = device_tree::with_other_chip(cache, parts, "doubled", &["A", "GPIO17"])?;
     let mut machine = Machine::boot(parts, &doubled, initramfs, &quiet)?;
     verdict.play(&mut machine, "another chip has a GPIO17 too", failures::doubled_name);
+    drop(machine);
+
+    reboots::play(&mut verdict, cache, parts, initramfs)?;
+    verdict.end()
+}
+
+/// Plays only the scenes of reboots.
+pub(crate) fn play_reboots(cache: &Path, parts: &Parts, initramfs: &Path) -> Result<(), Error> {
+    let mut verdict = Verdict::default();
+    reboots::play(&mut verdict, cache, parts, initramfs)?;
     verdict.end()
 }
 

@@ -73,7 +73,7 @@ pub(crate) fn build(cache: &Path, parts: &Parts) -> Result<PathBuf, Error> {
     let built = cache.join("gpio-sim");
     let _ = fs::remove_dir_all(&built);
     fs::create_dir(&built)?;
-    fs::copy(&parts.configfs, built.join(MODULES[0]))?;
+    fs::copy(parts.module("configfs"), built.join(MODULES[0]))?;
     for module in &MODULES[1..] {
         fs::copy(source.join(module), built.join(module))?;
     }

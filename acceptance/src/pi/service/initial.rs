@@ -30,28 +30,6 @@ pub(super) fn last(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.run(&format!("kill -KILL {pid}"), 0, &[])?;
     stage.wait_for(&format!("test $(systemctl show -P MainPID led-controller) -gt {pid} && led status"))?;
     stage.pin_is(ON)?;
-
-    // A full disk, and a file system that is read-only: it serves, and starts with what it can read.
-    let small = "mount -t tmpfs -o size=4k,uid=led-controller tmpfs /var/lib/led-controller";
-    let unmount =
-        "systemctl stop led-controller; umount /var/lib/led-controller; systemctl reset-failed led-controller";
-    stage.run(&format!("systemctl stop led-controller; {small} && yes >/var/lib/led-controller/full"), 1, &[])?;
-    stage.run("systemctl start led-controller && led on", 0, &["on\n"])?;
-    stage.pin_is(ON)?;
-    stage.wait_for(
-        "journalctl -b -u led-controller | grep 'No space left on device (os error 28); the state is not saved'",
-    )?;
-    stage.run(unmount, 0, &[])?;
-    let read_only = "mount --bind /var/lib/led-controller /var/lib/led-controller && \
-                     mount -o remount,bind,ro /var/lib/led-controller";
-    stage.run(read_only, 0, &[])?;
-    stage.run("systemctl start led-controller && led off", 0, &["off\n"])?;
-    stage.wait_for(
-        "journalctl -b -u led-controller | grep 'Read-only file system (os error 30); the state is not saved'",
-    )?;
-    stage.run(unmount, 0, &[])?;
-    // What could not be saved is lost.
-    stage.run("systemctl start led-controller && led status", 0, &["on (queue"])?;
     stage.run("echo 'OPTIONS=\"\"' >/etc/default/led-controller", 0, &[])?;
     restart(stage)
 }
