@@ -1,7 +1,8 @@
 //! The real programs on an emulated Raspberry Pi, whose pin is read from outside.
 //!
-//! `acceptance` downloads the Pi once, boots it with the programs, and plays the scenes. With two packages, of which the
-//! second is an upgrade of the first, it boots a whole Debian with them and plays the scenes of the service. `acceptance
+//! `acceptance` downloads the Pi once, boots it with the programs, and plays the scenes. With three packages, of which the
+//! second is an upgrade of the first, and the third that of led-mqtt, it boots a whole Debian with them and plays the scenes of
+//! the services. `acceptance
 //! shell` connects the terminal to the Pi instead. The Debian is trixie, or the suite in `SUITE`. All files are in
 //! `.cache/pi/SUITE`.
 #![forbid(unsafe_code)]
@@ -16,7 +17,7 @@ use std::{
     process::ExitCode,
 };
 
-use pi::suite::Suite;
+use pi::{debian::Packages, parts::Parts, suite::Suite};
 
 type Error = Box<dyn std::error::Error>;
 
@@ -33,10 +34,14 @@ fn main() -> ExitCode {
         }
         [word] if word == "latency" => boot("").and_then(|mut machine| pi::latency::compare(&mut machine)),
         [word, package] if word == "raspberry" => raspberry(package.as_ref()),
-        [word, package] if word == "reboots" => reboots(package.as_ref()),
-        [first, second] => package(first.as_ref(), second.as_ref()),
+        [first, second, mqtt] => package(&Packages::new(first, second, mqtt)),
+        [word, first, second, mqtt] if ["reboots", "mqtt"].contains(&word.as_str()) => {
+            some(word, &Packages::new(first, second, mqtt))
+        }
         _ => {
-            eprintln!("usage: acceptance [shell | latency | raspberry PACKAGE | reboots PACKAGE | PACKAGE UPGRADE]");
+            eprintln!(
+                "usage: acceptance [shell | latency | raspberry PACKAGE | [reboots | mqtt] PACKAGE UPGRADE MQTT]"
+            );
             return ExitCode::from(2);
         }
     };
@@ -85,23 +90,33 @@ fn last_line(error: &Error) -> String {
 }
 
 /// Plays all scenes on the chosen Debian, and the most important ones on bookworm if that is another one.
-fn package(first: &Path, second: &Path) -> Result<(), Error> {
-    let (workspace, suite, _) = paths()?;
-    let boot = |suite| {
-        let cache = cache(&workspace, suite);
-        fs::create_dir_all(&cache)?;
-        let parts = pi::parts::fetch(suite, &cache)?;
-        let initramfs = pi::debian::pack(suite, &cache, first, second)?;
-        Ok::<_, Error>((cache, parts, initramfs))
-    };
-    let (cache, parts, initramfs) = boot(suite)?;
+fn package(packages: &Packages<'_>) -> Result<(), Error> {
+    let (cache, parts, initramfs) = debian(Suite::chosen()?, packages)?;
     pi::service::play(&cache, &parts, &initramfs)?;
-    pi::raspberry::play(&cache, &parts, first)?;
-    if suite != Suite::Bookworm {
-        let (_, parts, initramfs) = boot(Suite::Bookworm)?;
+    pi::raspberry::play(&cache, &parts, packages.first)?;
+    if parts.suite != Suite::Bookworm {
+        let (_, parts, initramfs) = debian(Suite::Bookworm, packages)?;
         pi::service::play_briefly(&parts, &initramfs)?;
     }
     Ok(())
+}
+
+/// Plays only the scenes with this name.
+fn some(name: &str, packages: &Packages<'_>) -> Result<(), Error> {
+    let (cache, parts, initramfs) = debian(Suite::chosen()?, packages)?;
+    match name {
+        "mqtt" => pi::service::play_mqtt(&parts, &initramfs),
+        _ => pi::service::play_reboots(&cache, &parts, &initramfs),
+    }
+}
+
+/// The cache folder of a suite, and a Pi with its Debian and the packages.
+fn debian(suite: Suite, packages: &Packages<'_>) -> Result<(PathBuf, Parts, PathBuf), Error> {
+    let cache = cache(&workspace()?, suite);
+    fs::create_dir_all(&cache)?;
+    let parts = pi::parts::fetch(suite, &cache)?;
+    let initramfs = pi::debian::pack(suite, &cache, packages)?;
+    Ok((cache, parts, initramfs))
 }
 
 /// Plays the scenes of Raspberry Pi OS only.
@@ -110,21 +125,16 @@ fn raspberry(package: &Path) -> Result<(), Error> {
     pi::raspberry::play(&cache, &pi::parts::fetch(suite, &cache)?, package)
 }
 
-/// Plays the scenes of reboots only.
-fn reboots(package: &Path) -> Result<(), Error> {
-    let (_, suite, cache) = paths()?;
-    fs::create_dir_all(&cache)?;
-    let parts = pi::parts::fetch(suite, &cache)?;
-    let initramfs = pi::debian::pack(suite, &cache, package, package)?;
-    pi::service::play_reboots(&cache, &parts, &initramfs)
-}
-
 /// The workspace, the Pi's Debian, and its cache folder.
 fn paths() -> Result<(PathBuf, Suite, PathBuf), Error> {
-    let workspace = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize()?;
+    let workspace = workspace()?;
     let suite = Suite::chosen()?;
     let cache = cache(&workspace, suite);
     Ok((workspace, suite, cache))
+}
+
+fn workspace() -> Result<PathBuf, Error> {
+    Ok(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize()?)
 }
 
 fn cache(workspace: &Path, suite: Suite) -> PathBuf {

@@ -12,7 +12,7 @@ use std::{
 use super::{apt::Apt, archive, run, suite::Suite};
 use crate::Error;
 
-const PACKAGES: &str = "systemd-sysv,udev,dbus,libpam-systemd,gpiod,procps,util-linux,kmod";
+const PACKAGES: &str = "systemd-sysv,udev,dbus,libpam-systemd,gpiod,procps,util-linux,kmod,mosquitto,mosquitto-clients";
 
 /// A root shell on the mini UART, where the scenes type.
 const SHELL: &str = "\
@@ -61,11 +61,27 @@ StartLimitIntervalSec=150
 TimeoutStartSec=90
 ";
 
-/// Installs the first package into a fresh Debian, adds the second one for an upgrade, and packs the file system.
-pub(crate) fn pack(suite: Suite, cache: &Path, first: &Path, second: &Path) -> Result<PathBuf, Error> {
+/// The packages that the scenes install.
+pub(crate) struct Packages<'a> {
+    pub(crate) first: &'a Path,
+    /// An upgrade of the first.
+    pub(crate) second: &'a Path,
+    pub(crate) mqtt: &'a Path,
+}
+
+impl<'a> Packages<'a> {
+    pub(crate) fn new(first: &'a str, second: &'a str, mqtt: &'a str) -> Packages<'a> {
+        Packages { first: Path::new(first), second: Path::new(second), mqtt: Path::new(mqtt) }
+    }
+}
+
+/// Installs the first package into a fresh Debian, adds the others, and packs the file system.
+pub(crate) fn pack(suite: Suite, cache: &Path, packages: &Packages<'_>) -> Result<PathBuf, Error> {
     let root = Root::copy(suite, cache, "debian-with-package")?;
-    root.put("root/first.deb", &fs::read(first)?)?;
-    root.put("root/second.deb", &fs::read(second)?)?;
+    let Packages { first, second, mqtt } = packages;
+    for (name, package) in [("first", first), ("second", second), ("mqtt", mqtt)] {
+        root.put(&format!("root/{name}.deb"), &fs::read(package)?)?;
+    }
     println!("installing the package");
     root.chroot("DEBIAN_FRONTEND=noninteractive apt-get install --yes /root/first.deb")?;
     root.chroot("useradd --create-home pi && usermod --append --groups gpio pi && useradd --create-home eve")?;
@@ -121,7 +137,7 @@ impl Root {
 fn debian(suite: Suite, cache: &Path) -> Result<PathBuf, Error> {
     let root = cache.join("debian");
     register_qemu()?;
-    if root.join("complete").exists() {
+    if fs::read_to_string(root.join("complete")).is_ok_and(|packages| packages == PACKAGES) {
         return Ok(root);
     }
     if root.exists() {
@@ -137,6 +153,8 @@ fn debian(suite: Suite, cache: &Path) -> Result<PathBuf, Error> {
     // The kernel starts /init in an initramfs, and no file system is on a disk.
     symlink("lib/systemd/systemd", root.join("init"))?;
     fs::write(root.join("etc/fstab"), "")?;
+    // Debian's installer writes these too.
+    fs::write(root.join("etc/hosts"), "127.0.0.1 localhost\n::1 localhost\n")?;
     // The package lists are most of the size, and nothing here reads them.
     for folder in ["var/lib/apt/lists", "var/cache/apt"] {
         fs::remove_dir_all(root.join(folder))?;
@@ -144,8 +162,11 @@ fn debian(suite: Suite, cache: &Path) -> Result<PathBuf, Error> {
     }
     fs::create_dir_all(root.join("var/cache/apt/archives/partial"))?;
     fs::set_permissions(&root, fs::Permissions::from_mode(0o755))?;
-    fs::write(root.join("complete"), "")?;
-    Ok(root)
+    // A scene starts the broker.
+    let root = Root(root);
+    root.chroot("systemctl disable mosquitto")?;
+    root.put("complete", PACKAGES.as_bytes())?;
+    Ok(root.0)
 }
 
 /// Lets the kernel run programs for arm64 with qemu-user, in a chroot too.

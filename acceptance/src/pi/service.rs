@@ -2,6 +2,7 @@
 
 mod failures;
 mod initial;
+mod mqtt;
 mod operation;
 mod reboots;
 mod users;
@@ -36,12 +37,19 @@ const SCENES: [(&str, Scene); 17] = [
     ("upgrade while on, remove, purge, install again", operation::package),
 ];
 
+const MQTT: [(&str, Scene); 4] = [
+    ("led-controller-mqtt is installed, and finds the broker and the controller", mqtt::install),
+    ("commands and states on MQTT", mqtt::commands),
+    ("offline and online, over stops, a kill and a restart of the broker", mqtt::availability),
+    ("purge of led-controller-mqtt", mqtt::purge),
+];
+
 /// Boots seven times, and plays all scenes.
 pub(crate) fn play(cache: &Path, parts: &Parts, initramfs: &Path) -> Result<(), Error> {
     let mut verdict = Verdict::default();
     let quiet = format!("{MINI_UART_CONSOLE} systemd.show_status=0");
     let mut machine = Machine::boot(parts, &parts.device_tree, initramfs, &quiet)?;
-    for (name, scene) in SCENES {
+    for (name, scene) in SCENES.into_iter().chain(MQTT) {
         verdict.play(&mut machine, name, scene);
     }
     verdict.play(&mut machine, "poweroff while on", operation::poweroff);
@@ -72,16 +80,29 @@ pub(crate) fn play_reboots(cache: &Path, parts: &Parts, initramfs: &Path) -> Res
     verdict.end()
 }
 
-/// The scenes for another Debian: boots once, and plays those that depend on its systemd and apt.
+/// Plays only the scenes of MQTT.
+pub(crate) fn play_mqtt(parts: &Parts, initramfs: &Path) -> Result<(), Error> {
+    let mut verdict = Verdict::default();
+    let quiet = format!("{MINI_UART_CONSOLE} systemd.show_status=0");
+    let mut machine = Machine::boot(parts, &parts.device_tree, initramfs, &quiet)?;
+    for (name, scene) in MQTT {
+        verdict.play(&mut machine, name, scene);
+    }
+    verdict.end()
+}
+
+/// The scenes for another Debian: boots once, and plays those that depend on its systemd, its broker and apt.
 pub(crate) fn play_briefly(parts: &Parts, initramfs: &Path) -> Result<(), Error> {
     let mut verdict = Verdict::default();
     let quiet = format!("{MINI_UART_CONSOLE} systemd.show_status=0");
     let mut machine = Machine::boot(parts, &parts.device_tree, initramfs, &quiet)?;
-    let scenes: [(&str, Scene); 6] = [
+    let scenes: [(&str, Scene); 8] = [
         ("the service starts at boot", operation::boot),
         ("members of gpio turn the LED on, other users do not", users::users),
         ("stop and start", operation::stop),
         ("SIGKILL while on", failures::sigkill),
+        MQTT[0],
+        MQTT[3],
         ("upgrade while on, remove, purge, install again", operation::package),
         ("poweroff while on", operation::poweroff),
     ];
