@@ -80,7 +80,7 @@ fn check_names_a_host_that_does_not_exist() {
     let _controller = node.controller(0, &[]);
     let outcome = node.run(&["--check"]);
     assert!(outcome.out.contains(&format!("FAIL broker      mqtt://{host}:1883: ")), "{outcome:?}");
-    assert!(outcome.out.contains("check the name of the host"), "{outcome:?}");
+    assert!(outcome.out.contains("check the network and the name of the host"), "{outcome:?}");
 }
 
 #[test]
