@@ -1,6 +1,10 @@
 //! `--check` and `--forget`.
 
-use std::net::TcpListener;
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+};
 
 use crate::broker::{Broker, Node, Online, free_port};
 
@@ -69,6 +73,23 @@ fn check_does_not_wait_for_ever() {
     let broker = "no reply in time: check the host, and whether a firewall is between\n";
     assert!(outcome.out.contains(broker) && outcome.out.contains("no reply within 5s"), "{outcome:?}");
     assert_eq!(outcome.err, "led-mqtt: 2 problems found\n");
+}
+
+/// A broker of MQTT 3.1.1 refuses the protocol with a reply of its own version.
+#[test]
+#[ignore = "needs mosquitto"]
+fn check_tells_that_a_broker_without_mqtt_5_is_possible() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let node = Node::with(&format!("broker = 'mqtt://{}'\n", listener.local_addr().unwrap()), &[]);
+    let _controller = node.controller(0, &[]);
+    let broker = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 1024]);
+        stream.write_all(&[0x20, 2, 0, 1]).unwrap();
+    });
+    let printed = node.run(&["--check"]).out;
+    broker.join().unwrap();
+    assert!(printed.contains("or the broker does not speak MQTT 5\n"), "{printed}");
 }
 
 #[test]

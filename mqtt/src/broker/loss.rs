@@ -29,11 +29,14 @@ impl From<ConnectionError> for Loss {
 }
 
 impl Loss {
-    /// A broker that closes a connection without a reply expects TLS, or does not.
+    /// A broker that closes a connection without a reply expects TLS, or does not, or knows only an older protocol. The reply of such a
+    /// broker is too short for MQTT 5, and the library takes it for none.
     pub(super) fn before_it_was_accepted(mut self, is_tls: bool) -> Loss {
         if self.reason == CLOSED {
             let other = if is_tls { "mqtt://, without" } else { "mqtts://, with" };
-            self.reason = format!("{CLOSED} without a reply: check the port: perhaps it is for {other} TLS");
+            self.reason = format!(
+                "{CLOSED} without a reply: check the port: perhaps it is for {other} TLS, or the broker does not speak MQTT 5"
+            );
         }
         self
     }
@@ -93,7 +96,10 @@ fn advise(text: &str) -> Option<String> {
 
 /// Parts of errors, most of them of rustls, and what to do.
 const ADVICE: [(&str, &str); 12] = [
-    ("failed to lookup address", "check the network and the name of the host; instead of a name that ends in .local, use the address"),
+    (
+        "failed to lookup address",
+        "check the network and the name of the host; instead of a name that ends in .local, use the address",
+    ),
     ("UnknownIssuer", "the broker's certificate is of another authority: check ca"),
     ("CaUsedAsEndEntity", "the broker's certificate is that of the authority itself: give the broker one of its own"),
     ("not valid for name", "the broker's certificate is for another host: use a name in it as that of the broker"),
