@@ -134,8 +134,7 @@ impl Bridge<'_> {
         self.connected = Some(Instant::now());
         self.last_reason.clear();
         self.outbox.forget_responses();
-        let birth = config.discovery.as_ref().map(|prefix| topics::birth(prefix));
-        self.publisher.subscribe(self.commands.topics().cloned().chain(birth));
+        self.publisher.subscribe(topics::subscribed(config));
     }
 
     /// Publishes everything. Not before the subscriptions: who sees that an LED is online may command it.
@@ -178,6 +177,11 @@ impl Bridge<'_> {
                 "{perhaps} led-mqtt runs twice with the identifier {}: give each node its own name",
                 client_id(self.config, "")
             );
+            if !loss.is_takeover {
+                // RabbitMQ ends the connection instead of refusing a topic.
+                let user = self.config.user.as_deref().unwrap_or_default();
+                reason += &format!("; or permit user {user:?} to read and write the topics in led-mqtt(8)");
+            }
         }
         if self.last_reason != reason {
             log::log!(level, "no connection to {}: {reason}; trying again until there is one", self.config.broker);

@@ -56,7 +56,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), Error> {
 
 type Finding = (&'static str, Result<String, String>);
 
-/// Connects, subscribes to a topic of this node, publishes on it, and waits for the message.
+/// Connects, subscribes to the topics of this node, publishes on one that only this check uses, and waits for the message.
 async fn broker(config: &Config) -> Vec<Finding> {
     let (publisher, mut connection) = match broker::prepare(config, &client_id(config, "-check"), false) {
         Ok(prepared) => prepared,
@@ -65,6 +65,8 @@ async fn broker(config: &Config) -> Vec<Finding> {
     let outbox = Outbox::new(0);
     let topic = topics::check(config);
     let mut findings = Vec::new();
+    // What the broker is to do next.
+    let mut step = "broker";
     let check = async {
         loop {
             let Ok(event) = timeout(TIMEOUT, connection.next(&outbox, || {})).await else {
@@ -75,25 +77,35 @@ async fn broker(config: &Config) -> Vec<Finding> {
                     let security = if config.broker.tls { "with TLS" } else { "without TLS" };
                     let user = config.user.as_deref().unwrap_or("no user");
                     findings.push(("broker", Ok(format!("{}, {security}, as {user}", config.broker))));
-                    publisher.subscribe([topic.clone()]);
+                    publisher.subscribe(topics::subscribed(config).into_iter().chain([topic.clone()]));
+                    step = "subscribe";
                 }
                 Event::Subscribed(0) => {
+                    step = "publish";
                     publisher.send(&ResponseTo { topic: topic.clone(), correlation: None }, "");
                 }
-                Event::Subscribed(_) => {
-                    return findings.push(("subscribe", Err(format!("{topic}: refused: {}", permit(config)))));
+                Event::Subscribed(refused) => {
+                    return findings.push((
+                        step,
+                        Err(format!("{topic}: the broker refused {refused} topics: {}", permit(config))),
+                    ));
                 }
-                Event::Message(_) => {
+                Event::Message(message) if message.topic == topic => {
                     findings.push(("subscribe", Ok(topic.clone())));
                     return findings.push(("publish", Ok(topic.clone())));
                 }
                 Event::Refused(reason) => {
-                    return findings.push(("publish", Err(format!("{topic}: {reason}: {}", permit(config)))));
+                    return findings.push((step, Err(format!("{topic}: {reason}: {}", permit(config)))));
                 }
+                Event::Lost(loss) if step == "broker" => {
+                    return findings.push((step, Err(format!("{}: {}", config.broker, loss.reason))));
+                }
+                // RabbitMQ ends the connection instead of refusing a topic.
                 Event::Lost(loss) => {
-                    return findings.push(("broker", Err(format!("{}: {}", config.broker, loss.reason))));
+                    return findings.push((step, Err(format!("{topic}: {}: {}", loss.reason, permit(config)))));
                 }
-                Event::Progress => {}
+                // Commands of others are for the service.
+                Event::Message(_) | Event::Progress => {}
             }
         }
     };
@@ -110,11 +122,15 @@ fn no_reply(config: &Config, findings: &[Finding]) -> Finding {
     ("subscribe", Err(format!("{}: the message did not come back: {}", topics::check(config), permit(config))))
 }
 
+/// All topics of this node: a broker does not always tell which one it refused.
 fn permit(config: &Config) -> String {
+    let user = config.user.as_deref().unwrap_or("\"\"");
+    let own = format!("{}/{}/", config.prefix, config.node);
+    let others: Vec<String> = topics::subscribed(config).into_iter().filter(|topic| !topic.starts_with(&own)).collect();
+    let discovery = config.discovery.as_ref().map(|prefix| format!(", to write {}", topics::discovery(prefix, config)));
     format!(
-        "permit user {} to read and write {}/{}/#",
-        config.user.as_deref().unwrap_or("\"\""),
-        config.prefix,
-        config.node
+        "permit user {user} to read and write {own}#{}, and to read {}",
+        discovery.unwrap_or_default(),
+        others.join(", ")
     )
 }

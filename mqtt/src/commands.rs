@@ -51,11 +51,6 @@ impl Commands {
         Ok(Commands { leds, routes, outbox: Arc::clone(outbox), limit: RateLimit::new() })
     }
 
-    /// The topics to subscribe to.
-    pub(crate) fn topics(&self) -> impl Iterator<Item = &String> {
-        self.routes.keys()
-    }
-
     /// Passes a command on to its LEDs, or refuses it.
     pub(crate) fn handle(&mut self, message: Message) {
         let Message { topic, payload, is_retained, respond } = message;

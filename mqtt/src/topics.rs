@@ -53,6 +53,17 @@ pub(crate) fn shared(config: &Config) -> Vec<String> {
     groups.chain([format!("{prefix}/{node}/set"), format!("{prefix}/all/set")]).collect()
 }
 
+/// All topics to which this program subscribes.
+pub(crate) fn subscribed(config: &Config) -> Vec<String> {
+    let mut topics = shared(config);
+    topics.extend(config.leds.iter().map(|led| set(config, led)));
+    topics.extend(config.discovery.iter().map(|prefix| birth(prefix)));
+    // That of an LED without a name is that of the node.
+    topics.sort();
+    topics.dedup();
+    topics
+}
+
 /// Where Home Assistant looks for this node.
 pub(crate) fn discovery(home_assistant: &str, config: &Config) -> String {
     format!("{home_assistant}/device/{}/config", config.node)

@@ -75,6 +75,31 @@ fn check_does_not_wait_for_ever() {
     assert_eq!(outcome.err, "led-mqtt: 2 problems found\n");
 }
 
+/// What `--check` prints if the broker accepts the connection, replies so to SUBSCRIBE, and then closes it.
+fn check_with(suback: fn(&[u8]) -> Vec<u8>) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("mqtt://{}", listener.local_addr().unwrap());
+    let node = Node::with(&format!("broker = '{url}'\nuser = 'garden'\ngroups = ['shed']\n"), &[]);
+    let _controller = node.controller(0, &[]);
+    let broker = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut packet = [0; 1024];
+        let _ = stream.read(&mut packet);
+        stream.write_all(&[0x20, 3, 0, 0, 0]).unwrap();
+        let length = stream.read(&mut packet).unwrap();
+        let reply = suback(&packet[..length]);
+        if !reply.is_empty() {
+            stream.write_all(&reply).unwrap();
+            // PUBLISH, if all was permitted.
+            let _ = stream.read(&mut packet);
+        }
+    });
+    let outcome = node.run(&["--check"]);
+    broker.join().unwrap();
+    assert_eq!((outcome.code, outcome.err.as_str()), (Some(1), "led-mqtt: 1 problem found\n"), "{outcome:?}");
+    outcome.out
+}
+
 /// A broker of MQTT 3.1.1 refuses the protocol with a reply of its own version.
 #[test]
 #[ignore = "needs mosquitto"]
@@ -90,6 +115,34 @@ fn check_tells_that_a_broker_without_mqtt_5_is_possible() {
     let printed = node.run(&["--check"]).out;
     broker.join().unwrap();
     assert!(printed.contains("or the broker does not speak MQTT 5\n"), "{printed}");
+}
+
+/// The reply to this SUBSCRIBE: its identifier, no properties, and a reason code for each of five topics.
+fn suback(subscribe: &[u8], codes: [u8; 5]) -> Vec<u8> {
+    [&[0x90, 8, subscribe[2], subscribe[3], 0][..], &codes].concat()
+}
+
+/// RabbitMQ ends the connection of a user who may not use a topic, with or without a reply.
+#[test]
+#[ignore = "needs mosquitto"]
+fn check_names_the_topics_if_the_broker_closes_the_connection_instead_of_refusing_them() {
+    let advice = "permit user garden to read and write led/porch/#, to write homeassistant/device/porch/config, \
+                  and to read homeassistant/status, led/all/set, led/group/shed/set\n";
+    for (name, printed, line) in [
+        ("no reply", check_with(|_| Vec::new()), "FAIL subscribe   led/porch/check: the broker closed it: "),
+        (
+            "two refused",
+            check_with(|packet| suback(packet, [1, 0x87, 0x87, 1, 1])),
+            "FAIL subscribe   led/porch/check: the broker refused 2 topics: ",
+        ),
+        (
+            "permitted",
+            check_with(|packet| suback(packet, [1; 5])),
+            "FAIL publish     led/porch/check: the broker closed it: ",
+        ),
+    ] {
+        assert!(printed.contains(&format!("{line}{advice}")), "{name}: {printed}");
+    }
 }
 
 #[test]
