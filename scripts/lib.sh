@@ -90,12 +90,12 @@ queues() {
     done < <(tail -n +2 /proc/sysvipc/msg) | sort
 }
 
-# Fails if there are queues of tests that did not exist before, and lists them. Another run of the tests on this machine has
-# queues too, but only for a short time.
+# no_queues_left BEFORE [TESTS]: fails if there are queues of tests that did not exist before, and lists them. TESTS is a part
+# of what uses the keys. Another run of the tests on this machine has queues too, but only for a short time.
 no_queues_left() {
     local left
     for _ in {1..30}; do
-        left=$(join -v 2 <(echo "$1") <(queues))
+        left=$(join -v 2 <(echo "$1") <(queues) | grep -F "${2:-}" || true)
         [ -n "$left" ] || return 0
         sleep 1
     done

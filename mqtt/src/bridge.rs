@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     outbox::Outbox,
     statuses::Statuses,
-    topics,
+    topics::{self, OFFLINE},
 };
 
 /// How long the end may take.
@@ -49,6 +49,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
         publisher,
         outbox,
         commands,
+        needs_subscriptions: false,
         statuses: None,
         birth: None,
         connected: None,
@@ -72,6 +73,7 @@ struct Bridge<'a> {
     publisher: Publisher,
     outbox: Arc<Outbox>,
     commands: Commands,
+    needs_subscriptions: bool,
     /// What was published; none without a connection and its subscriptions.
     statuses: Option<Statuses<'a>>,
     /// When to publish everything again, because Home Assistant has started.
@@ -98,7 +100,7 @@ impl Bridge<'_> {
                 () = &mut end => break,
             };
             match event {
-                Event::Connected => self.connected(),
+                Event::Connected { packet_max } => self.connected(packet_max),
                 Event::Lost(loss) => {
                     let wait = self.lost(&loss);
                     tokio::select! {
@@ -108,9 +110,12 @@ impl Bridge<'_> {
                 }
                 Event::Subscribed(refused) => self.subscribed(refused),
                 Event::Progress => {}
-                Event::Refused(reason) => log::error!(
-                    "the broker refused a message: {reason}: permit user {:?} to write the topics in led-mqtt(8)",
-                    self.config.user.as_deref().unwrap_or_default()
+                Event::Refused(reason) => self.outbox.limit.log(
+                    log::Level::Error,
+                    format_args!(
+                        "the broker refused a message: {reason}: permit {} to write the topics in led-mqtt(8)",
+                        self.config.user()
+                    ),
                 ),
                 Event::Message(message) => {
                     let discovery = self.config.discovery.as_ref();
@@ -128,21 +133,22 @@ impl Bridge<'_> {
         self.end(connection).await;
     }
 
-    fn connected(&mut self) {
+    fn connected(&mut self, packet_max: usize) {
         let config = self.config;
         log::info!("connected to {} as node {}", config.broker, config.node);
         self.connected = Some(Instant::now());
         self.last_reason.clear();
         self.outbox.forget_responses();
-        self.publisher.subscribe(topics::subscribed(config));
+        self.publisher.limit(packet_max);
+        self.needs_subscriptions = true;
     }
 
     /// Publishes everything. Not before the subscriptions: who sees that an LED is online may command it.
     fn subscribed(&mut self, refused: usize) {
         if refused > 0 {
             log::error!(
-                "the broker refused {refused} subscriptions: permit user {:?} to read the topics in led-mqtt(8)",
-                self.config.user.as_deref().unwrap_or_default()
+                "the broker refused {refused} subscriptions: permit {} to read the topics in led-mqtt(8)",
+                self.config.user()
             );
         }
         self.publish_all();
@@ -157,6 +163,9 @@ impl Bridge<'_> {
     }
 
     fn publish(&mut self) {
+        if self.needs_subscriptions {
+            self.needs_subscriptions = !self.publisher.subscribe(topics::subscribed(self.config));
+        }
         if let Some(statuses) = &mut self.statuses {
             statuses.publish(&self.publisher, &self.outbox);
         }
@@ -166,6 +175,7 @@ impl Bridge<'_> {
     fn lost(&mut self, loss: &Loss) -> Duration {
         self.statuses = None;
         self.birth = None;
+        self.needs_subscriptions = false;
         let lasted = self.connected.take().map(|connected| connected.elapsed());
         let mut wait = self.backoff.after(lasted);
         let (mut level, mut reason) = (log::Level::Warn, loss.reason.clone());
@@ -179,8 +189,10 @@ impl Bridge<'_> {
             );
             if !loss.is_takeover {
                 // RabbitMQ ends the connection instead of refusing a topic.
-                let user = self.config.user.as_deref().unwrap_or_default();
-                reason += &format!("; or permit user {user:?} to read and write the topics in led-mqtt(8)");
+                reason += &format!(
+                    ", if the broker did not restart; or permit {} to read and write the topics in led-mqtt(8)",
+                    self.config.user()
+                );
             }
         }
         if self.last_reason != reason {
@@ -193,13 +205,14 @@ impl Bridge<'_> {
     /// Publishes that the LEDs are offline, if there is a connection.
     async fn end(mut self, mut connection: Connection) {
         log::info!("ended by a signal");
-        if let Some(statuses) = self.statuses.take() {
-            statuses.publish_end(&self.publisher);
-            // The library logs a timeout in its own words.
-            self.publisher.disconnect(2 * END_TIMEOUT);
-            let disconnected = async { while !matches!(connection.next(&self.outbox, || {}).await, Event::Lost(_)) {} };
-            if timeout(END_TIMEOUT, disconnected).await.is_err() {
-                log::warn!("the broker did not take the last messages in time");
+        self.outbox.limit.report();
+        if self.statuses.take().is_some() {
+            let offline = topics::availabilities(self.config).into_iter().map(|topic| (topic, OFFLINE));
+            // Without its end, the connection is lost, and the broker publishes the last will.
+            match timeout(END_TIMEOUT, connection.publish_and_end(&self.publisher, offline)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(reason)) => log::warn!("cannot publish the end: {reason}"),
+                Err(_) => log::warn!("the broker did not take the last messages in time"),
             }
         }
     }

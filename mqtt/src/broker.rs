@@ -1,15 +1,16 @@
 //! The connection to the broker. Only this module names the MQTT library.
 
 mod loss;
+mod publisher;
 
-use std::{fs, path::Path, pin::pin, time::Duration};
+use std::{fs, path::Path, pin::pin};
 
 use rumqttc::{
-    AsyncClient, EventLoop, Incoming, LastWill, MqttOptions, PubAckReason, PublishOptions, PublishProperties, QoS,
-    RetainForwardRule, SubscribeFilter, SubscribeReasonCode, Transport,
+    AsyncClient, EventLoop, Incoming, LastWill, MqttOptions, PubAckReason, QoS, SubscribeReasonCode, Transport,
 };
 
 pub(crate) use loss::Loss;
+pub(crate) use publisher::Publisher;
 
 use crate::{
     Error,
@@ -34,7 +35,10 @@ const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// What happened.
 #[derive(Debug)]
 pub(crate) enum Event {
-    Connected,
+    /// The broker takes packets of at most so many bytes.
+    Connected {
+        packet_max: usize,
+    },
     /// The broker answered to the subscriptions; the number that it refused.
     Subscribed(usize),
     Message(Message),
@@ -60,11 +64,6 @@ pub(crate) struct Connection {
     is_tls: bool,
     /// Whether the broker has accepted it, and not ended it since.
     is_accepted: bool,
-}
-
-/// Publishes on the connection, without waiting.
-pub(crate) struct Publisher {
-    client: AsyncClient,
 }
 
 /// Prepares a connection. The last will retains that the node is offline.
@@ -100,7 +99,7 @@ pub(crate) fn prepare(config: &Config, client_id: &str, has_will: bool) -> Resul
         options.set_transport(Transport::tls(ca, own, None));
     }
     let (client, events) = AsyncClient::builder(options).capacity(QUEUED).build();
-    Ok((Publisher { client }, Connection { events, is_tls: config.broker.tls, is_accepted: false }))
+    Ok((Publisher::new(client), Connection { events, is_tls: config.broker.tls, is_accepted: false }))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
@@ -110,7 +109,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 impl Connection {
     /// Waits for the next event. Calls `publish` each time that the outbox has changed.
     pub(crate) async fn next(&mut self, outbox: &Outbox, mut publish: impl FnMut()) -> Event {
-        // It is never dropped before it is ready, so that nothing is sent by halves.
+        // Not dropped when the outbox changes: the library would begin a connection again.
         let mut poll = pin!(self.events.poll());
         let polled = loop {
             tokio::select! {
@@ -124,51 +123,60 @@ impl Connection {
             Err(error) => Event::Lost(Loss::from(error).before_it_was_accepted(self.is_tls)),
         };
         match event {
-            Event::Connected => self.is_accepted = true,
+            Event::Connected { .. } => self.is_accepted = true,
             Event::Lost(_) => self.is_accepted = false,
             _ => {}
         }
         event
     }
-}
 
-impl Publisher {
-    /// Subscribes to these topics. Retained messages are not asked for.
-    pub(crate) fn subscribe(&self, topics: impl IntoIterator<Item = String>) -> bool {
-        let filters = topics.into_iter().map(|topic| {
-            let mut filter = SubscribeFilter::new(topic, QoS::AtLeastOnce);
-            filter.retain_forward_rule = RetainForwardRule::Never;
-            filter
-        });
-        self.client.try_subscribe_many(filters).is_ok()
-    }
-
-    /// Publishes a message that the broker retains; `false` if there is no room for it yet.
-    pub(crate) fn retain(&self, topic: &str, payload: impl Into<Vec<u8>>) -> bool {
-        self.publish(topic, payload.into(), PublishOptions::at_least_once().retained())
-    }
-
-    /// Publishes a message; `false` if there is no room for it yet.
-    pub(crate) fn send(&self, to: &ResponseTo, text: &str) -> bool {
-        let properties = PublishProperties {
-            correlation_data: to.correlation.clone().map(Into::into),
-            ..PublishProperties::default()
+    /// Publishes these messages, waits until the broker has acknowledged each, and ends the connection.
+    ///
+    /// # Errors
+    ///
+    /// The connection is lost, or the broker refuses a message.
+    pub(crate) async fn publish_and_end(
+        &mut self,
+        publisher: &Publisher,
+        messages: impl IntoIterator<Item = (String, &'static str)>,
+    ) -> Result<(), String> {
+        let outbox = Outbox::new(0);
+        let mut acknowledgements = Vec::new();
+        for (topic, payload) in messages {
+            let acknowledgement = loop {
+                if let Some(acknowledgement) = publisher.retain_tracked(&topic, payload)? {
+                    break acknowledgement;
+                }
+                match self.next(&outbox, || {}).await {
+                    Event::Lost(loss) => return Err(loss.reason),
+                    Event::Refused(reason) => return Err(format!("the broker refused a message: {reason}")),
+                    _ => {}
+                }
+            };
+            acknowledgements.push(acknowledgement);
+        }
+        let acknowledged = async {
+            for acknowledgement in acknowledgements {
+                acknowledgement.wait_completion_async().await.map_err(|error| error.to_string())?;
+            }
+            Ok::<(), String>(())
         };
-        self.publish(&to.topic, text.into(), PublishOptions::at_least_once().properties(properties))
+        tokio::select! {
+            acknowledged = acknowledged => acknowledged?,
+            reason = self.failed(&outbox) => return Err(reason),
+        }
+        publisher.disconnect();
+        self.failed(&outbox).await;
+        Ok(())
     }
 
-    /// Sends what waits, and then ends the connection. The last will is not published.
-    pub(crate) fn disconnect(&self, timeout: Duration) {
-        let _ = self.client.try_disconnect_with_timeout(timeout);
-    }
-
-    fn publish(&self, topic: &str, payload: Vec<u8>, options: PublishOptions) -> bool {
-        match self.client.try_publish(topic, payload, options) {
-            Ok(()) => true,
-            Err(rumqttc::ClientError::RequestChannelFull(_)) => false,
-            Err(error) => {
-                log::warn!("cannot publish on {topic}: {error}");
-                true
+    /// Waits until the connection is lost or the broker refuses a message, and returns the reason.
+    async fn failed(&mut self, outbox: &Outbox) -> String {
+        loop {
+            match self.next(outbox, || {}).await {
+                Event::Lost(loss) => return loss.reason,
+                Event::Refused(reason) => return format!("the broker refused a message: {reason}"),
+                _ => {}
             }
         }
     }
@@ -177,7 +185,10 @@ impl Publisher {
 fn event(event: rumqttc::Event) -> Event {
     let rumqttc::Event::Incoming(packet) = event else { return Event::Progress };
     match packet {
-        Incoming::ConnAck(_) => Event::Connected,
+        Incoming::ConnAck(ack) => {
+            let packet_max = ack.properties.and_then(|properties| properties.max_packet_size);
+            Event::Connected { packet_max: packet_max.map_or(usize::MAX, |max| max as usize) }
+        }
         Incoming::SubAck(ack) => {
             let is_refused = |code: &&SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
             Event::Subscribed(ack.return_codes.iter().filter(is_refused).count())

@@ -1,6 +1,10 @@
 //! `--check`: checks the configuration, the broker and the controllers, in this order.
 
-use std::{path::Path, time::Duration};
+use std::{
+    io::{self, Write},
+    path::Path,
+    time::Duration,
+};
 
 use client::{StateText, Target};
 use tokio::time::timeout;
@@ -32,7 +36,8 @@ pub(crate) async fn run(path: &Path) -> Result<(), Error> {
                 ("FAIL", text)
             }
         };
-        println!("{mark:<5}{name:<12}{text}");
+        // If the reader has gone, the checks go on for the exit status.
+        let _ = writeln!(io::stdout(), "{mark:<5}{name:<12}{text}");
     };
     match Config::read(path) {
         Ok(config) => {
@@ -73,7 +78,7 @@ async fn broker(config: &Config) -> Vec<Finding> {
                 return findings.push(no_reply(config, &findings));
             };
             match event {
-                Event::Connected => {
+                Event::Connected { .. } => {
                     let security = if config.broker.tls { "with TLS" } else { "without TLS" };
                     let user = config.user.as_deref().unwrap_or("no user");
                     findings.push(("broker", Ok(format!("{}, {security}, as {user}", config.broker))));

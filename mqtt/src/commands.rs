@@ -10,6 +10,7 @@ use std::{
 };
 
 use client::Target;
+use log::Level;
 use shared::Command;
 
 use crate::{
@@ -18,7 +19,6 @@ use crate::{
     led::{self, Job, STALLED},
     outbox::{Outbox, Response, ResponseTo},
     payload::{self, PayloadError},
-    rate_limit::RateLimit,
     topics,
 };
 
@@ -28,8 +28,6 @@ pub(crate) struct Commands {
     /// The LEDs that each topic commands.
     routes: HashMap<String, Vec<usize>>,
     outbox: Arc<Outbox>,
-    /// Of what others publish: they must not fill the log.
-    limit: RateLimit,
 }
 
 impl Commands {
@@ -48,7 +46,7 @@ impl Commands {
             leds.push(led::start(index, &topic, Target { key: led.key, owner: led.owner }, outbox)?);
             routes.insert(topic, vec![index]);
         }
-        Ok(Commands { leds, routes, outbox: Arc::clone(outbox), limit: RateLimit::new() })
+        Ok(Commands { leds, routes, outbox: Arc::clone(outbox) })
     }
 
     /// Passes a command on to its LEDs, or refuses it.
@@ -81,7 +79,7 @@ impl Commands {
     }
 
     fn refuse(&mut self, topic: &str, respond: Option<ResponseTo>, reason: &str) {
-        self.limit.warn(format_args!("{topic}: refused: {reason}"));
+        self.outbox.limit.log(Level::Warn, format_args!("{topic}: refused: {reason}"));
         if let Some(to) = respond {
             self.outbox.respond(Response { to, text: format!("ERR {reason}") });
         }

@@ -14,6 +14,9 @@ use crate::{Error, identity, topics::RESERVED};
 /// The longest name of a node, an LED or a group, in bytes.
 const NAME_MAX: usize = 64;
 
+/// The longest prefix, in bytes.
+const PREFIX_MAX: usize = 256;
+
 /// What the file says.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +71,11 @@ impl fmt::Display for Broker {
 }
 
 impl Config {
+    /// The user, as messages name it.
+    pub(crate) fn user(&self) -> String {
+        self.user.as_ref().map_or_else(|| "clients without a user".into(), |user| format!("user {user:?}"))
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -75,10 +83,26 @@ impl Config {
     /// It cannot be read, or something in it is wrong.
     pub(crate) fn read(path: &Path) -> Result<Config, Error> {
         let text = fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let wrong = |problem: String| Error::Config { path: path.to_owned(), problem: problem.trim_end().to_owned() };
-        let mut config: Config = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let wrong = |problem: String| Error::Config { path: path.to_owned(), problem };
+        let mut config = Config::parse(&text).map_err(wrong)?;
         config.complete(path).map_err(wrong)?;
         Ok(config)
+    }
+
+    /// Names the line of an error and its setting, and does not show the value: it may have a password.
+    fn parse(text: &str) -> Result<Config, String> {
+        toml::from_str(text).map_err(|error| {
+            let message = error.message().replace("a sequence", "a list; write [[led]] for an LED");
+            match error.span() {
+                Some(span) => {
+                    let number = text.get(..span.start).unwrap_or(text).matches('\n').count();
+                    let line = text.lines().nth(number).unwrap_or_default();
+                    let setting = line.split_once('=').map_or(line, |(setting, _)| setting).trim();
+                    format!("line {}: {setting}: {message}", number + 1)
+                }
+                None => message,
+            }
+        })
     }
 
     fn complete(&mut self, path: &Path) -> Result<(), String> {
@@ -98,6 +122,9 @@ impl Config {
         let beside = path.parent().unwrap_or(Path::new("."));
         let files = [&mut self.password_file, &mut self.ca, &mut self.certificate, &mut self.private_key];
         for file in files.into_iter().flatten() {
+            if file.is_relative() && file.components().count() != 1 {
+                return Err(format!("{}: the name of a file in secrets, or a path that begins with /", file.display()));
+            }
             *file = secret(beside, file);
         }
         Ok(())
@@ -107,7 +134,7 @@ impl Config {
         let prefixes = [Some(&self.prefix), self.discovery.as_ref()];
         for (name, prefix) in ["prefix", "discovery"].into_iter().zip(prefixes) {
             if let Some(prefix) = prefix
-                && (prefix.starts_with('$') || !prefix.split('/').all(is_level))
+                && (prefix.starts_with('$') || prefix.len() > PREFIX_MAX || !prefix.split('/').all(is_level))
             {
                 return Err(format!(
                     "{name}: {prefix:?} is no topic: use letters, digits, \"_\", \"-\", \".\" and \"/\""
@@ -140,7 +167,7 @@ impl Config {
                 return Err(format!("led: two have the name {:?}", led.name.as_deref().unwrap_or_default()));
             }
             if !keys.insert(led.key.get()) || !keys.insert(led.key.reply().get()) {
-                return Err(format!("led: two have key {} or its reply queue's", led.key));
+                return Err(format!("led: key {}: each LED needs two keys, this one and the next", led.key));
             }
         }
         Ok(())
@@ -228,7 +255,7 @@ impl<'de> Deserialize<'de> for Broker {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Broker, D::Error> {
         let text = String::deserialize(deserializer)?;
         broker(&text)
-            .ok_or_else(|| de::Error::custom("use mqtt://HOST or mqtts://HOST, with :PORT if it is not 1883 or 8883"))
+            .ok_or_else(|| de::Error::custom("use mqtt://HOST or mqtts://HOST, with :PORT if it is not 1883 or 8883; user and password_file are settings"))
     }
 }
 
@@ -241,7 +268,10 @@ fn broker(url: &str) -> Option<Broker> {
     };
     let authority = authority.strip_suffix('/').unwrap_or(authority);
     let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map(|(host, port)| (host, port.strip_prefix(':').unwrap_or(port)))?,
+        Some(rest) => match rest.split_once(']')? {
+            (host, "") => (host, ""),
+            (host, port) => (host, port.strip_prefix(':')?),
+        },
         None => authority.split_once(':').unwrap_or((authority, "")),
     };
     let port = if port.is_empty() { default_port } else { port.parse().ok().filter(|port| *port != 0)? };

@@ -1,6 +1,9 @@
 //! `--forget`: removes what the broker retains of this node.
 
-use std::time::Duration;
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use tokio::time::timeout;
 
@@ -33,27 +36,20 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     let (publisher, mut connection) = broker::prepare(config, &client_id(config, "-forget"), false)?;
     let outbox = Outbox::new(0);
     let count = topics.len();
-    let mut topics = topics.into_iter().peekable();
-    let mut is_connected = false;
     let forget = async {
         loop {
             match connection.next(&outbox, || {}).await {
-                Event::Connected => is_connected = true,
-                Event::Lost(_) if is_connected && topics.peek().is_none() => return Ok(()),
-                Event::Lost(loss) => {
-                    return Err(Error::Broker(format!("no connection to {}: {}", config.broker, loss.reason)));
-                }
-                Event::Refused(reason) => return Err(Error::Broker(format!("the broker refused a message: {reason}"))),
+                Event::Connected { .. } => break,
+                Event::Lost(loss) => return Err(format!("no connection to {}: {}", config.broker, loss.reason)),
                 _ => {}
             }
-            while is_connected && topics.next_if(|topic| publisher.retain(topic, "")).is_some() {
-                if topics.peek().is_none() {
-                    publisher.disconnect(TIMEOUT);
-                }
-            }
         }
+        let messages = topics.into_iter().map(|topic| (topic, ""));
+        connection.publish_and_end(&publisher, messages).await.map_err(|reason| format!("{}: {reason}", config.broker))
     };
-    timeout(TIMEOUT, forget).await.unwrap_or_else(|_| Err(Error::Broker("no reply from the broker in time".into())))?;
-    println!("removed {count} retained messages; stop led-mqtt before, or it publishes them again");
+    let forgotten = timeout(TIMEOUT, forget).await.unwrap_or_else(|_| Err("no reply from the broker in time".into()));
+    forgotten.map_err(Error::Broker)?;
+    // If the reader has gone, the messages are removed all the same.
+    let _ = writeln!(io::stdout(), "removed {count} retained messages; if led-mqtt runs for this node, restart it");
     Ok(())
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use client::{Error, Event, Follower, Outcome, Target};
+use log::Level;
 use shared::Command;
 
 use crate::outbox::{Outbox, Response, ResponseTo};
@@ -96,7 +97,7 @@ impl Led {
             let result = client::ask(&self.target, job.command, TIMEOUT);
             let has_replied = !matches!(result, Err(Error::NoReply { .. } | Error::Full { .. }));
             if let Err(error) = &result {
-                log::warn!("{}: {}: {error}", self.topic, job.command);
+                self.outbox.limit.log(Level::Warn, format_args!("{}: {}: {error}", self.topic, job.command));
             }
             self.respond(job.respond, &result);
             if !has_replied {
@@ -117,7 +118,7 @@ impl Led {
             }
         }
         while let Ok(Job { command, respond }) = jobs.try_recv() {
-            log::warn!("{}: {command}: not sent: the controller did not reply", self.topic);
+            self.outbox.limit.log(Level::Warn, format_args!("{}: {command}: {STALLED}", self.topic));
             self.respond(respond, &Err(Error::Refused { reason: STALLED.into() }));
         }
         self.outbox.update(self.index, |status| status.is_stalled = false);
@@ -132,7 +133,10 @@ impl Led {
             Err(error) => format!("ERR {error}"),
         };
         if !self.outbox.respond(Response { to, text }) {
-            log::warn!("{}: too many responses wait for the broker: one was dropped", self.topic);
+            self.outbox.limit.log(
+                Level::Warn,
+                format_args!("{}: too many responses wait for the broker: one was dropped", self.topic),
+            );
         }
     }
 }

@@ -39,11 +39,16 @@ use config::Config;
 /// Why it ended, if not by a signal.
 pub fn run(options: &Options) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
-    if options.check {
-        return runtime.block_on(check::run(&options.config));
-    }
-    let config = Config::read(&options.config)?;
-    if options.forget { runtime.block_on(forget::run(&config)) } else { runtime.block_on(bridge::run(&config)) }
+    let result = runtime.block_on(async {
+        if options.check {
+            return check::run(&options.config).await;
+        }
+        let config = Config::read(&options.config)?;
+        if options.forget { forget::run(&config).await } else { bridge::run(&config).await }
+    });
+    // A thread that looks up a name must not delay the end.
+    runtime.shutdown_background();
+    result
 }
 
 /// The identifier of a client of this node. A broker ends the connection of an earlier client with the same identifier.

@@ -11,6 +11,8 @@ use std::{
 use shared::State;
 use tokio::sync::Notify;
 
+use crate::rate_limit::RateLimit;
+
 /// The most responses that wait for the broker.
 const RESPONSES_MAX: usize = 64;
 
@@ -44,6 +46,8 @@ pub(crate) struct ResponseTo {
 }
 
 pub(crate) struct Outbox {
+    /// Of the lines that others cause.
+    pub(crate) limit: RateLimit,
     content: Mutex<Content>,
     changed: Notify,
 }
@@ -64,7 +68,7 @@ impl Outbox {
             is_changed: vec![false; leds],
             responses: VecDeque::new(),
         };
-        Outbox { content: Mutex::new(content), changed: Notify::new() }
+        Outbox { limit: RateLimit::new(), content: Mutex::new(content), changed: Notify::new() }
     }
 
     /// Waits until something is to be published.

@@ -81,12 +81,4 @@ impl<'a> Statuses<'a> {
         }
         true
     }
-
-    /// Publishes that all LEDs are offline, as far as there is room: the end does not wait.
-    pub(crate) fn publish_end(&self, publisher: &Publisher) {
-        publisher.retain(&topics::connection(self.config), OFFLINE);
-        for led in self.config.leds.iter().filter(|led| led.name.is_some()) {
-            publisher.retain(&topics::availability(self.config, led), OFFLINE);
-        }
-    }
 }

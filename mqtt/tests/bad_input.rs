@@ -36,6 +36,16 @@ fn a_command_that_was_retained_before_is_not_applied() {
     assert!(controller.wait().1.is_empty());
 }
 
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_command_that_is_retained_now_is_not_applied() {
+    let Online { client, bridge, node, .. } = &mut Online::start();
+    client.retain(SET, "ON");
+    bridge.wait_for_log("led/porch/set: refused: a retained command");
+    assert_eq!(client.ask(SET, "STATUS"), "OK OFF");
+    assert_eq!(node.led(0), "off");
+}
+
 /// Payloads that are refused, and a part of the reason.
 fn refused() -> Vec<(Vec<u8>, &'static str)> {
     let mut refused: Vec<(Vec<u8>, &str)> = [

@@ -171,7 +171,7 @@ fn forget_removes_everything_that_is_retained() {
     bridge.signal(testing::Signal::TERM);
     assert!(bridge.wait().0.success());
     let outcome = node.run(&["--forget"]);
-    let printed = "removed 6 retained messages; stop led-mqtt before, or it publishes them again";
+    let printed = "removed 6 retained messages; if led-mqtt runs for this node, restart it";
     outcome.assert_printed(printed);
     let mut client = broker.watch();
     client.publish("end", "");
@@ -180,6 +180,23 @@ fn forget_removes_everything_that_is_retained() {
     assert_eq!(client.retained.into_iter().collect::<Vec<_>>(), [("led/other/state".into(), "ON".into())]);
     // It may be run again.
     node.run(&["--forget"]).assert_printed(printed);
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn forget_removes_more_than_may_wait_for_an_acknowledgement() {
+    let broker = Broker::start();
+    let names: Vec<String> = (0..40).map(|number| format!("led{number}")).collect();
+    let node = Node::with_leds(&broker, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut client = broker.watch();
+    let bridge = node.bridge();
+    names.iter().for_each(|name| client.wait_for(&format!("led/porch/{name}/availability"), "offline"));
+    bridge.kill();
+    node.run(&["--forget"]).assert_printed("removed 82 retained messages; if led-mqtt runs for this node, restart it");
+    let mut client = broker.watch();
+    client.publish("end", "");
+    while client.next().topic != "end" {}
+    assert!(client.retained.is_empty(), "{:?}", client.retained);
 }
 
 #[test]

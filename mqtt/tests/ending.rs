@@ -7,7 +7,7 @@ use std::{
 
 use testing::{Running, Signal};
 
-use crate::broker::{Broker, Client, Node, Online, free_port};
+use crate::broker::{Broker, Client, Node, Online, Properties, free_port};
 
 /// More than the end may take by itself, on a machine with other work.
 const QUICKLY: Duration = Duration::from_secs(10);
@@ -41,6 +41,35 @@ fn a_signal_ends_it_and_retains_that_the_leds_are_offline() {
         let log = broker.log();
         assert!(log.contains("Received DISCONNECT from led-porch"), "{log}");
     }
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_signal_retains_that_many_leds_are_offline() {
+    let broker = Broker::start();
+    let names: Vec<String> = (0..40).map(|number| format!("led{number}")).collect();
+    let node = Node::with_leds(&broker, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let _controllers: Vec<Running> = (0..names.len()).map(|led| node.controller(led, &[])).collect();
+    let mut client = broker.watch();
+    let bridge = node.bridge();
+    let topics: Vec<String> = names.iter().map(|name| format!("led/porch/{name}/availability")).collect();
+    topics.iter().for_each(|topic| client.wait_for(topic, "online"));
+    end(bridge, Signal::TERM);
+    topics.iter().for_each(|topic| client.wait_for(topic, "offline"));
+    client.wait_for("led/porch/availability", "offline");
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_signal_retains_that_it_is_offline_after_a_flood_of_requests() {
+    let Online { mut client, node: _node, bridge, controller: _controller, broker } = Online::start();
+    let mut flood = Client::connect(broker.port);
+    let response_topic = Some("led/porch/response");
+    for _ in 0..2000 {
+        flood.publish_with("led/porch/set", "STATUS", Properties { response_topic, ..Properties::default() });
+    }
+    end(bridge, Signal::TERM);
+    client.wait_for("led/porch/availability", "offline");
 }
 
 #[test]

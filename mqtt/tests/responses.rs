@@ -92,6 +92,29 @@ fn unknown_properties_do_no_harm() {
 
 #[test]
 #[ignore = "needs mosquitto"]
+fn a_response_that_the_broker_does_not_take_is_dropped() {
+    let mut broker = Broker::absent();
+    broker.configure(&format!("listener {} 127.0.0.1\nallow_anonymous true\nmax_packet_size 1000\n", broker.port));
+    broker.restart();
+    let mut client = broker.watch();
+    let node = Node::new(&broker);
+    let _controller = node.controller(0, &[]);
+    let bridge = node.bridge();
+    client.wait_for("led/porch/availability", "online");
+    let correlation = [b'x'; 920];
+    let response_topic = Some("r");
+    client.publish_with(
+        SET,
+        "{}",
+        Properties { response_topic, correlation: Some(&correlation), ..Properties::default() },
+    );
+    bridge.wait_for_log("r: not published: ");
+    assert_eq!(client.ask(SET, "ON"), "OK ON");
+    assert_eq!(broker.connections("led-porch"), 1);
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
 fn a_response_topic_that_commands_leds_is_not_used() {
     let Online { client, bridge, broker, .. } = &mut Online::start();
     let mut all = broker.watch();

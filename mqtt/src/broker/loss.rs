@@ -69,6 +69,12 @@ fn reason(error: ConnectionError) -> String {
         ) => {
             format!("the broker refused it: {code:?}: check user and password_file")
         }
+        ConnectionError::ConnectionRefused(ConnectReturnCode::RetainNotSupported) => {
+            "the broker retains no messages: permit that, in Mosquitto with retain_available".into()
+        }
+        ConnectionError::ConnectionRefused(ConnectReturnCode::QoSNotSupported) => {
+            "the broker takes no messages with QoS 1: permit that, in Mosquitto with max_qos".into()
+        }
         ConnectionError::ConnectionRefused(code) => format!("the broker refused it: {code:?}"),
         ConnectionError::Io(error)
         | ConnectionError::Tls(TlsError::Io(error))

@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(text: &str) -> Result<Config, String> {
-    let mut config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
+    let mut config = Config::parse(text)?;
     config.complete(Path::new("/etc/led-controller/mqtt.toml"))?;
     Ok(config)
 }
@@ -51,8 +51,12 @@ fn what_is_wrong_is_named() {
         ("broker = 'mqtt://x'\n[[led]]\nkey = 0", "IPC_PRIVATE"),
         ("broker = 'mqtt://x'\n[[led]]\nowner = 'no such user'", "there is no user"),
         ("broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nkey = 2000", "each needs a name"),
-        ("broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nname = 'b'", "two have key"),
-        ("broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nkey = 1235\nname = 'b'", "two have key"),
+        ("broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nname = 'b'", "needs two keys"),
+        ("broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nkey = 1235\nname = 'b'", "needs two keys"),
+        ("broker = 'mqtt://x'\n[led]\nkey = 1", "line 2: [led]: invalid type: map, expected a list; write [[led]]"),
+        ("broker = 'mqtt://[::1]1883'", "use mqtt://HOST"),
+        ("broker = 'mqtt://x'\ngroups = 'a'", "line 2: groups: invalid type"),
+        ("broker = 'mqtt://x'\nuser = 'a'\npassword_file = 'a/b'", "name of a file in secrets"),
         ("broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nkey = 2000\nname = 'a'", "two have the name"),
     ] {
         let error = read(text).unwrap_err();
