@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
-use shared::{Blink, Command, Incoming, Message, MessageType, Request, State};
+use shared::{Blink, Command, Incoming, Message, MessageType, Refusal, Refused, Request, State};
 
 /// The longest payload of a command, in bytes.
 pub const PAYLOAD_MAX: usize = 256;
@@ -36,6 +36,9 @@ pub enum PayloadError {
     /// A NUL ends the words in a message of the queue.
     #[error("the payload contains a NUL")]
     Nul,
+    /// The first word is not that of a command.
+    #[error("unknown command; known are ON, OFF, TOGGLE, BLINK and STATUS")]
+    Unknown,
     /// The controller would refuse the words.
     #[error("{0}")]
     Refused(String),
@@ -88,6 +91,7 @@ fn words(text: &[u8]) -> Result<Command, PayloadError> {
     match Request::decode(&message) {
         Ok(Request { command: Command::Watch(_), .. }) => Err(PayloadError::Watch),
         Ok(Request { command, .. }) => Ok(command),
+        Err(Refused { refusal: Refusal::UnknownVerb, .. }) => Err(PayloadError::Unknown),
         Err(refused) => Err(PayloadError::Refused(refused.refusal.to_string())),
     }
 }
