@@ -30,7 +30,12 @@ mod topics;
 pub use error::Error;
 pub use options::Options;
 
+use std::time::Duration;
+
 use config::Config;
+
+/// How long a thread waits for the next name to look up.
+const LOOK_UP_REST: Duration = Duration::from_millis(100);
 
 /// Does what the options say.
 ///
@@ -38,7 +43,9 @@ use config::Config;
 ///
 /// Why it ended, if not by a signal.
 pub fn run(options: &Options) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
+    // The thread that looks up the name of the broker ends soon, and does not wake up later to do so.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().thread_keep_alive(LOOK_UP_REST).build().map_err(Error::Start)?;
     let result = runtime.block_on(async {
         if options.check {
             return check::run(&options.config).await;
