@@ -1,7 +1,8 @@
 //! A client of the LED controller: sends commands at most once, and follows the state.
 //!
-//! [`ask`] sends one command and waits for its reply; [`Follower`] reports each change of the state. Both survive a restart of the
-//! controller, and neither sends anything to a queue that an untrusted user created. They work in any thread. They handle SIGALRM.
+//! [`ask`] sends one command and waits for its reply; [`Follower`] reports each change of the state. Both survive a restart of
+//! the controller, and neither sends anything to a queue that an untrusted user created. They work in any thread, and handle
+//! SIGALRM.
 //!
 //! led-controller(7) has the protocol.
 #![forbid(unsafe_code)]

@@ -25,8 +25,8 @@ impl Backoff {
         Backoff { next: FIRST, short: 0 }
     }
 
-    /// The wait after a connection that lasted so long; none if it was refused. At least 1 s, and up to half as long again, so that many
-    /// clients of a broker that restarts do not return at once.
+    /// The wait after a connection that lasted so long; none if it was refused. At least 1 s, and up to half as long again at
+    /// random, so that many clients of a broker that restarts do not return at once.
     pub(crate) fn after(&mut self, lasted: Option<Duration>) -> Duration {
         match lasted {
             Some(lasted) if lasted >= LASTED => *self = Backoff::new(),
@@ -38,7 +38,7 @@ impl Backoff {
         wait + random_up_to(wait / 2)
     }
 
-    /// Whether connections are accepted and do not last. Another client has the same identifier, perhaps: not each broker says so.
+    /// Whether connections are accepted and do not last. Perhaps another client has the same identifier: some brokers do not tell.
     pub(crate) fn is_thrown_out(&self) -> bool {
         self.short >= SHORT_MAX
     }
