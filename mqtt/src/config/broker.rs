@@ -24,10 +24,12 @@ impl fmt::Display for Broker {
 impl<'de> Deserialize<'de> for Broker {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Broker, D::Error> {
         let text = String::deserialize(deserializer)?;
-        broker(&text)
-            .ok_or_else(|| de::Error::custom("use mqtt://HOST or mqtts://HOST, with :PORT if it is not 1883 or 8883; user and password_file are settings"))
+        broker(&text).ok_or_else(|| de::Error::custom(USAGE))
     }
 }
+
+const USAGE: &str = "use mqtt://HOST or mqtts://HOST, with :PORT if it is not 1883 or 8883; user and password_file are settings \
+                     of their own";
 
 fn broker(url: &str) -> Option<Broker> {
     let (scheme, authority) = url.split_once("://")?;
