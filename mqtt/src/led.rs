@@ -18,8 +18,9 @@ use crate::outbox::{Outbox, Response, ResponseTo};
 
 /// How long a controller may take to reply.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// How long to wait for a controller that did not reply. It sleeps meanwhile.
-const LONG_TIMEOUT: Duration = Duration::from_secs(3600);
+/// How long to wait for a controller that did not reply before asking again: each question takes room in its queue. If it is
+/// killed meanwhile, the client polls for the next one until this time is over.
+const LONG_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long to wait after an error that does not pass by itself.
 const PAUSE: Duration = Duration::from_secs(10);
 /// The most commands that wait for an LED.
