@@ -50,14 +50,14 @@ impl Commands {
     }
 
     /// Passes a command on to its LEDs, or refuses it.
-    pub(crate) fn handle(&mut self, message: Message) {
+    pub(crate) fn handle(&self, message: Message) {
         let Message { topic, payload, is_retained, respond } = message;
         let respond = respond.filter(|to| self.is_permitted(to));
         // A command that the broker has kept was meant for another time.
         let decoded = if is_retained { Err(PayloadError::Retained) } else { payload::decode(&payload) };
         match (decoded, self.routes.get(&topic)) {
             (Ok(command), Some(leds)) => {
-                for led in leds.clone() {
+                for &led in leds {
                     self.pass_on(&topic, led, command, respond.clone());
                 }
             }
@@ -66,9 +66,8 @@ impl Commands {
         }
     }
 
-    fn pass_on(&mut self, topic: &str, led: usize, command: Command, respond: Option<ResponseTo>) {
-        let status = self.outbox.status(led);
-        if status.is_stalled {
+    fn pass_on(&self, topic: &str, led: usize, command: Command, respond: Option<ResponseTo>) {
+        if self.outbox.status(led).is_stalled {
             return self.refuse(topic, respond, STALLED);
         }
         if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) =
@@ -78,7 +77,7 @@ impl Commands {
         }
     }
 
-    fn refuse(&mut self, topic: &str, respond: Option<ResponseTo>, reason: &str) {
+    fn refuse(&self, topic: &str, respond: Option<ResponseTo>, reason: &str) {
         self.outbox.limit.log(Level::Warn, format_args!("{topic}: refused: {reason}"));
         if let Some(to) = respond {
             self.outbox.respond(Response { to, text: format!("ERR {reason}") });

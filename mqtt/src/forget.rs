@@ -26,13 +26,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// There is no connection, or the broker refuses the messages.
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     let mut topics: Vec<String> = config.discovery.iter().map(|prefix| topics::discovery(prefix, config)).collect();
-    topics.push(topics::connection(config));
-    for led in &config.leds {
-        topics.extend([topics::state(config, led), topics::availability(config, led)]);
-    }
-    // The availability of an LED without a name is that of the node.
-    topics.sort();
-    topics.dedup();
+    topics.extend(topics::availabilities(config));
+    topics.extend(config.leds.iter().map(|led| topics::state(config, led)));
     let (publisher, mut connection) = broker::prepare(config, &client_id(config, "-forget"), false)?;
     let outbox = Outbox::new(0);
     let count = topics.len();

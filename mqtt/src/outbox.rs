@@ -80,18 +80,16 @@ impl Outbox {
         self.lock().statuses[led]
     }
 
-    /// Changes the status of an LED. Returns whether it is another one now.
-    pub(crate) fn update(&self, led: usize, change: impl FnOnce(&mut Status)) -> bool {
+    /// Changes the status of an LED.
+    pub(crate) fn update(&self, led: usize, change: impl FnOnce(&mut Status)) {
         let mut content = self.lock();
         let before = content.statuses[led];
         change(&mut content.statuses[led]);
-        let is_other = content.statuses[led] != before;
-        if is_other {
+        if content.statuses[led] != before {
             content.mark(led);
             drop(content);
             self.changed.notify_one();
         }
-        is_other
     }
 
     /// Adds a response; `false` if too many wait.
