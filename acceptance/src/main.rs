@@ -27,12 +27,16 @@ fn main() -> ExitCode {
         [] => programs(),
         [word] if word == "shell" => {
             if !(stdin().is_terminal() && stdout().is_terminal()) {
-                eprintln!("acceptance: shell needs a terminal as standard input and standard output");
+                eprintln!(
+                    "acceptance: shell needs a terminal as standard input and standard output"
+                );
                 return ExitCode::from(2);
             }
             shell()
         }
-        [word] if word == "latency" => boot("").and_then(|mut machine| pi::latency::compare(&mut machine)),
+        [word] if word == "latency" => {
+            boot("").and_then(|mut machine| pi::latency::compare(&mut machine))
+        }
         [word, package] if word == "raspberry" => raspberry(package.as_ref()),
         [first, second, mqtt] => package(&Packages::new(first, second, mqtt)),
         [word, first, second, mqtt] if ["reboots", "mqtt"].contains(&word.as_str()) => {
@@ -86,7 +90,13 @@ fn boot(arguments: &str) -> Result<pi::machine::Machine, Error> {
 
 /// The last line of an error, for a program that failed.
 fn last_line(error: &Error) -> String {
-    error.to_string().trim_end().lines().last().unwrap_or_default().to_owned()
+    error
+        .to_string()
+        .trim_end()
+        .lines()
+        .last()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Plays all scenes on the chosen Debian, and the most important ones on bookworm if that is another one.

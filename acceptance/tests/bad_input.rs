@@ -5,7 +5,13 @@ use testing::{Fixture, PATIENCE, Running};
 
 /// Sends a message, and asserts the reason in the log and that the next command works.
 #[track_caller]
-fn assert_refused(fixture: &Fixture, controller: &Running, message_type: i64, text: &[u8], parts: &[&str]) {
+fn assert_refused(
+    fixture: &Fixture,
+    controller: &Running,
+    message_type: i64,
+    text: &[u8],
+    parts: &[&str],
+) {
     fixture.send(message_type, text);
     let line = controller.wait_for_log("refused");
     for part in parts {
@@ -20,19 +26,38 @@ fn an_invalid_message_is_refused_with_a_reason() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     for (message_type, text, parts) in [
-        (1, &b""[..], &["there is no text", "type 1, 0 bytes, \"\""][..]),
+        (
+            1,
+            &b""[..],
+            &["there is no text", "type 1, 0 bytes, \"\""][..],
+        ),
         (1, b"  \n", &["there is no text"]),
         (1, b"\0", &["there is no text"]),
         (1, b"\xff\xfeON", &["not UTF-8", r#""\xff\xfeON""#]),
-        (1, b"FLASH", &["unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK", "\"FLASH\""]),
+        (
+            1,
+            b"FLASH",
+            &[
+                "unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK",
+                "\"FLASH\"",
+            ],
+        ),
         (1, b"ON\x1b[31m", &["unknown command", r#""ON\x1b[31m""#]),
         (1, b"99999999999999999999", &["unknown command"]),
         (3, b"ON", &["unknown message type", "type 3, 2 bytes"]),
-        (5_136_161_122_235_187_201, b"ON", &["unknown message type", "type 5136161122235187201"]),
+        (
+            5_136_161_122_235_187_201,
+            b"ON",
+            &["unknown message type", "type 5136161122235187201"],
+        ),
         (i64::MAX, b"ON", &["unknown message type"]),
         (1, b"ON\0reply=0\0", &["message type after reply="]),
         (1, b"ON\0reply=-5\0", &["message type after reply="]),
-        (1, b"ON\0reply=99999999999999999999\0", &["message type after reply="]),
+        (
+            1,
+            b"ON\0reply=99999999999999999999\0",
+            &["message type after reply="],
+        ),
         (9, b"EXIT", &["unknown message type"]),
     ] {
         assert_refused(&fixture, &controller, message_type, text, parts);
@@ -44,8 +69,20 @@ fn a_text_of_256_bytes_is_accepted_and_a_longer_one_refused() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     for length in [257, 258, 4096, 8192] {
-        assert_refused(&fixture, &controller, 1, &vec![b' '; length], &["longer than 256 bytes", "type 1, 257 bytes"]);
-        assert_refused(&fixture, &controller, 2, &vec![b' '; length], &["longer than 256 bytes", "type 2"]);
+        assert_refused(
+            &fixture,
+            &controller,
+            1,
+            &vec![b' '; length],
+            &["longer than 256 bytes", "type 1, 257 bytes"],
+        );
+        assert_refused(
+            &fixture,
+            &controller,
+            2,
+            &vec![b' '; length],
+            &["longer than 256 bytes", "type 2"],
+        );
     }
     fixture.send(1, format!("{:<256}", "ON").as_bytes());
     assert_eq!(controller.line(), "LED on");
@@ -80,14 +117,27 @@ fn a_refused_request_gets_the_reason() {
     let mut long = b"ON\0reply=77\0".to_vec();
     long.resize(300, 0);
     for (message_type, text, expected) in [
-        (1, &b"FLASH\0reply=77\0"[..], "ERR unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK"),
+        (
+            1,
+            &b"FLASH\0reply=77\0"[..],
+            "ERR unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK",
+        ),
         (1, b"\0reply=77\0", "ERR there is no text"),
-        (9, b"ON\0reply=77\0", "ERR unknown message type; known are 1 (LED) and 2 (exit)"),
+        (
+            9,
+            b"ON\0reply=77\0",
+            "ERR unknown message type; known are 1 (LED) and 2 (exit)",
+        ),
         (1, &long, "ERR the text is longer than 256 bytes"),
         (1, b"OFF\0reply=77\0", "OK OFF"),
     ] {
         fixture.send(message_type, text);
-        let reply: Message = replies.receive(Select::Type(MessageType::new(77).unwrap()), Oversize::Truncate).unwrap();
+        let reply: Message = replies
+            .receive(
+                Select::Type(MessageType::new(77).unwrap()),
+                Oversize::Truncate,
+            )
+            .unwrap();
         assert_eq!(reply.text(), expected.as_bytes());
     }
 }
@@ -117,11 +167,18 @@ fn a_client_ignores_replies_to_an_earlier_process_with_its_pid() {
     // A shell that stops itself, and becomes the client when it continues: the PID is known before the client sends.
     let client = fixture.program("command", None);
     let mut shell = std::process::Command::new("sh");
-    shell.args(["-c", "kill -STOP $$; exec \"$0\" \"$@\""]).arg(client.get_program()).args(client.get_args());
+    shell
+        .args(["-c", "kill -STOP $$; exec \"$0\" \"$@\""])
+        .arg(client.get_program())
+        .args(client.get_args());
     let client = Running::start(shell.arg("off"));
     client.wait_until_stopped();
-    let stale: Message = Message::new(MessageType::new(client.pid().into()).unwrap(), b"OK ON").unwrap();
-    Queue::open(fixture.key.reply(), Access::Send).unwrap().send(&stale).unwrap();
+    let stale: Message =
+        Message::new(MessageType::new(client.pid().into()).unwrap(), b"OK ON").unwrap();
+    Queue::open(fixture.key.reply(), Access::Send)
+        .unwrap()
+        .send(&stale)
+        .unwrap();
     client.signal(testing::Signal::CONT);
     assert_eq!(client.line(), "off");
     assert!(client.wait().0.success());
@@ -148,7 +205,10 @@ fn a_client_is_served_during_a_flood_of_invalid_messages() {
     let start = std::time::Instant::now();
     let mut applied = 0;
     while applied < 20 {
-        assert!(start.elapsed() < PATIENCE, "only {applied} of 20 commands were applied");
+        assert!(
+            start.elapsed() < PATIENCE,
+            "only {applied} of 20 commands were applied"
+        );
         let outcome = fixture.command(&["status", "--timeout", "60s"]);
         match outcome.code {
             Some(0) => applied += 1,
@@ -159,10 +219,15 @@ fn a_client_is_served_during_a_flood_of_invalid_messages() {
     controller.signal(testing::Signal::TERM);
     let (status, _, log) = controller.wait();
     assert!(status.success());
-    let refused = log.iter().filter(|line| line.contains("refused, unknown message type")).count();
+    let refused = log
+        .iter()
+        .filter(|line| line.contains("refused, unknown message type"))
+        .count();
     assert!(refused <= 100, "{refused} lines");
     assert!(
-        log.iter().any(|line| line.contains("WARN ] suppressed ") && line.contains(" similar lines within ")),
+        log.iter()
+            .any(|line| line.contains("WARN ] suppressed ")
+                && line.contains(" similar lines within ")),
         "{log:?}"
     );
     flood.join().unwrap();

@@ -16,8 +16,23 @@ fn files() -> &'static Path {
         let folder = tempfile::tempdir().unwrap();
         let target = programs().parent().unwrap();
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["run", "--quiet", "--package", "command", "--example", "completions", "--target-dir"]);
-        assert!(cargo.arg(target).arg(folder.path()).status().unwrap().success());
+        cargo.args([
+            "run",
+            "--quiet",
+            "--package",
+            "command",
+            "--example",
+            "completions",
+            "--target-dir",
+        ]);
+        assert!(
+            cargo
+                .arg(target)
+                .arg(folder.path())
+                .status()
+                .unwrap()
+                .success()
+        );
         folder
     });
     folder.path()
@@ -28,11 +43,24 @@ fn run(shell: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(shell);
     // fish writes to its home, which is another user's when the test runs with sudo.
     command.env("HOME", files());
-    for name in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"] {
+    for name in [
+        "XDG_CACHE_HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+        "XDG_STATE_HOME",
+    ] {
         command.env_remove(name);
     }
-    let output = command.args(arguments).arg(files()).stdin(Stdio::null()).output().expect("the shell starts");
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let output = command
+        .args(arguments)
+        .arg(files())
+        .stdin(Stdio::null())
+        .output()
+        .expect("the shell starts");
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{output:?}"
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -50,9 +78,15 @@ fn bash_completes_verbs_and_their_options() {
         done"#;
     let output = run("bash", &["-c", complete, "bash"]);
     let lines: Vec<&str> = output.lines().collect();
-    assert!(lines[0].ends_with(" led") && lines[0].contains("-F _led"), "{output}");
+    assert!(
+        lines[0].ends_with(" led") && lines[0].contains("-F _led"),
+        "{output}"
+    );
     assert_eq!(lines[1..3], ["status", "--count"]);
-    assert!(lines[3].contains("--json --watch") && lines[3].contains("--timeout"), "{output}");
+    assert!(
+        lines[3].contains("--json --watch") && lines[3].contains("--timeout"),
+        "{output}"
+    );
     // A key is not completed as a file, such as Cargo.toml.
     assert_eq!(lines[4], "Car");
 }
@@ -62,7 +96,10 @@ fn bash_completes_verbs_and_their_options() {
 fn fish_completes_verbs_and_their_options() {
     let complete = r#"source $argv[1]/led.fish; complete -C "led st"; complete -C "led blink --c""#;
     let output = run("fish", &["--no-config", "-c", complete]);
-    let words: Vec<&str> = output.lines().filter_map(|line| line.split('\t').next()).collect();
+    let words: Vec<&str> = output
+        .lines()
+        .filter_map(|line| line.split('\t').next())
+        .collect();
     assert_eq!(words, ["status", "--count"]);
 }
 
@@ -81,7 +118,19 @@ fn zsh_completes_verbs_and_their_options() {
             zpty -r -m shell seen '*called with: *'$'\n'
             print -r -- ${${seen##*called with: }%%[[:space:]]#}
         done"#;
-    let output = run("timeout", &["60", "zsh", "-f", "-o", "extendedglob", "-c", complete, "zsh"]);
+    let output = run(
+        "timeout",
+        &[
+            "60",
+            "zsh",
+            "-f",
+            "-o",
+            "extendedglob",
+            "-c",
+            complete,
+            "zsh",
+        ],
+    );
     let words: Vec<&str> = output.lines().map(str::trim).collect();
     assert_eq!(words, ["status", "blink --count"]);
 }

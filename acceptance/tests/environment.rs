@@ -14,8 +14,14 @@ use testing::{Fixture, Outcome, Running, Signal, THIRD_USER, wait_until};
 fn wrapped(wrapper: &[impl AsRef<OsStr>], fixture: &Fixture, program: &str) -> Command {
     let program = fixture.program(program, None);
     let mut command = Command::new(&wrapper[0]);
-    command.args(&wrapper[1..]).arg(program.get_program()).args(program.get_args()).stdin(Stdio::null());
-    command.env_remove("RUST_LOG").env("LED_LOCK_DIRECTORY", fixture.path());
+    command
+        .args(&wrapper[1..])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .stdin(Stdio::null());
+    command
+        .env_remove("RUST_LOG")
+        .env("LED_LOCK_DIRECTORY", fixture.path());
     command
 }
 
@@ -27,7 +33,16 @@ fn with_mounts(script: &str) -> Vec<String> {
          else mount --make-private /run && mount --rbind / /run && mount --make-rprivate /run && root=/run; fi && \
          exec chroot $root sh -c '{script} && exec \"$0\" \"$@\"' \"$0\" \"$@\""
     );
-    ["unshare", "--mount", "--propagation=unchanged", "sh", "-c", &script].map(str::to_owned).into()
+    [
+        "unshare",
+        "--mount",
+        "--propagation=unchanged",
+        "sh",
+        "-c",
+        &script,
+    ]
+    .map(str::to_owned)
+    .into()
 }
 
 #[test]
@@ -35,7 +50,8 @@ fn with_mounts(script: &str) -> Vec<String> {
 fn controllers_in_different_ipc_namespaces_both_serve() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&[]);
-    let other = Running::start(wrapped(&["unshare", "--ipc"], &fixture, "controller").arg("--simulate"));
+    let other =
+        Running::start(wrapped(&["unshare", "--ipc"], &fixture, "controller").arg("--simulate"));
     other.wait_for_log("ready");
     let wrapper = ["nsenter", "--ipc", "--target", &other.pid().to_string()];
     Outcome::of(wrapped(&wrapper, &fixture, "command").arg("on")).assert_printed("on");
@@ -50,18 +66,33 @@ fn a_stopped_controller_in_another_pid_namespace_is_not_reported_as_ended() {
     let controller = Running::start(wrapped(&wrapper, &fixture, "controller").arg("--simulate"));
     controller.wait_for_log("ready");
     let children = format!("/proc/{0}/task/{0}/children", controller.pid());
-    let pid: i32 = fs::read_to_string(children).unwrap().trim().parse().unwrap();
-    let signal = |signal| rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
+    let pid: i32 = fs::read_to_string(children)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let signal = |signal| {
+        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap()
+    };
     signal(Signal::STOP);
     fixture
         .command(&["on", "--timeout", "100ms"])
-        .assert_failed(5, &["no reply within 100ms", "no process is known to serve the queue", "1 message is waiting"]);
+        .assert_failed(
+            5,
+            &[
+                "no reply within 100ms",
+                "no process is known to serve the queue",
+                "1 message is waiting",
+            ],
+        );
     signal(Signal::CONT);
     assert_eq!(controller.line(), "LED on");
     // After the end there is no queue.
     signal(Signal::TERM);
     assert!(controller.wait().0.success());
-    fixture.command(&["on"]).assert_failed(3, &["no controller is running"]);
+    fixture
+        .command(&["on"])
+        .assert_failed(3, &["no controller is running"]);
 }
 
 #[test]
@@ -90,7 +121,11 @@ fn it_serves_without_a_record_if_the_lock_directory_is_full() {
     ));
     let mut controller = wrapped(&full, &fixture, "controller");
     let controller = Running::start(controller.arg("--simulate"));
-    assert!(controller.wait_for_log("remove its queue by hand").contains("No space left on device"));
+    assert!(
+        controller
+            .wait_for_log("remove its queue by hand")
+            .contains("No space left on device")
+    );
     controller.wait_for_log("ready");
     fixture.command(&["on"]).assert_printed("on");
 }
@@ -100,9 +135,18 @@ fn it_serves_without_a_record_if_the_lock_directory_is_full() {
 fn it_does_not_start_if_a_queue_cannot_hold_a_message() {
     let fixture = Fixture::new();
     let small = "echo 255 >/proc/sys/kernel/msgmnb && exec \"$0\" \"$@\"";
-    let mut controller = wrapped(&["unshare", "--ipc", "sh", "-c", small], &fixture, "controller");
-    Outcome::of(controller.arg("--simulate"))
-        .assert_failed(78, &["holds 255 bytes, and a message has up to 256", "sysctl kernel.msgmnb=16384"]);
+    let mut controller = wrapped(
+        &["unshare", "--ipc", "sh", "-c", small],
+        &fixture,
+        "controller",
+    );
+    Outcome::of(controller.arg("--simulate")).assert_failed(
+        78,
+        &[
+            "holds 255 bytes, and a message has up to 256",
+            "sysctl kernel.msgmnb=16384",
+        ],
+    );
 }
 
 #[test]
@@ -112,8 +156,16 @@ fn a_client_without_a_thread_limit_left_gets_its_reply() {
     let _controller = fixture.controller(&["--mode", "0666"]);
     let client = fixture.program("command", Some(THIRD_USER));
     let mut limited = Command::new("prlimit");
-    limited.arg("--nproc=1").arg(client.get_program()).args(client.get_args()).arg("on");
-    limited.uid(THIRD_USER).gid(THIRD_USER).current_dir("/").env("LED_LOCK_DIRECTORY", fixture.path());
+    limited
+        .arg("--nproc=1")
+        .arg(client.get_program())
+        .args(client.get_args())
+        .arg("on");
+    limited
+        .uid(THIRD_USER)
+        .gid(THIRD_USER)
+        .current_dir("/")
+        .env("LED_LOCK_DIRECTORY", fixture.path());
     Outcome::of(&mut limited).assert_printed("on");
 }
 
@@ -124,12 +176,30 @@ fn a_client_waits_for_a_closed_queue() {
     let program = fixture.program("controller", None);
     let mut strace = Command::new("strace");
     // Each call of msgctl takes half a second. There are two queues, and the second call on each sets the group.
-    strace.args(["-D", "-e", "trace=msgctl", "-e", "inject=msgctl:delay_enter=500000", "-o", "/dev/null"]);
-    strace.arg(program.get_program()).args(program.get_args()).args(["--simulate", "--mode", "0666"]);
+    strace.args([
+        "-D",
+        "-e",
+        "trace=msgctl",
+        "-e",
+        "inject=msgctl:delay_enter=500000",
+        "-o",
+        "/dev/null",
+    ]);
+    strace
+        .arg(program.get_program())
+        .args(program.get_args())
+        .args(["--simulate", "--mode", "0666"]);
     let controller = Running::start(strace.env("LED_LOCK_DIRECTORY", fixture.path()));
     let find = || Queue::open(fixture.key, Access::Find).ok()?.status().ok();
-    wait_until("the queue is closed", || find().is_some_and(|status| status.permissions.mode == Mode::CLOSED));
-    Outcome::of(fixture.program("command", Some(THIRD_USER)).args(["on", "--timeout", "60s"])).assert_printed("on");
+    wait_until("the queue is closed", || {
+        find().is_some_and(|status| status.permissions.mode == Mode::CLOSED)
+    });
+    Outcome::of(
+        fixture
+            .program("command", Some(THIRD_USER))
+            .args(["on", "--timeout", "60s"]),
+    )
+    .assert_printed("on");
     controller.signal(Signal::KILL);
 }
 
@@ -145,7 +215,12 @@ fn doctor_does_not_wait_for_a_systemctl_that_hangs() {
     ));
     run.insert(1, "--ipc".to_owned());
     let doctor = Outcome::of(wrapped(&run, &fixture, "command").args(["doctor", "--key", "1234"]));
-    assert!(doctor.out.contains("FAIL unit        systemctl did not finish within 5s"), "{doctor:?}");
+    assert!(
+        doctor
+            .out
+            .contains("FAIL unit        systemctl did not finish within 5s"),
+        "{doctor:?}"
+    );
 }
 
 #[test]
@@ -157,7 +232,12 @@ fn watch_as_the_first_process_of_a_container_ends_on_sigterm() {
     let watch = Running::start(wrapped(&wrapper, &fixture, "command").args(["status", "--watch"]));
     assert_eq!(watch.line(), "off");
     let children = format!("/proc/{0}/task/{0}/children", watch.pid());
-    let pid: i32 = fs::read_to_string(children).unwrap().trim().parse().unwrap();
-    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+    let pid: i32 = fs::read_to_string(children)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::TERM)
+        .unwrap();
     assert_eq!(watch.wait().0.code(), Some(143));
 }

@@ -7,7 +7,11 @@ use testing::{Fixture, Running, Signal, wait_until};
 /// Starts a controller with its state in this directory.
 fn start(fixture: &Fixture, directory: &str) -> Running {
     let mut program = fixture.program("controller", None);
-    Running::start(program.args(["--simulate", "--initial", "last"]).env("STATE_DIRECTORY", directory))
+    Running::start(
+        program
+            .args(["--simulate", "--initial", "last"])
+            .env("STATE_DIRECTORY", directory),
+    )
 }
 
 fn directory(fixture: &Fixture) -> String {
@@ -65,13 +69,21 @@ fn a_state_that_was_saved_outlives_a_kill() {
 fn an_unusable_file_is_off_with_a_warning() {
     let fixture = Fixture::new();
     fs::create_dir(directory(&fixture)).unwrap();
-    for text in [None, Some(""), Some("ON\n"), Some("led-controller state 2\nON\n")] {
+    for text in [
+        None,
+        Some(""),
+        Some("ON\n"),
+        Some("led-controller state 2\nON\n"),
+    ] {
         if let Some(text) = text {
             fs::write(file(&fixture), text).unwrap();
         }
         let controller = start(&fixture, &directory(&fixture));
         let warning = controller.wait_for_log("starting with the LED off");
-        assert!(warning.contains(&file(&fixture).display().to_string()), "{warning}");
+        assert!(
+            warning.contains(&file(&fixture).display().to_string()),
+            "{warning}"
+        );
         controller.wait_for_log("ready");
         fixture.assert_led("off");
         fixture.command(&["exit"]).assert_printed("ended");
@@ -90,14 +102,22 @@ fn a_directory_that_cannot_be_written_is_one_warning() {
     fixture.command(&["exit"]).assert_printed("ended");
     let (status, _, log) = controller.wait();
     assert!(status.success());
-    assert_eq!(log.iter().filter(|line| line.contains("the state is not saved")).count(), 1, "{log:?}");
+    assert_eq!(
+        log.iter()
+            .filter(|line| line.contains("the state is not saved"))
+            .count(),
+        1,
+        "{log:?}"
+    );
 }
 
 #[test]
 fn without_the_option_no_file_is_written() {
     let fixture = Fixture::new();
     let mut program = fixture.program("controller", None);
-    program.args(["--simulate", "--initial", "on"]).env("STATE_DIRECTORY", directory(&fixture));
+    program
+        .args(["--simulate", "--initial", "on"])
+        .env("STATE_DIRECTORY", directory(&fixture));
     let controller = Running::start(&mut program);
     controller.wait_for_log("ready");
     fixture.command(&["off"]).assert_printed("off");

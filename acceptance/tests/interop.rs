@@ -19,9 +19,17 @@ fn c(fixture: &Fixture, name: &str) -> PathBuf {
 fn run(command: &mut Command) -> String {
     // A program that sleeps forever must not block the tests.
     let mut timeout = Command::new("timeout");
-    let timeout = timeout.arg("60").arg(command.get_program()).args(command.get_args());
+    let timeout = timeout
+        .arg("60")
+        .arg(command.get_program())
+        .args(command.get_args());
     let outcome: Outcome = timeout.stdin(Stdio::null()).output().unwrap().into();
-    assert_eq!((outcome.code, outcome.err.as_str()), (Some(0), ""), "{}", outcome.out);
+    assert_eq!(
+        (outcome.code, outcome.err.as_str()),
+        (Some(0), ""),
+        "{}",
+        outcome.out
+    );
     outcome.out
 }
 
@@ -52,16 +60,28 @@ fn the_real_client_drives_a_textbook_controller_in_c() {
     let fixture = Fixture::new();
     let controller = Running::start(&mut Command::new(c(&fixture, "textbook_controller")));
     assert_eq!(controller.line(), "ready");
-    for (verb, line) in [("off", "LED off"), ("on", "LED on"), ("off", "LED off"), ("toggle", "unknown")] {
-        fixture.command(&["--no-wait", verb]).assert_printed("queued");
+    for (verb, line) in [
+        ("off", "LED off"),
+        ("on", "LED on"),
+        ("off", "LED off"),
+        ("toggle", "unknown"),
+    ] {
+        fixture
+            .command(&["--no-wait", verb])
+            .assert_printed("queued");
         assert_eq!(controller.line(), line);
     }
     fixture.command(&["status"]).assert_failed_after(
         5,
         "no reply (queue",
-        &["belongs to another program: there is no reply queue", "--no-wait"],
+        &[
+            "belongs to another program: there is no reply queue",
+            "--no-wait",
+        ],
     );
-    fixture.command(&["--no-wait", "exit"]).assert_printed("queued");
+    fixture
+        .command(&["--no-wait", "exit"])
+        .assert_printed("queued");
     assert!(controller.wait().0.success());
     assert!(fixture.has_no_queues());
 }
@@ -72,7 +92,10 @@ fn python_with_sysv_ipc() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     // Without a mode, as in the documentation of sysv_ipc: it requests 0600.
-    python(&fixture, "import sysv_ipc; sysv_ipc.MessageQueue(1234).send('ON')");
+    python(
+        &fixture,
+        "import sysv_ipc; sysv_ipc.MessageQueue(1234).send('ON')",
+    );
     assert_eq!(controller.line(), "LED on");
     let code = "
 import os, sysv_ipc
@@ -84,8 +107,18 @@ for text in 'OFF', 'BLINK 60000 1 2', 'STATUS', 'BLINK 0 0', 'DIM':
 commands.send(b'', type=2)";
     let replies = python(&fixture, code);
     let lines: Vec<&str> = replies.lines().collect();
-    assert_eq!(lines[..3], ["OK OFF True", "OK BLINK 60000 1 2 True", "OK BLINK 60000 1 2 True"]);
-    assert!(lines[3].starts_with("ERR BLINK takes two") && lines[4].starts_with("ERR unknown command;"), "{replies}");
+    assert_eq!(
+        lines[..3],
+        [
+            "OK OFF True",
+            "OK BLINK 60000 1 2 True",
+            "OK BLINK 60000 1 2 True"
+        ]
+    );
+    assert!(
+        lines[3].starts_with("ERR BLINK takes two") && lines[4].starts_with("ERR unknown command;"),
+        "{replies}"
+    );
     assert!(controller.wait().0.success());
     assert!(fixture.has_no_queues());
 }
@@ -127,10 +160,16 @@ fn perl_with_ipc_msg_and_with_its_own_msgsnd() {
         print $type == $$, " $reply\n";"#;
     assert_eq!(perl(&fixture, code), "1 OK ON\n");
     assert_eq!(controller.line(), "LED on");
-    perl(&fixture, r#"msgsnd(msgget(1234, 0200), pack("l! a*", 1, "OFF"), 0) or die $!"#);
+    perl(
+        &fixture,
+        r#"msgsnd(msgget(1234, 0200), pack("l! a*", 1, "OFF"), 0) or die $!"#,
+    );
     assert_eq!(controller.line(), "LED off");
     // The usual mistake: a type of four bytes, so that the text becomes a part of the type.
-    perl(&fixture, r#"msgsnd(msgget(1234, 0200), pack("l a*", 1, "ON  "), 0) or die $!"#);
+    perl(
+        &fixture,
+        r#"msgsnd(msgget(1234, 0200), pack("l a*", 1, "ON  "), 0) or die $!"#,
+    );
     controller.wait_for_log("unknown message type");
     fixture.assert_led("off");
 }
@@ -142,25 +181,39 @@ fn the_tools_of_util_linux() {
     let controller = fixture.controller(&["--mode", "0640"]);
     let listed = run(Command::new("ipcs").arg("-q"));
     let fields = |key: shared::Key| {
-        let line = listed.lines().find(|line| line.starts_with(&format!("{:#010x} ", key.get()))).unwrap();
-        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        let line = listed
+            .lines()
+            .find(|line| line.starts_with(&format!("{:#010x} ", key.get())))
+            .unwrap();
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     assert_eq!(fields(fixture.key)[3..], ["640", "0", "0"]);
     assert_eq!(fields(fixture.key.reply())[3..], ["700", "0", "0"]);
     // By key and by identifier. The controller continues.
     run(Command::new("ipcrm").args(["-Q", &fixture.key.to_string()]));
     controller.wait_for_log("another process removed command queue");
-    wait_until("the controller serves again", || fixture.command(&["on"]).code == Some(0));
-    let id = shared::Queue::open(fixture.key, shared::Access::Find).unwrap().id();
+    wait_until("the controller serves again", || {
+        fixture.command(&["on"]).code == Some(0)
+    });
+    let id = shared::Queue::open(fixture.key, shared::Access::Find)
+        .unwrap()
+        .id();
     run(Command::new("ipcrm").args(["-q", &id.to_string()]));
     controller.wait_for_log("another process removed command queue");
-    wait_until("the controller serves again", || fixture.command(&["on"]).code == Some(0));
+    wait_until("the controller serves again", || {
+        fixture.command(&["on"]).code == Some(0)
+    });
     fixture.assert_led("on");
     // A queue of ipcmk, under a key that it chooses.
     let created = run(Command::new("ipcmk").args(["--queue", "--mode", "0600"]));
     let id = created.trim().rsplit(' ').next().unwrap();
     let listed = run(Command::new("ipcs").arg("-q"));
-    let line = listed.lines().find(|line| line.split_whitespace().nth(1) == Some(id)).unwrap();
+    let line = listed
+        .lines()
+        .find(|line| line.split_whitespace().nth(1) == Some(id))
+        .unwrap();
     let key = line.split_whitespace().next().unwrap();
     let outcome = fixture.command(&["status", "--key", key]);
     run(Command::new("ipcrm").args(["-q", id]));

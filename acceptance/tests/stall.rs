@@ -17,8 +17,11 @@ const JUNK: [u8; 256] = [0xff; 256];
 /// Starts a simulated controller with these outputs, and waits until it serves.
 fn start(fixture: &Fixture, out: impl Into<Stdio>, log: impl Into<Stdio>) -> Running {
     let mut controller = fixture.program("controller", None);
-    let controller = Running::start_with_own_output(controller.arg("--simulate").stdout(out).stderr(log));
-    wait_until("the controller serves", || fixture.command(&["status"]).code == Some(0));
+    let controller =
+        Running::start_with_own_output(controller.arg("--simulate").stdout(out).stderr(log));
+    wait_until("the controller serves", || {
+        fixture.command(&["status"]).code == Some(0)
+    });
     controller
 }
 
@@ -40,16 +43,28 @@ fn it_serves_when_a_file_reaches_its_size_limit() {
     let file = File::create(fixture.path().join("output")).unwrap();
     let controller = fixture.program("controller", None);
     let mut shell = Command::new("bash");
-    shell.args(["-c", "ulimit -f 1; exec \"$0\" \"$@\""]).arg(controller.get_program()).args(controller.get_args());
-    shell.arg("--simulate").stdout(file).env("LED_LOCK_DIRECTORY", fixture.path());
+    shell
+        .args(["-c", "ulimit -f 1; exec \"$0\" \"$@\""])
+        .arg(controller.get_program())
+        .args(controller.get_args());
+    shell
+        .arg("--simulate")
+        .stdout(file)
+        .env("LED_LOCK_DIRECTORY", fixture.path());
     let controller = Running::start_with_own_output(&mut shell);
-    wait_until("the controller serves", || fixture.command(&["status"]).code == Some(0));
-    let refused = (0..1000).map(|_| fixture.command(&["toggle"])).find(|outcome| outcome.code != Some(0));
+    wait_until("the controller serves", || {
+        fixture.command(&["status"]).code == Some(0)
+    });
+    let refused = (0..1000)
+        .map(|_| fixture.command(&["toggle"]))
+        .find(|outcome| outcome.code != Some(0));
     let status = fixture.command(&["status"]);
     // 1 if the LED is on, because it cannot be turned off.
     assert!(matches!(terminate(controller), Some(0 | 1)));
     assert!(fixture.has_no_queues());
-    refused.expect("1000 lines are more than a kilobyte").assert_failed(1, &["File too large"]);
+    refused
+        .expect("1000 lines are more than a kilobyte")
+        .assert_failed(1, &["File too large"]);
     assert_eq!(status.code, Some(0), "{status:?}");
 }
 
@@ -58,12 +73,16 @@ fn log_lines_that_are_not_read_are_dropped_and_counted_and_do_not_keep_the_led_o
     let fixture = Fixture::new();
     let ((out, out_writer), (log, log_writer)) = (io::pipe().unwrap(), small_pipe());
     let controller = start(&fixture, out_writer, log_writer);
-    fixture.command(&["blink", "10ms", "10ms"]).assert_printed("blink 10ms 10ms");
+    fixture
+        .command(&["blink", "10ms", "10ms"])
+        .assert_printed("blink 10ms 10ms");
     // A few lines fit into the pipe. The next one waits a second, the others are dropped at once.
     for _ in 0..60 {
         fixture.send(1, &JUNK);
     }
-    fixture.command(&["on", "--timeout", "60s"]).assert_printed("on");
+    fixture
+        .command(&["on", "--timeout", "60s"])
+        .assert_printed("on");
     // The first line that is written after a reader came back has the number of the dropped ones.
     let mut lines = BufReader::new(log).lines().map(Result::unwrap);
     assert!(lines.next().unwrap().contains("ready"));
@@ -71,7 +90,9 @@ fn log_lines_that_are_not_read_are_dropped_and_counted_and_do_not_keep_the_led_o
     let dropped: usize = thread::scope(|threads| {
         let reader = threads.spawn(|| {
             loop {
-                let line = lines.next().expect("the number comes before the end of the log");
+                let line = lines
+                    .next()
+                    .expect("the number comes before the end of the log");
                 match line.split_once(" lines of the log were dropped") {
                     Some((dropped, _)) => return dropped.parse().unwrap(),
                     None => written += 1,
@@ -85,14 +106,26 @@ fn log_lines_that_are_not_read_are_dropped_and_counted_and_do_not_keep_the_led_o
         reader.join().unwrap()
     });
     // Each line is either written or counted.
-    assert!((60..80).contains(&(written + dropped)) && dropped > 30, "{written} + {dropped}");
+    assert!(
+        (60..80).contains(&(written + dropped)) && dropped > 30,
+        "{written} + {dropped}"
+    );
     // The log is not read again, and SIGTERM still ends the controller.
     for _ in 0..100 {
         fixture.send(1, &JUNK);
     }
-    fixture.command(&["blink", "10ms", "10ms", "--timeout", "60s"]).assert_printed("blink 10ms 10ms");
+    fixture
+        .command(&["blink", "10ms", "10ms", "--timeout", "60s"])
+        .assert_printed("blink 10ms 10ms");
     assert_eq!(terminate(controller), Some(0));
-    assert_eq!(BufReader::new(out).lines().map(Result::unwrap).last().unwrap(), "LED off");
+    assert_eq!(
+        BufReader::new(out)
+            .lines()
+            .map(Result::unwrap)
+            .last()
+            .unwrap(),
+        "LED off"
+    );
     assert!(fixture.has_no_queues());
 }
 
@@ -101,8 +134,12 @@ fn a_simulated_led_whose_output_is_not_read_fails_and_the_controller_serves() {
     let fixture = Fixture::new();
     let (_out, writer) = small_pipe();
     let controller = start(&fixture, writer, Stdio::null());
-    fixture.command(&["blink", "1ms", "1ms"]).assert_printed("blink 1ms 1ms");
-    wait_until("the LED stops blinking", || !fixture.command(&["status"]).out.starts_with("blink"));
+    fixture
+        .command(&["blink", "1ms", "1ms"])
+        .assert_printed("blink 1ms 1ms");
+    wait_until("the LED stops blinking", || {
+        !fixture.command(&["status"]).out.starts_with("blink")
+    });
     let is_on = fixture.command(&["status"]).out.starts_with("on");
     let other = if is_on { "off" } else { "on" };
     let refused = fixture.command(&[other, "--timeout", "60s"]);

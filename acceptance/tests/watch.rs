@@ -22,7 +22,11 @@ fn watch(fixture: &Fixture, state: &str, reply_type: i64) {
 fn reply(fixture: &Fixture, reply_type: i64) -> String {
     let select = Select::Type(MessageType::new(reply_type).unwrap());
     let message: Message = replies(fixture).receive(select, Oversize::Keep).unwrap();
-    String::from_utf8_lossy(message.text()).lines().next().unwrap_or_default().to_owned()
+    String::from_utf8_lossy(message.text())
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Whether there is no reply of this type, after all messages before have been handled.
@@ -30,7 +34,9 @@ fn has_no_reply(fixture: &Fixture, reply_type: i64) -> bool {
     fixture.send(1, b"STATUS\0reply=999999\0");
     assert!(reply(fixture, 999_999).starts_with("OK "));
     let select = Select::Type(MessageType::new(reply_type).unwrap());
-    replies(fixture).try_receive::<256>(select, Oversize::Keep).is_err()
+    replies(fixture)
+        .try_receive::<256>(select, Oversize::Keep)
+        .is_err()
 }
 
 #[test]
@@ -55,7 +61,10 @@ fn a_watcher_with_another_state_or_none_gets_its_reply_at_once() {
         assert_eq!(reply(&fixture, 12), "OK OFF", "{state}");
     }
     watch(&fixture, "DIM", 12);
-    assert_eq!(reply(&fixture, 12), "ERR WATCH takes a state: ON, OFF or BLINK with its numbers");
+    assert_eq!(
+        reply(&fixture, 12),
+        "ERR WATCH takes a state: ON, OFF or BLINK with its numbers"
+    );
     // Without a reply type there is no reply.
     fixture.send(1, b"WATCH OFF");
     fixture.command(&["on"]).assert_printed("on");
@@ -106,8 +115,12 @@ fn the_reply_to_the_command_comes_before_those_to_watchers() {
     controller.stop();
     fixture.send(1, b"ON\0reply=15\0");
     controller.signal(Signal::CONT);
-    wait_until("both replies are sent", || replies(&fixture).status().unwrap().messages == 2);
-    let first: Message = replies(&fixture).receive(Select::Any, Oversize::Keep).unwrap();
+    wait_until("both replies are sent", || {
+        replies(&fixture).status().unwrap().messages == 2
+    });
+    let first: Message = replies(&fixture)
+        .receive(Select::Any, Oversize::Keep)
+        .unwrap();
     assert_eq!(first.message_type().get(), 15);
 }
 
@@ -161,13 +174,19 @@ fn the_end_of_blinking_is_reported_beside_clients_that_know_it_already() {
             watch(&fixture, "OFF", reply_type);
             // A full reply queue would lose the reply that the thread waits for.
             let others = Select::Except(MessageType::new(21).unwrap());
-            while replies(&fixture).try_receive::<256>(others, Oversize::Truncate).is_ok() {}
+            while replies(&fixture)
+                .try_receive::<256>(others, Oversize::Truncate)
+                .is_ok()
+            {}
         }
         wait_until("the end is reported", || receiver.is_finished());
         assert!(receiver.join().unwrap().text().starts_with(b"OK OFF\n"));
         fixture.command(&["toggle"]).assert_printed("on");
         fixture.command(&["toggle"]).assert_printed("off");
-        while replies(&fixture).try_receive::<256>(Select::Any, Oversize::Truncate).is_ok() {}
+        while replies(&fixture)
+            .try_receive::<256>(Select::Any, Oversize::Truncate)
+            .is_ok()
+        {}
     }
 }
 
@@ -175,9 +194,12 @@ fn the_end_of_blinking_is_reported_beside_clients_that_know_it_already() {
 fn more_watchers_than_the_controller_serves_sleep() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
-    let watchers: Vec<Running> =
-        (0..70).map(|_| Running::start(fixture.program("command", None).args(["status", "--watch"]))).collect();
-    watchers.iter().for_each(|watcher| assert_eq!(watcher.line(), "off"));
+    let watchers: Vec<Running> = (0..70)
+        .map(|_| Running::start(fixture.program("command", None).args(["status", "--watch"])))
+        .collect();
+    watchers
+        .iter()
+        .for_each(|watcher| assert_eq!(watcher.line(), "off"));
     let switches = || controller.context_switches().iter().sum::<u64>();
     thread::sleep(Duration::from_secs(2));
     let before = switches();
@@ -185,7 +207,9 @@ fn more_watchers_than_the_controller_serves_sleep() {
     // Six have no place; each asks once a second.
     assert!(switches() - before < 200, "{}", switches() - before);
     fixture.command(&["on"]).assert_printed("on");
-    watchers.iter().for_each(|watcher| assert_eq!(watcher.line(), "on"));
+    watchers
+        .iter()
+        .for_each(|watcher| assert_eq!(watcher.line(), "on"));
 }
 
 #[test]
@@ -203,7 +227,12 @@ fn wait_sees_a_controller_with_another_lock_directory() {
 fn neither_program_wakes_up_while_nothing_changes() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
-    let status = Running::start(fixture.program("command", None).args(["status", "--watch", "--timeout", "100ms"]));
+    let status = Running::start(fixture.program("command", None).args([
+        "status",
+        "--watch",
+        "--timeout",
+        "100ms",
+    ]));
     assert_eq!(status.line(), "off");
     fixture.command(&["on"]).assert_printed("on");
     assert_eq!(status.line(), "on");
@@ -224,20 +253,33 @@ fn wait_ends_with_the_state() {
     let wait = Running::start(fixture.program("command", None).args(["wait", "on"]));
     wait.wait_for_log("no controller is running");
     let controller = fixture.controller(&[]);
-    wait_until("it watches", || fixture.queue().status().unwrap().last_sender == Some(wait.pid()));
-    fixture.command(&["blink", "1h"]).assert_printed("blink 3600s 500ms");
+    wait_until("it watches", || {
+        fixture.queue().status().unwrap().last_sender == Some(wait.pid())
+    });
+    fixture
+        .command(&["blink", "1h"])
+        .assert_printed("blink 3600s 500ms");
     fixture.command(&["on"]).assert_printed("on");
     assert_eq!(wait.line(), "on");
     assert!(wait.wait().0.success());
-    fixture.command(&["wait", "on", "--timeout", "1h"]).assert_printed("on");
+    fixture
+        .command(&["wait", "on", "--timeout", "1h"])
+        .assert_printed("on");
     drop(controller);
 }
 
 #[test]
 fn wait_with_a_timeout_ends_with_status_5() {
     let fixture = Fixture::new();
-    let late = |parts: &[&str]| fixture.command(&["wait", "on", "--timeout", "100ms"]).assert_failed(5, parts);
-    late(&["no controller is running", "the LED was not on within 100ms"]);
+    let late = |parts: &[&str]| {
+        fixture
+            .command(&["wait", "on", "--timeout", "100ms"])
+            .assert_failed(5, parts)
+    };
+    late(&[
+        "no controller is running",
+        "the LED was not on within 100ms",
+    ]);
     let controller = fixture.controller(&[]);
     late(&["the LED was not on within 100ms; the LED is now off"]);
     controller.stop();
@@ -252,8 +294,15 @@ fn wait_with_a_timeout_ends_with_status_5() {
 fn the_python_client_of_the_page_prints_each_change() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
-    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../man/led-controller.7")).unwrap();
-    let code = page.split(".Bd -literal\n").find(|part| part.contains("WATCH {state}")).unwrap();
+    let page = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../man/led-controller.7"
+    ))
+    .unwrap();
+    let code = page
+        .split(".Bd -literal\n")
+        .find(|part| part.contains("WATCH {state}"))
+        .unwrap();
     let code = code.split("\n.Ed").next().unwrap().replace("\\e", "\\");
     let script = fixture.write("watch.py", &fixture.replace_keys(&code));
     let client = Running::start(Command::new("/usr/bin/python3").arg(script));

@@ -23,11 +23,24 @@ pub(crate) fn print(sides: &[Side; 2]) {
         controller.end();
         let traced = fs::read_to_string(file.path()).expect("strace has written the file");
         // Each line begins with the thread.
-        let calls = traced.lines().map(|line| line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start());
+        let calls = traced.lines().map(|line| {
+            line.trim_start_matches(|c: char| c.is_ascii_digit())
+                .trim_start()
+        });
         let calls: Vec<&str> = calls.collect();
-        let received = calls.iter().rposition(|call| call.contains("TOGGLE")).expect("the controller has received it");
-        let (received, others) = calls[received..].split_first().expect("the call is in the list");
-        let others = others.iter().take_while(|call| !call.starts_with("msgrcv("));
-        [received].into_iter().chain(others).for_each(|call| println!("    {call}"));
+        let received = calls
+            .iter()
+            .rposition(|call| call.contains("TOGGLE"))
+            .expect("the controller has received it");
+        let (received, others) = calls[received..]
+            .split_first()
+            .expect("the call is in the list");
+        let others = others
+            .iter()
+            .take_while(|call| !call.starts_with("msgrcv("));
+        [received]
+            .into_iter()
+            .chain(others)
+            .for_each(|call| println!("    {call}"));
     }
 }

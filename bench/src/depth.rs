@@ -23,8 +23,20 @@ const COMMANDS: usize = 10_000;
 
 pub(crate) fn measure(sides: &[Side; 2], table: &mut Table) {
     let mut both = sides.each_ref().map(Side::start);
-    grow("commands in the queue, time of each", [1, 10, 100, 1000], &mut both, table, waiting);
-    grow("clients at once, time per command", [1, 10, 100], &mut both, table, at_once);
+    grow(
+        "commands in the queue, time of each",
+        [1, 10, 100, 1000],
+        &mut both,
+        table,
+        waiting,
+    );
+    grow(
+        "clients at once, time per command",
+        [1, 10, 100],
+        &mut both,
+        table,
+        at_once,
+    );
     both.into_iter().for_each(Controller::end);
 }
 
@@ -40,7 +52,10 @@ fn grow<const N: usize>(
         let elapsed = alternately(both, |controller| measure(controller, depth));
         let goal = match elapsed.ours() / least {
             0. => Goal::None,
-            factor => Goal::Grows { factor, at_most: 1.2 },
+            factor => Goal::Grows {
+                factor,
+                at_most: 1.2,
+            },
         };
         least = least.min(elapsed.ours());
         table.row(&format!("{what}: {depth}"), &MICROSECONDS, &elapsed, &goal);
@@ -55,7 +70,13 @@ fn waiting(controller: &Controller<'_>, depth: usize) -> f64 {
         let mut commands = (0..depth).map(|number| nth_command(round * depth + number));
         let (command, state) = commands.next_back().expect("the depth is at least 1");
         for (command, _) in commands {
-            controller.client.send(&Request { command, reply_to: None }.encode());
+            controller.client.send(
+                &Request {
+                    command,
+                    reply_to: None,
+                }
+                .encode(),
+            );
         }
         controller.client.send(&request(command));
         let start = Instant::now();
@@ -71,11 +92,19 @@ fn at_once(controller: &Controller<'_>, clients: usize) -> f64 {
     let each = COMMANDS / clients;
     let ((start_signal, start_signal_writer), (mut reported, report)) =
         (io::pipe().expect("a pipe"), io::pipe().expect("a pipe"));
-    let mut client = Command::new(env::current_exe().expect("the path of this program is readable"));
-    client.arg("client").arg(controller.fixture.key.to_string()).arg(each.to_string());
+    let mut client =
+        Command::new(env::current_exe().expect("the path of this program is readable"));
+    client
+        .arg("client")
+        .arg(controller.fixture.key.to_string())
+        .arg(each.to_string());
     let start = |_| {
         client
-            .stdin(start_signal.try_clone().expect("a descriptor can be duplicated"))
+            .stdin(
+                start_signal
+                    .try_clone()
+                    .expect("a descriptor can be duplicated"),
+            )
             .stdout(report.try_clone().expect("a descriptor can be duplicated"));
         client.spawn().expect("a client starts")
     };
@@ -83,14 +112,21 @@ fn at_once(controller: &Controller<'_>, clients: usize) -> f64 {
     // Close also the ends that it holds for the next client: closing the last one starts the clients.
     client.stdin(Stdio::null()).stdout(Stdio::null());
     drop((start_signal, report));
-    let mut wait_for_all = || reported.read_exact(&mut vec![0; clients]).expect("all clients report");
+    let mut wait_for_all = || {
+        reported
+            .read_exact(&mut vec![0; clients])
+            .expect("all clients report")
+    };
     wait_for_all();
     let start = Instant::now();
     drop(start_signal_writer);
     wait_for_all();
     let elapsed = start.elapsed();
     for mut child in children {
-        assert!(child.wait().is_ok_and(|status| status.success()), "a client failed");
+        assert!(
+            child.wait().is_ok_and(|status| status.success()),
+            "a client failed"
+        );
     }
     elapsed.as_secs_f64() / (each * clients) as f64
 }

@@ -19,9 +19,19 @@ const CHANGES: usize = 1000;
 pub(crate) fn measure(sides: &[Side; 2], table: &mut Table) {
     let mut both = sides.each_ref().map(Side::start);
     let without_replies = alternately(&mut both, |controller| flood(controller));
-    table.row("commands per second, without replies", &THOUSANDS_PER_SECOND, &without_replies, &Goal::AtLeast(0.95));
+    table.row(
+        "commands per second, without replies",
+        &THOUSANDS_PER_SECOND,
+        &without_replies,
+        &Goal::AtLeast(0.95),
+    );
     let with_replies = alternately(&mut both, |controller| round_trips(controller));
-    table.row("commands per second, with replies", &THOUSANDS_PER_SECOND, &with_replies, &Goal::AtLeast(0.95));
+    table.row(
+        "commands per second, with replies",
+        &THOUSANDS_PER_SECOND,
+        &with_replies,
+        &Goal::AtLeast(0.95),
+    );
     measure_watchers(&both[0], table);
     both.into_iter().for_each(Controller::end);
 }
@@ -43,7 +53,12 @@ fn measure_watchers(controller: &Controller<'_>, table: &mut Table) {
     let unwatched = samples(&round_trips);
     watch(controller, State::On);
     let watched = Samples([samples(&round_trips), unwatched]);
-    table.row("the same, 64 watchers / none", &THOUSANDS_PER_SECOND, &watched, &Goal::None);
+    table.row(
+        "the same, 64 watchers / none",
+        &THOUSANDS_PER_SECOND,
+        &watched,
+        &Goal::None,
+    );
     let changes = samples(&|| {
         let start = Instant::now();
         for number in (0..CHANGES).map(|number| number + 1) {
@@ -55,7 +70,12 @@ fn measure_watchers(controller: &Controller<'_>, table: &mut Table) {
         }
         CHANGES as f64 / start.elapsed().as_secs_f64()
     });
-    table.row("changes per second with 64 watchers", &THOUSANDS_PER_SECOND, &Samples([changes, vec![]]), &Goal::None);
+    table.row(
+        "changes per second with 64 watchers",
+        &THOUSANDS_PER_SECOND,
+        &Samples([changes, vec![]]),
+        &Goal::None,
+    );
 }
 
 fn watcher_types() -> impl Iterator<Item = MessageType> {
@@ -65,14 +85,23 @@ fn watcher_types() -> impl Iterator<Item = MessageType> {
 /// Lets all watchers wait for another state.
 fn watch(controller: &Controller<'_>, known: State) {
     for reply_type in watcher_types() {
-        controller.client.send(&Request { command: Command::Watch(Some(known)), reply_to: Some(reply_type) }.encode());
+        controller.client.send(
+            &Request {
+                command: Command::Watch(Some(known)),
+                reply_to: Some(reply_type),
+            }
+            .encode(),
+        );
     }
 }
 
 /// Sends as fast as the queue permits, and waits for the reply to a request after all commands.
 fn flood(controller: &Controller<'_>) -> f64 {
     let messages: [(Message, _); 2] = [0, 1].map(nth_command).map(|(command, state)| {
-        let request = Request { command, reply_to: None };
+        let request = Request {
+            command,
+            reply_to: None,
+        };
         (request.encode(), state)
     });
     let last = request(Command::Status);
@@ -86,7 +115,9 @@ fn flood(controller: &Controller<'_>) -> f64 {
 }
 
 fn round_trips(controller: &Controller<'_>) -> f64 {
-    let messages = [0, 1].map(nth_command).map(|(command, state)| (request(command), state));
+    let messages = [0, 1]
+        .map(nth_command)
+        .map(|(command, state)| (request(command), state));
     let start = Instant::now();
     for number in 0..ROUND_TRIPS {
         let (message, state) = &messages[number % 2];

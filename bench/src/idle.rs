@@ -22,17 +22,31 @@ pub(crate) fn measure(sides: &[Side; 2], table: &mut Table) {
     }
     thread::sleep(SETTLE);
     let of_all = |measure: fn(&Controller<'_>) -> f64| {
-        Samples(controllers.each_ref().map(|controllers| controllers.iter().map(measure).collect()))
+        Samples(
+            controllers
+                .each_ref()
+                .map(|controllers| controllers.iter().map(measure).collect()),
+        )
     };
     let memory = of_all(|controller| peak_memory(controller.process.pid()));
     let before = of_all(context_switches);
     thread::sleep(REST);
     let mut switches = of_all(context_switches);
-    for (after, before) in switches.0.iter_mut().flatten().zip(before.0.iter().flatten()) {
+    for (after, before) in switches
+        .0
+        .iter_mut()
+        .flatten()
+        .zip(before.0.iter().flatten())
+    {
         *after -= before;
     }
     table.row("idle controller, VmHWM", &KIB, &memory, &Goal::AtMost(0.8));
-    table.row("idle controller, context switches in 10 s", &TIMES, &switches, &Goal::Exactly(0.));
+    table.row(
+        "idle controller, context switches in 10 s",
+        &TIMES,
+        &switches,
+        &Goal::Exactly(0.),
+    );
     controllers.into_iter().flatten().for_each(Controller::end);
 }
 

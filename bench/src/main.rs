@@ -21,7 +21,10 @@ use side::Side;
 use table::Table;
 
 fn main() {
-    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> = env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["client", key, commands] => client::run(key, commands),
@@ -32,13 +35,17 @@ fn main() {
 }
 
 fn compare(programs: &str, dynamic: &str, reference: &str, package: &str) {
-    let [programs, dynamic, reference, package] = [programs, dynamic, reference, package].map(PathBuf::from);
+    let [programs, dynamic, reference, package] =
+        [programs, dynamic, reference, package].map(PathBuf::from);
     let sides = [Side::ours(&programs), Side::reference(&reference)];
     machine::print();
     let mut table = Table::begin();
     flow::measure(&sides, &mut table);
     process::measure(&sides, &mut table);
-    let with_static = [Side::ours(&programs), Side::reference(&reference.join("static"))];
+    let with_static = [
+        Side::ours(&programs),
+        Side::reference(&reference.join("static")),
+    ];
     process::measure_static(&with_static, &mut table);
     instructions::measure(&sides, &mut table);
     idle::measure(&sides, &mut table);

@@ -16,18 +16,33 @@ pub(crate) fn measure(sides: &[Side; 2], table: &mut Table) {
     let mut both = sides.each_ref().map(Side::start);
     for verb in [&["on"][..], &["--no-wait", "on"]] {
         let elapsed = alternately(&mut both, |controller| run(controller, verb));
-        table.row(&format!("command {}", verb.join(" ")), &MICROSECONDS, &elapsed, &Goal::AtMost(0.8));
+        table.row(
+            &format!("command {}", verb.join(" ")),
+            &MICROSECONDS,
+            &elapsed,
+            &Goal::AtMost(0.8),
+        );
     }
     both.into_iter().for_each(Controller::end);
     let elapsed = alternately(&mut sides.each_ref(), |side| start(side));
-    table.row("controller, start to queue", &MICROSECONDS, &elapsed, &Goal::AtMost(1.2));
+    table.row(
+        "controller, start to queue",
+        &MICROSECONDS,
+        &elapsed,
+        &Goal::AtMost(1.2),
+    );
 }
 
 /// The client beside the one in C that is linked statically too.
 pub(crate) fn measure_static(sides: &[Side; 2], table: &mut Table) {
     let mut both = sides.each_ref().map(Side::start);
     let elapsed = alternately(&mut both, |controller| run(controller, &["on"]));
-    table.row("command on, C static", &MICROSECONDS, &elapsed, &Goal::AtMost(1.9));
+    table.row(
+        "command on, C static",
+        &MICROSECONDS,
+        &elapsed,
+        &Goal::AtMost(1.9),
+    );
     both.into_iter().for_each(Controller::end);
 }
 
@@ -36,7 +51,11 @@ fn run(controller: &Controller<'_>, verb: &[&str]) -> f64 {
     let start = Instant::now();
     for _ in 0..RUNS {
         let status = command.status().expect("the client starts");
-        assert!(status.success(), "the client of {}: {status}", controller.side.name);
+        assert!(
+            status.success(),
+            "the client of {}: {status}",
+            controller.side.name
+        );
     }
     (start.elapsed() / RUNS).as_secs_f64()
 }

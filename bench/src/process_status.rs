@@ -17,5 +17,7 @@ fn field(file: &str, name: &str) -> f64 {
     let text = fs::read_to_string(file).expect("the process runs");
     let value = text.lines().find_map(|line| line.strip_prefix(name));
     1024.
-        * value.and_then(|value| value.split_ascii_whitespace().next()?.parse::<f64>().ok()).expect("it has the field")
+        * value
+            .and_then(|value| value.split_ascii_whitespace().next()?.parse::<f64>().ok())
+            .expect("it has the field")
 }

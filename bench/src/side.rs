@@ -23,12 +23,22 @@ pub(crate) struct Side {
 impl Side {
     pub(crate) fn ours(folder: &Path) -> Side {
         let [controller, client] = ["controller", "command"].map(|name| folder.join(name));
-        Side { name: "ours", controller, client, options: &["--simulate"] }
+        Side {
+            name: "ours",
+            controller,
+            client,
+            options: &["--simulate"],
+        }
     }
 
     pub(crate) fn reference(folder: &Path) -> Side {
         let [controller, client] = ["controller", "client"].map(|name| folder.join(name));
-        Side { name: "C", controller, client, options: &[] }
+        Side {
+            name: "C",
+            controller,
+            client,
+            options: &[],
+        }
     }
 
     /// Starts a controller with a fixture of its own.
@@ -38,7 +48,10 @@ impl Side {
 
     /// Starts a controller, as a child of a wrapper if there is one. Returns the time from its start until its queue is
     /// open.
-    pub(crate) fn start_with_wrapper(&self, wrapper: Option<Command>) -> (Controller<'_>, Duration) {
+    pub(crate) fn start_with_wrapper(
+        &self,
+        wrapper: Option<Command>,
+    ) -> (Controller<'_>, Duration) {
         let fixture = Fixture::new();
         let mut command = with_wrapper(wrapper, &self.controller, &fixture);
         command.args(self.options);
@@ -46,12 +59,26 @@ impl Side {
         let process = Running::start_silent(&mut command);
         // A sleep would be longer than the measured time.
         let is_open = |key| Queue::open(key, Access::Find).and_then(|queue| queue.status());
-        while is_open(fixture.key).map_or(true, |status| status.permissions.mode.bits() & 0o200 == 0) {
-            assert!(start.elapsed() < PATIENCE, "the controller of {} creates no queue", self.name);
+        while is_open(fixture.key)
+            .map_or(true, |status| status.permissions.mode.bits() & 0o200 == 0)
+        {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "the controller of {} creates no queue",
+                self.name
+            );
             thread::yield_now();
         }
         let elapsed = start.elapsed();
-        (Controller { side: self, client: Client::open(fixture.key), process, fixture }, elapsed)
+        (
+            Controller {
+                side: self,
+                client: Client::open(fixture.key),
+                process,
+                fixture,
+            },
+            elapsed,
+        )
     }
 }
 
@@ -73,7 +100,13 @@ impl Controller<'_> {
 
     /// Ends it with an exit command, and asserts that it leaves no queue.
     pub(crate) fn end(self) {
-        self.client.send(&Request { command: Verb::Exit, reply_to: None }.encode());
+        self.client.send(
+            &Request {
+                command: Verb::Exit,
+                reply_to: None,
+            }
+            .encode(),
+        );
         let (status, ..) = self.process.wait();
         assert!(
             status.success() && self.fixture.has_no_queues(),

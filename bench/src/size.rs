@@ -8,12 +8,33 @@ use crate::{
 };
 
 pub(crate) fn measure([ours, c]: &[Side; 2], dynamic: &Path, package: &Path, table: &mut Table) {
-    let of = |file: &Path| vec![fs::metadata(file).expect("`make bench` has built it").len() as f64];
+    let of =
+        |file: &Path| vec![fs::metadata(file).expect("`make bench` has built it").len() as f64];
     let goal = Goal::Below(1536.);
-    table.row("controller, static", &KIB, &Samples([of(&ours.controller), of(&c.controller)]), &goal);
-    table.row("command, static", &KIB, &Samples([of(&ours.client), of(&c.client)]), &goal);
+    table.row(
+        "controller, static",
+        &KIB,
+        &Samples([of(&ours.controller), of(&c.controller)]),
+        &goal,
+    );
+    table.row(
+        "command, static",
+        &KIB,
+        &Samples([of(&ours.client), of(&c.client)]),
+        &goal,
+    );
     for name in ["controller", "command"] {
-        table.row(&format!("{name}, dynamic"), &KIB, &Samples([of(&dynamic.join(name)), vec![]]), &goal);
+        table.row(
+            &format!("{name}, dynamic"),
+            &KIB,
+            &Samples([of(&dynamic.join(name)), vec![]]),
+            &goal,
+        );
     }
-    table.row("package", &KIB, &Samples([of(package), vec![]]), &Goal::None);
+    table.row(
+        "package",
+        &KIB,
+        &Samples([of(package), vec![]]),
+        &Goal::None,
+    );
 }

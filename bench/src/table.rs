@@ -41,7 +41,10 @@ fn sorted(samples: &[f64]) -> Vec<f64> {
 }
 
 fn median(samples: &[f64]) -> f64 {
-    sorted(samples).get(samples.len() / 2).copied().unwrap_or(f64::NAN)
+    sorted(samples)
+        .get(samples.len() / 2)
+        .copied()
+        .unwrap_or(f64::NAN)
 }
 
 /// The goal of a row.
@@ -91,10 +94,14 @@ impl Table {
             Goal::AtLeast(ratio) => (format!("≥ {ratio}"), Some(samples.ratio() >= ratio)),
             Goal::AtMost(ratio) => (format!("≤ {ratio}"), Some(samples.ratio() <= ratio)),
             Goal::Below(limit) => (format!("< {limit} {name}"), Some(ours < limit)),
-            Goal::Exactly(number) => {
-                (format!("{number}"), Some(samples.0[0].iter().all(|sample| sample / size == number)))
-            }
-            Goal::Grows { factor, at_most } => (format!("grows ×{factor:.2} ≤ {at_most}"), Some(factor <= at_most)),
+            Goal::Exactly(number) => (
+                format!("{number}"),
+                Some(samples.0[0].iter().all(|sample| sample / size == number)),
+            ),
+            Goal::Grows { factor, at_most } => (
+                format!("grows ×{factor:.2} ≤ {at_most}"),
+                Some(factor <= at_most),
+            ),
             Goal::None => (String::new(), None),
         };
         let verdict = match is_met {
@@ -103,8 +110,15 @@ impl Table {
             None => "",
         };
         self.short += usize::from(is_met == Some(false));
-        let what = if name.is_empty() { what.to_owned() } else { format!("{what}, {name}") };
-        let [ours, c] = samples.0.each_ref().map(|samples| cell(samples, size, decimals));
+        let what = if name.is_empty() {
+            what.to_owned()
+        } else {
+            format!("{what}, {name}")
+        };
+        let [ours, c] = samples
+            .0
+            .each_ref()
+            .map(|samples| cell(samples, size, decimals));
         let ratio = Some(samples.ratio()).filter(|ratio| ratio.is_finite());
         let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.3}"));
         line([&what, &ours, &c, &ratio, &goal, verdict]);
@@ -118,14 +132,24 @@ impl Table {
 
 fn cell(samples: &[f64], size: f64, decimals: usize) -> String {
     let sorted = sorted(samples);
-    let [Some(least), Some(greatest)] = [sorted.first(), sorted.last()] else { return String::new() };
+    let [Some(least), Some(greatest)] = [sorted.first(), sorted.last()] else {
+        return String::new();
+    };
     let mut cell = format!("{:.decimals$}", median(samples) / size);
     if samples.len() > 1 {
-        let _ = write!(cell, " ({:.decimals$}–{:.decimals$})", least / size, greatest / size);
+        let _ = write!(
+            cell,
+            " ({:.decimals$}–{:.decimals$})",
+            least / size,
+            greatest / size
+        );
     }
     cell
 }
 
 fn line([what, ours, c, ratio, goal, verdict]: [&str; 6]) {
-    println!("{}", format!("{what:44} {ours:>27} {c:>27} {ratio:>7}  {goal:18} {verdict}").trim_end());
+    println!(
+        "{}",
+        format!("{what:44} {ours:>27} {c:>27} {ratio:>7}  {goal:18} {verdict}").trim_end()
+    );
 }

@@ -16,25 +16,56 @@ pub(crate) fn start(key: Key) -> String {
     if key == Key::DEFAULT && has_unit() {
         return "run \"sudo systemctl start led-controller\"".into();
     }
-    let beside = env::current_exe().ok().map(|program| program.with_file_name("controller"));
-    let controller = beside.filter(|path| path.exists()).unwrap_or_else(|| "controller".into());
-    let key = if key == Key::DEFAULT { String::new() } else { format!(" --key {key}") };
-    format!("run \"{}{key}\", with --simulate if there is no LED", controller.display())
+    let beside = env::current_exe()
+        .ok()
+        .map(|program| program.with_file_name("controller"));
+    let controller = beside
+        .filter(|path| path.exists())
+        .unwrap_or_else(|| "controller".into());
+    let key = if key == Key::DEFAULT {
+        String::new()
+    } else {
+        format!(" --key {key}")
+    };
+    format!(
+        "run \"{}{key}\", with --simulate if there is no LED",
+        controller.display()
+    )
 }
 
 /// Whether systemd runs and has the unit.
 fn has_unit() -> bool {
-    let folders =
-        ["/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+    let folders = [
+        "/etc/systemd/system",
+        "/usr/local/lib/systemd/system",
+        "/usr/lib/systemd/system",
+        "/lib/systemd/system",
+    ];
     Path::new("/run/systemd/system").exists()
-        && folders.iter().any(|folder| Path::new(folder).join("led-controller.service").exists())
+        && folders
+            .iter()
+            .any(|folder| Path::new(folder).join("led-controller.service").exists())
 }
 
 /// `permission denied: queue 1234 belongs to root:gpio (0660); run "sudo usermod -aG gpio $USER" and log in again`
-pub(crate) fn denied(key: Key, access: Access, permissions: Option<&Permissions>, source: &io::Error) -> String {
-    let Some(permissions) = permissions else { return format!("queue {key}: {source}") };
-    let (owner, group) = (User(permissions.owner).name(), Group(permissions.group).name());
-    let group_bit = if access == Access::Receive { 0o040 } else { 0o020 };
+pub(crate) fn denied(
+    key: Key,
+    access: Access,
+    permissions: Option<&Permissions>,
+    source: &io::Error,
+) -> String {
+    let Some(permissions) = permissions else {
+        return format!("queue {key}: {source}");
+    };
+    let (owner, group) = (
+        User(permissions.owner).name(),
+        Group(permissions.group).name(),
+    );
+    let group_bit = if access == Access::Receive {
+        0o040
+    } else {
+        0o020
+    };
     let mode = permissions.mode;
     format!(
         "permission denied: queue {key} belongs to {owner}:{group} ({mode}); {}",
@@ -50,7 +81,10 @@ pub fn permission_advice(permissions: &Permissions, group_bit: u16) -> String {
     } else if permissions.group == 0 {
         "run this as root, or give the controller a --group".into()
     } else {
-        format!("run \"sudo usermod -aG {} $USER\" and log in again", Group(permissions.group).name())
+        format!(
+            "run \"sudo usermod -aG {} $USER\" and log in again",
+            Group(permissions.group).name()
+        )
     }
 }
 
@@ -59,13 +93,18 @@ pub(crate) fn controller_state(pid: Option<u32>, status: &Status) -> String {
     let (waiting, received) = (waiting(status), last_received(status));
     match pid {
         Some(pid) => {
-            let does_not =
-                if status.messages > 0 { "does not read its queue" } else { "has read its queue and does not reply" };
+            let does_not = if status.messages > 0 {
+                "does not read its queue"
+            } else {
+                "has read its queue and does not reply"
+            };
             format!(
                 "the controller (PID {pid}) {does_not} ({waiting}, {received}); if it was stopped, run \"kill -CONT {pid}\""
             )
         }
-        None => format!("no process is known to serve the queue ({waiting}, {received}); run \"led doctor\""),
+        None => format!(
+            "no process is known to serve the queue ({waiting}, {received}); run \"led doctor\""
+        ),
     }
 }
 
@@ -98,7 +137,10 @@ fn since(time: SystemTime) -> Option<Duration> {
 }
 
 pub(crate) fn was_read_lately(status: &Status) -> bool {
-    status.last_received.and_then(since).is_some_and(|ago| ago < Duration::from_secs(2))
+    status
+        .last_received
+        .and_then(since)
+        .is_some_and(|ago| ago < Duration::from_secs(2))
 }
 
 /// How many seconds the system has run; none if /proc is not mounted.

@@ -33,10 +33,16 @@ pub enum Outcome {
 /// Why it was not sent.
 pub fn send_only(target: &Target, command: Command) -> Result<(), Error> {
     let key = target.key;
-    let message = Request { command, reply_to: None }.encode();
+    let message = Request {
+        command,
+        reply_to: None,
+    }
+    .encode();
     for _ in 0..LOOKS {
         // The server of a textbook has no reply queue. If there is one, its creator must be trusted.
-        let opened = target.open_commands().and_then(|commands| target.find(key.reply()).map(|_| commands));
+        let opened = target
+            .open_commands()
+            .and_then(|commands| target.find(key.reply()).map(|_| commands));
         match opened.and_then(|commands| send(target, &commands, &message)) {
             Ok(SendResult::Sent) => return Ok(()),
             Ok(SendResult::Full) => return Err(full(target, Duration::ZERO)),
@@ -45,7 +51,11 @@ pub fn send_only(target: &Target, command: Command) -> Result<(), Error> {
             Err(error) => return Err(error),
         }
     }
-    Err(if look_up(key).is_none() { Error::NotRunning { key } } else { Error::NotReady { key } })
+    Err(if look_up(key).is_none() {
+        Error::NotRunning { key }
+    } else {
+        Error::NotReady { key }
+    })
 }
 
 /// Sends a command and waits for the reply. If the controller ends without applying the command, sends it to the next one.
@@ -64,16 +74,29 @@ pub fn ask(target: &Target, command: Command, timeout: Duration) -> Result<Outco
 /// Those of [`ask`].
 pub fn status(target: &Target, timeout: Duration) -> Result<Info, Error> {
     match ask(target, Command::Status, timeout)? {
-        Outcome::Applied(_, message) => {
-            Info::decode(&message).ok_or_else(|| Error::Malformed { reply: message.to_string() })
-        }
+        Outcome::Applied(_, message) => Info::decode(&message).ok_or_else(|| Error::Malformed {
+            reply: message.to_string(),
+        }),
         Outcome::Ended => Err(Error::NotRunning { key: target.key }),
     }
 }
 
-fn ask_until(target: &Target, command: Command, timeout: Duration, deadline: &Deadline) -> Result<Outcome, Error> {
+fn ask_until(
+    target: &Target,
+    command: Command,
+    timeout: Duration,
+    deadline: &Deadline,
+) -> Result<Outcome, Error> {
     let key = target.key;
-    let mut pending = Pending { target, command, timeout, deadline, is_sent: false, is_full: false, ending: None };
+    let mut pending = Pending {
+        target,
+        command,
+        timeout,
+        deadline,
+        is_sent: false,
+        is_full: false,
+        ending: None,
+    };
     let mut has_seen = false;
     loop {
         match target.open() {
@@ -82,13 +105,24 @@ fn ask_until(target: &Target, command: Command, timeout: Duration, deadline: &De
                     return outcome;
                 }
             }
-            Ok((commands, None)) => match look_up(key).map(|(queue, status)| (target.holder(queue, &status), status)) {
+            Ok((commands, None)) => match look_up(key)
+                .map(|(queue, status)| (target.holder(queue, &status), status))
+            {
                 // A controller creates a new reply queue when it has a reply to send.
                 Some((Holder::Process(_), _)) => {
-                    let _ = ask_again(target, Command::Status, commands, MessageType::random(), deadline);
+                    let _ = ask_again(
+                        target,
+                        Command::Status,
+                        commands,
+                        MessageType::random(),
+                        deadline,
+                    );
                 }
                 Some((Holder::Ended, status)) => {
-                    return Err(pending.checked(Error::Stale { key, messages: status.messages }));
+                    return Err(pending.checked(Error::Stale {
+                        key,
+                        messages: status.messages,
+                    }));
                 }
                 Some((Holder::Unknown, _)) => return Err(pending.checked(Error::NoReplies { key })),
                 None => {}
@@ -99,7 +133,11 @@ fn ask_until(target: &Target, command: Command, timeout: Duration, deadline: &De
         }
         has_seen = true;
         if !deadline.pause() {
-            let error = if pending.is_full { full(target, timeout) } else { no_reply(key, timeout) };
+            let error = if pending.is_full {
+                full(target, timeout)
+            } else {
+                no_reply(key, timeout)
+            };
             return Err(pending.checked(error));
         }
     }
@@ -122,13 +160,25 @@ struct Pending<'a> {
 impl Pending<'_> {
     /// Sends the command to these queues; none if it is to be sent to the next ones.
     fn try_once(&mut self, commands: Queue, replies: Queue) -> Option<Result<Outcome, Error>> {
-        let &mut Pending { target, command, timeout, deadline, .. } = self;
+        let &mut Pending {
+            target,
+            command,
+            timeout,
+            deadline,
+            ..
+        } = self;
         let server = server(target, command, commands);
         if self.ending.is_some() && server != self.ending {
             return Some(Ok(Outcome::Ended));
         }
         let (before, was_sent) = (commands.status().ok(), self.is_sent);
-        let attempt = match attempt(target, command, (commands, replies), deadline, &mut self.is_sent) {
+        let attempt = match attempt(
+            target,
+            command,
+            (commands, replies),
+            deadline,
+            &mut self.is_sent,
+        ) {
             Ok(attempt) => attempt,
             Err(error) => return Some(Err(self.checked(error))),
         };
@@ -162,8 +212,9 @@ impl Pending<'_> {
                 // If nothing was received from the queue meanwhile, the command is still in it.
                 let now = commands.status().ok();
                 let received = |status: &Status| (status.last_receiver, status.last_received);
-                if before.zip(now).is_some_and(|(before, now)| received(&before) == received(&now) && now.messages > 0)
-                {
+                if before.zip(now).is_some_and(|(before, now)| {
+                    received(&before) == received(&now) && now.messages > 0
+                }) {
                     self.is_sent = was_sent;
                 }
                 Some(Err(self.checked(no_reply(target.key, timeout))))
@@ -185,7 +236,10 @@ impl Pending<'_> {
 type Server = Option<(u32, u32)>;
 
 fn server(target: &Target, command: Command, commands: Queue) -> Server {
-    let status = commands.status().ok().filter(|_| command == Command::Exit)?;
+    let status = commands
+        .status()
+        .ok()
+        .filter(|_| command == Command::Exit)?;
     Some((target.holder(commands, &status).pid()?, status.creator))
 }
 
@@ -211,11 +265,19 @@ fn outcome(command: Command, message: Box<Message>) -> Result<Outcome, Error> {
     match Reply::decode(&message) {
         Some(Reply::Ok(_)) if command == Command::Exit => Ok(Outcome::Ended),
         // Not the reply to this command: a member of the group can receive a reply, and have another one sent instead.
-        Some(Reply::Ok(state)) if !is_effect(command, state) => Err(Error::Unconfirmed { state: Some(state) }),
+        Some(Reply::Ok(state)) if !is_effect(command, state) => {
+            Err(Error::Unconfirmed { state: Some(state) })
+        }
         Some(Reply::Ok(state)) => Ok(Outcome::Applied(state, message)),
-        Some(Reply::Err(reason)) if command == Command::Exit => Err(Error::Ended { reason: reason.to_owned() }),
-        Some(Reply::Err(reason)) => Err(Error::Refused { reason: reason.to_owned() }),
-        None => Err(Error::Malformed { reply: message.to_string() }),
+        Some(Reply::Err(reason)) if command == Command::Exit => Err(Error::Ended {
+            reason: reason.to_owned(),
+        }),
+        Some(Reply::Err(reason)) => Err(Error::Refused {
+            reason: reason.to_owned(),
+        }),
+        None => Err(Error::Malformed {
+            reply: message.to_string(),
+        }),
     }
 }
 
@@ -241,17 +303,35 @@ pub(crate) fn full(target: &Target, timeout: Duration) -> Error {
     match look_up(key) {
         None => Error::NotRunning { key },
         Some((queue, status)) => match target.holder(queue, &status) {
-            Holder::Ended => Error::Stale { key, messages: status.messages },
-            holder => Error::Full { key, timeout, status: status.into(), pid: holder.pid() },
+            Holder::Ended => Error::Stale {
+                key,
+                messages: status.messages,
+            },
+            holder => Error::Full {
+                key,
+                timeout,
+                status: status.into(),
+                pid: holder.pid(),
+            },
         },
     }
 }
 
 /// The error for a reply that did not come in time.
 fn no_reply(key: Key, timeout: Duration) -> Error {
-    let Some((queue, status)) = look_up(key) else { return Error::NotRunning { key } };
+    let Some((queue, status)) = look_up(key) else {
+        return Error::NotRunning { key };
+    };
     match lock::holder(key, Some(queue), status.creator) {
-        Holder::Ended => Error::Stale { key, messages: status.messages },
-        holder => Error::NoReply { key, timeout, status: status.into(), pid: holder.pid() },
+        Holder::Ended => Error::Stale {
+            key,
+            messages: status.messages,
+        },
+        holder => Error::NoReply {
+            key,
+            timeout,
+            status: status.into(),
+            pid: holder.pid(),
+        },
     }
 }

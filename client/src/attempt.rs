@@ -1,7 +1,8 @@
 //! One attempt: a command sent to one pair of queues, and what came of it.
 
 use shared::{
-    Access, Command, Message, MessageType, Oversize, Queue, Refusal, Reply, Request, Select, State, lock::Holder,
+    Access, Command, Message, MessageType, Oversize, Queue, Refusal, Reply, Request, Select, State,
+    lock::Holder,
 };
 
 use crate::{Error, deadline::Deadline, target::Target};
@@ -41,7 +42,15 @@ pub(crate) fn attempt(
     is_sent: &mut bool,
 ) -> Result<Attempt, Error> {
     let reply_type = MessageType::random();
-    match send(target, &commands, &Request { command, reply_to: Some(reply_type) }.encode())? {
+    match send(
+        target,
+        &commands,
+        &Request {
+            command,
+            reply_to: Some(reply_type),
+        }
+        .encode(),
+    )? {
         SendResult::Sent => *is_sent = true,
         SendResult::Full => return Ok(Attempt::Full),
         SendResult::Gone => return Ok(Attempt::Gone),
@@ -49,7 +58,9 @@ pub(crate) fn attempt(
     match deadline.receive(&replies, reply_type) {
         Ok(Some(message)) => Ok(replied(message)),
         Ok(None) => Ok(Attempt::TimedOut),
-        Err(shared::Error::Removed(_)) => ask_again(target, command, commands, reply_type, deadline),
+        Err(shared::Error::Removed(_)) => {
+            ask_again(target, command, commands, reply_type, deadline)
+        }
         Err(error) => Err(Error::of_queue(target.key.reply(), Access::Receive, error)),
     }
 }
@@ -63,10 +74,22 @@ pub(crate) fn ask_again(
     reply_type: MessageType,
     deadline: &Deadline,
 ) -> Result<Attempt, Error> {
-    let again = if command.is_idempotent() { command } else { Command::Status };
+    let again = if command.is_idempotent() {
+        command
+    } else {
+        Command::Status
+    };
     loop {
         let second_type = MessageType::random();
-        match send(target, &commands, &Request { command: again, reply_to: Some(second_type) }.encode())? {
+        match send(
+            target,
+            &commands,
+            &Request {
+                command: again,
+                reply_to: Some(second_type),
+            }
+            .encode(),
+        )? {
             SendResult::Sent => {}
             SendResult::Full if deadline.pause() => continue,
             SendResult::Full => return Ok(Attempt::TimedOut),
@@ -89,14 +112,16 @@ pub(crate) fn ask_again(
             Err(shared::Error::Removed(_)) => continue,
             Err(error) => return Err(Error::of_queue(target.key.reply(), Access::Receive, error)),
         };
-        return Ok(match replies.try_receive(Select::Type(reply_type), Oversize::Truncate) {
-            Ok(first) => replied(first),
-            Err(_) if again == command => replied(second),
-            Err(_) => match Reply::decode(&second) {
-                Some(Reply::Ok(state)) => Attempt::ReplyLost(state),
-                _ => Attempt::Lost,
+        return Ok(
+            match replies.try_receive(Select::Type(reply_type), Oversize::Truncate) {
+                Ok(first) => replied(first),
+                Err(_) if again == command => replied(second),
+                Err(_) => match Reply::decode(&second) {
+                    Some(Reply::Ok(state)) => Attempt::ReplyLost(state),
+                    _ => Attempt::Lost,
+                },
             },
-        });
+        );
     }
 }
 
@@ -126,10 +151,18 @@ pub(crate) fn send(target: &Target, queue: &Queue, message: &Message) -> Result<
         Err(shared::Error::Full(_)) => match queue.status() {
             // Its controller closed it, and ends.
             Ok(status) if status.limit == 0 => Ok(SendResult::Gone),
-            Ok(status) if status.limit < message.text().len() as u64 => Err(match target.holder(*queue, &status) {
-                Holder::Ended => Error::Stale { key: target.key, messages: status.messages },
-                _ => Error::TooSmall { key: target.key, limit: status.limit },
-            }),
+            Ok(status) if status.limit < message.text().len() as u64 => {
+                Err(match target.holder(*queue, &status) {
+                    Holder::Ended => Error::Stale {
+                        key: target.key,
+                        messages: status.messages,
+                    },
+                    _ => Error::TooSmall {
+                        key: target.key,
+                        limit: status.limit,
+                    },
+                })
+            }
             _ => Ok(SendResult::Full),
         },
         Err(shared::Error::Removed(_)) => Ok(SendResult::Gone),

@@ -32,7 +32,10 @@ pub(crate) struct Deadline {
 
 impl Deadline {
     pub(crate) fn after(timeout: Duration) -> Deadline {
-        Deadline { end: Instant::now() + timeout, timer: timer(timeout).ok() }
+        Deadline {
+            end: Instant::now() + timeout,
+            timer: timer(timeout).ok(),
+        }
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -47,7 +50,11 @@ impl Deadline {
     }
 
     /// Receives a message of this type; none if the deadline has passed.
-    pub(crate) fn receive(&self, queue: &Queue, of: MessageType) -> Result<Option<Message>, shared::Error> {
+    pub(crate) fn receive(
+        &self,
+        queue: &Queue,
+        of: MessageType,
+    ) -> Result<Option<Message>, shared::Error> {
         let select = Select::Type(of);
         loop {
             let received = match self.timer {
@@ -56,7 +63,9 @@ impl Deadline {
             };
             match received {
                 Ok(message) => return Ok(Some(message)),
-                Err(shared::Error::Interrupted(_) | shared::Error::Empty(_)) if self.is_over() => return Ok(None),
+                Err(shared::Error::Interrupted(_) | shared::Error::Empty(_)) if self.is_over() => {
+                    return Ok(None);
+                }
                 Err(shared::Error::Interrupted(_)) => {}
                 Err(shared::Error::Empty(_)) => thread::sleep(RETRY_INTERVAL),
                 Err(error) => return Err(error),
@@ -68,13 +77,25 @@ impl Deadline {
 fn timer(timeout: Duration) -> Result<Timer, Errno> {
     static HANDLER: Once = Once::new();
     // Any handler interrupts the call. The flag is not used.
-    HANDLER.call_once(|| drop(signal_hook::flag::register(Signal::SIGALRM as i32, Arc::default())));
+    HANDLER.call_once(|| {
+        drop(signal_hook::flag::register(
+            Signal::SIGALRM as i32,
+            Arc::default(),
+        ))
+    });
     let mut alarm = SigSet::empty();
     alarm.add(Signal::SIGALRM);
     // The parent may have blocked it.
     alarm.thread_unblock()?;
-    let notify = SigevNotify::SigevThreadId { signal: Signal::SIGALRM, thread_id: gettid().as_raw(), si_value: 0 };
+    let notify = SigevNotify::SigevThreadId {
+        signal: Signal::SIGALRM,
+        thread_id: gettid().as_raw(),
+        si_value: 0,
+    };
     let mut timer = Timer::new(ClockId::CLOCK_MONOTONIC, SigEvent::new(notify))?;
-    timer.set(Expiration::IntervalDelayed(timeout.into(), RETRY_INTERVAL.into()), TimerSetTimeFlags::empty())?;
+    timer.set(
+        Expiration::IntervalDelayed(timeout.into(), RETRY_INTERVAL.into()),
+        TimerSetTimeFlags::empty(),
+    )?;
     Ok(timer)
 }

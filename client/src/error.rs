@@ -27,7 +27,9 @@ pub enum Error {
         reason: String,
     },
     /// The reply is not one of this protocol.
-    #[error("unknown reply from the controller ({reply}); client and controller may have different versions")]
+    #[error(
+        "unknown reply from the controller ({reply}); client and controller may have different versions"
+    )]
     Malformed {
         /// The message.
         reply: String,
@@ -146,7 +148,12 @@ impl Error {
         match error {
             shared::Error::NotPermitted(source) => {
                 let permissions = look_up(key).map(|(_, status)| status.permissions);
-                Error::NotPermitted { key, access, permissions, source }
+                Error::NotPermitted {
+                    key,
+                    access,
+                    permissions,
+                    source,
+                }
             }
             source => Error::Queue { key, source },
         }
@@ -166,7 +173,10 @@ impl Error {
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
-            Error::Refused { .. } | Error::Ended { .. } | Error::Malformed { .. } | Error::Queue { .. } => 1,
+            Error::Refused { .. }
+            | Error::Ended { .. }
+            | Error::Malformed { .. }
+            | Error::Queue { .. } => 1,
             Error::ReplyQueue { .. } => 2,
             Error::NotRunning { .. } | Error::Stale { .. } | Error::NotReady { .. } => 3,
             Error::NotPermitted { .. } | Error::Untrusted { .. } => 4,
@@ -186,12 +196,20 @@ pub fn led_is(state: Option<State>) -> String {
 }
 
 fn full_for(timeout: Duration) -> String {
-    if timeout.is_zero() { "is full".into() } else { format!("was full for {timeout:?}") }
+    if timeout.is_zero() {
+        "is full".into()
+    } else {
+        format!("was full for {timeout:?}")
+    }
 }
 
 fn full_advice(timeout: Duration, pid: Option<u32>, status: &Status) -> String {
     if was_read_lately(status) {
-        let retry = if timeout.is_zero() { "try again" } else { "try a longer --timeout" };
+        let retry = if timeout.is_zero() {
+            "try again"
+        } else {
+            "try a longer --timeout"
+        };
         format!("{}, {}; {retry}", waiting(status), last_received(status))
     } else {
         controller_state(pid, status)

@@ -44,14 +44,29 @@ pub(crate) struct Events<'a> {
 impl<'a> Events<'a> {
     pub(crate) fn new(key: Key, stop: Option<BorrowedFd<'a>>) -> Events<'a> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok();
-        Events { key, stop, inotify, directories: Vec::new(), watches: Vec::new() }
+        Events {
+            key,
+            stop,
+            inotify,
+            directories: Vec::new(),
+            watches: Vec::new(),
+        }
     }
 
     /// Watches the directories that exist now.
     pub(crate) fn watch(&mut self, target: &Target) {
         let Some(inotify) = self.inotify else { return };
-        let users = [Some(0), Some(own_user()), target.owner, lock::service_user()];
-        let mut directories: Vec<PathBuf> = users.into_iter().flatten().flat_map(lock::directories).collect();
+        let users = [
+            Some(0),
+            Some(own_user()),
+            target.owner,
+            lock::service_user(),
+        ];
+        let mut directories: Vec<PathBuf> = users
+            .into_iter()
+            .flatten()
+            .flat_map(lock::directories)
+            .collect();
         directories.sort();
         directories.dedup();
         if directories == self.directories {
@@ -87,18 +102,26 @@ impl<'a> Events<'a> {
     /// Waits for an event, or without a timeout for as long as it takes.
     pub(crate) fn wait(&mut self, pipe: Option<&PipeReader>, timeout: Option<Duration>) -> Wakeup {
         let mut polled = [
-            PollFd::new(self.stop.map_or(-1, |stop| stop.as_raw_fd()), PollFlags::empty()),
+            PollFd::new(
+                self.stop.map_or(-1, |stop| stop.as_raw_fd()),
+                PollFlags::empty(),
+            ),
             PollFd::new(pipe.map_or(-1, AsRawFd::as_raw_fd), PollFlags::POLLIN),
-            PollFd::new(self.inotify.map_or(-1, |inotify| inotify.as_raw_fd()), PollFlags::POLLIN),
+            PollFd::new(
+                self.inotify.map_or(-1, |inotify| inotify.as_raw_fd()),
+                PollFlags::POLLIN,
+            ),
         ];
         // Rounded up, so that it is over then.
-        let milliseconds =
-            timeout.map_or(-1, |timeout| i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(i32::MAX));
+        let milliseconds = timeout.map_or(-1, |timeout| {
+            i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(i32::MAX)
+        });
         if poll(&mut polled, milliseconds).is_err() {
             // A signal was handled.
             return Wakeup::Timeout;
         }
-        let [stop, pipe, inotify] = polled.map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
+        let [stop, pipe, inotify] =
+            polled.map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
         match (stop, pipe, inotify) {
             (true, ..) => Wakeup::Closed,
             (_, true, _) => Wakeup::Pipe,
@@ -108,15 +131,26 @@ impl<'a> Events<'a> {
     }
 
     fn read(&mut self) -> Wakeup {
-        let events = self.inotify.and_then(|inotify| inotify.read_events().ok()).unwrap_or_default();
-        let gone = AddWatchFlags::IN_IGNORED | AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF;
-        if events.iter().any(|event| event.mask.intersects(gone | AddWatchFlags::IN_Q_OVERFLOW)) {
+        let events = self
+            .inotify
+            .and_then(|inotify| inotify.read_events().ok())
+            .unwrap_or_default();
+        let gone =
+            AddWatchFlags::IN_IGNORED | AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF;
+        if events
+            .iter()
+            .any(|event| event.mask.intersects(gone | AddWatchFlags::IN_Q_OVERFLOW))
+        {
             self.clear();
             return Wakeup::Directory;
         }
         let prefix = format!("{}-", self.key);
-        let is_own = |name: &std::ffi::OsString| name.as_encoded_bytes().starts_with(prefix.as_bytes());
-        if events.iter().any(|event| event.name.as_ref().is_some_and(is_own)) {
+        let is_own =
+            |name: &std::ffi::OsString| name.as_encoded_bytes().starts_with(prefix.as_bytes());
+        if events
+            .iter()
+            .any(|event| event.name.as_ref().is_some_and(is_own))
+        {
             Wakeup::Lock
         } else {
             // Files of other keys.

@@ -61,8 +61,19 @@ struct Watch {
 impl<'a> Follower<'a> {
     /// A controller may take so long to reply to a request. If `stop` is a pipe or socket, the end of its other side is an event.
     #[must_use]
-    pub fn new(target: &'a Target, timeout: Duration, stop: Option<BorrowedFd<'a>>) -> Follower<'a> {
-        Follower { target, timeout, events: Events::new(target.key, stop), last: None, has_seen: false, idle: None }
+    pub fn new(
+        target: &'a Target,
+        timeout: Duration,
+        stop: Option<BorrowedFd<'a>>,
+    ) -> Follower<'a> {
+        Follower {
+            target,
+            timeout,
+            events: Events::new(target.key, stop),
+            last: None,
+            has_seen: false,
+            idle: None,
+        }
     }
 
     /// Waits for the next event, until the deadline if there is one.
@@ -97,7 +108,11 @@ impl<'a> Follower<'a> {
                 return Err(error);
             }
             // A controller can start in a directory that does not exist yet, or without a lock.
-            let pause = if matches!(error, Error::NotReady { .. }) { RETRY_INTERVAL } else { INTERVAL };
+            let pause = if matches!(error, Error::NotReady { .. }) {
+                RETRY_INTERVAL
+            } else {
+                INTERVAL
+            };
             let status = error.exit_status();
             if self.last != Some(Err(status)) {
                 self.last = Some(Err(status));
@@ -119,7 +134,9 @@ impl<'a> Follower<'a> {
     /// An event, unless the state is that of the last one.
     fn state(&mut self, info: Info) -> Option<Event> {
         self.has_seen = true;
-        let is_known = self.last.is_some_and(|last| last.is_ok_and(|state| state.is_same(info.state)));
+        let is_known = self
+            .last
+            .is_some_and(|last| last.is_ok_and(|state| state.is_same(info.state)));
         self.last = Some(Ok(info.state));
         (!is_known).then_some(Event::State(info))
     }
@@ -132,11 +149,17 @@ impl<'a> Follower<'a> {
             (commands, None) => {
                 // The controller creates it again for its next reply.
                 self.ask(deadline)?;
-                (commands, self.target.open_replies()?.ok_or(Error::NotReady { key })?)
+                (
+                    commands,
+                    self.target.open_replies()?.ok_or(Error::NotReady { key })?,
+                )
             }
         };
         let reply_type = MessageType::random();
-        let request = Request { command: Command::Watch(Some(known)), reply_to: Some(reply_type) };
+        let request = Request {
+            command: Command::Watch(Some(known)),
+            reply_to: Some(reply_type),
+        };
         match send(self.target, &commands, &request.encode())? {
             SendResult::Sent => {}
             SendResult::Full => return Err(full(self.target, Duration::ZERO)),
@@ -146,11 +169,19 @@ impl<'a> Follower<'a> {
         if let Some(receiver) = &receiver {
             receiver.request(replies, reply_type);
         }
-        Ok(Watch { commands, sent: Instant::now(), receiver })
+        Ok(Watch {
+            commands,
+            sent: Instant::now(),
+            receiver,
+        })
     }
 
     /// Waits for the reply to a WATCH; none if it is to be sent again.
-    fn wait_for_reply(&mut self, watch: Watch, deadline: Option<Instant>) -> Result<Option<Event>, Error> {
+    fn wait_for_reply(
+        &mut self,
+        watch: Watch,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Event>, Error> {
         let key = self.target.key;
         // When to look whether the controller has received the request, and still runs.
         let mut look = Some(Instant::now() + self.timeout.min(INTERVAL));
@@ -179,14 +210,29 @@ impl<'a> Follower<'a> {
                 Wakeup::Timeout if look.is_some_and(|look| Instant::now() < look) => {}
                 Wakeup::Timeout => {
                     let found = look_up(key).filter(|(queue, _)| *queue == watch.commands);
-                    let Some((queue, status)) = found else { return Ok(None) };
-                    let (holder, directory) = lock::holder_and_directory(key, Some(queue), status.creator);
-                    let reports_end = directory.is_some_and(|directory| self.events.watches(&directory));
+                    let Some((queue, status)) = found else {
+                        return Ok(None);
+                    };
+                    let (holder, directory) =
+                        lock::holder_and_directory(key, Some(queue), status.creator);
+                    let reports_end =
+                        directory.is_some_and(|directory| self.events.watches(&directory));
                     look = match holder {
-                        Holder::Ended => return Err(Error::Stale { key, messages: status.messages }),
+                        Holder::Ended => {
+                            return Err(Error::Stale {
+                                key,
+                                messages: status.messages,
+                            });
+                        }
                         // It has received the request, and the system reports its end.
-                        Holder::Process(_) if reports_end && status.messages == 0 && pipe.is_some() => None,
-                        _ if watch.sent.elapsed() < self.timeout && pipe.is_some() => Some(Instant::now() + INTERVAL),
+                        Holder::Process(_)
+                            if reports_end && status.messages == 0 && pipe.is_some() =>
+                        {
+                            None
+                        }
+                        _ if watch.sent.elapsed() < self.timeout && pipe.is_some() => {
+                            Some(Instant::now() + INTERVAL)
+                        }
                         _ => match self.ask(deadline).map(|info| self.state(info))? {
                             Some(event) => return Ok(Some(event)),
                             None => Some(Instant::now() + INTERVAL),
@@ -197,7 +243,11 @@ impl<'a> Follower<'a> {
         }
     }
 
-    fn reply(&mut self, message: &Message, deadline: Option<Instant>) -> Result<Option<Event>, Error> {
+    fn reply(
+        &mut self,
+        message: &Message,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Event>, Error> {
         match (Info::decode(message), Reply::decode(message)) {
             (Some(info), _) => match self.state(info) {
                 Some(event) => Ok(Some(event)),
@@ -208,8 +258,12 @@ impl<'a> Follower<'a> {
                 },
             },
             (None, Some(Reply::Err(reason))) if reason == Refusal::Ended.to_string() => Ok(None),
-            (None, Some(Reply::Err(reason))) => Err(Error::Refused { reason: reason.to_owned() }),
-            _ => Err(Error::Malformed { reply: message.to_string() }),
+            (None, Some(Reply::Err(reason))) => Err(Error::Refused {
+                reason: reason.to_owned(),
+            }),
+            _ => Err(Error::Malformed {
+                reply: message.to_string(),
+            }),
         }
     }
 }

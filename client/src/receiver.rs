@@ -21,8 +21,14 @@ impl Receiver {
         let (requests, requested) = channel();
         let (received, messages) = channel();
         let (pipe, writer) = pipe()?;
-        thread::Builder::new().name("receive".into()).spawn(move || receive(&requested, &received, writer))?;
-        Ok(Receiver { requests, messages, pipe })
+        thread::Builder::new()
+            .name("receive".into())
+            .spawn(move || receive(&requested, &received, writer))?;
+        Ok(Receiver {
+            requests,
+            messages,
+            pipe,
+        })
     }
 
     /// Requests a message of this type. The pipe is readable when it is there.

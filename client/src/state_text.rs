@@ -15,7 +15,9 @@ impl fmt::Display for StateText {
             State::On => f.write_str("on"),
             State::Blink(blink) => {
                 write!(f, "blink {:?} {:?}", blink.on(), blink.off())?;
-                blink.count().map_or(Ok(()), |left| write!(f, ", {left} left"))
+                blink
+                    .count()
+                    .map_or(Ok(()), |left| write!(f, ", {left} left"))
             }
         }
     }

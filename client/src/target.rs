@@ -31,7 +31,9 @@ impl Target {
     /// [`Error::NotRunning`] if it does not exist, [`Error::NotReady`] if it is closed, and errors that a retry does not
     /// change.
     pub fn open_commands(&self) -> Result<Queue, Error> {
-        let (queue, status) = self.find(self.key)?.ok_or(Error::NotRunning { key: self.key })?;
+        let (queue, status) = self
+            .find(self.key)?
+            .ok_or(Error::NotRunning { key: self.key })?;
         if status.permissions.mode.is_of_replies() {
             return Err(Error::ReplyQueue { key: self.key });
         }
@@ -49,7 +51,9 @@ impl Target {
     /// [`Error::NotReady`] if it is closed, and errors that a retry does not change.
     pub fn open_replies(&self) -> Result<Option<Queue>, Error> {
         let key = self.key.reply();
-        let Some((queue, status)) = self.find(key)? else { return Ok(None) };
+        let Some((queue, status)) = self.find(key)? else {
+            return Ok(None);
+        };
         if status.permissions.mode == Mode::CLOSED {
             return Err(Error::NotReady { key: self.key });
         }
@@ -64,7 +68,10 @@ impl Target {
     pub(crate) fn find(&self, key: Key) -> Result<Option<(Queue, Status)>, Error> {
         let found = Queue::find(key).map_err(|source| Error::Queue { key, source })?;
         match found {
-            Some((_, status)) if !self.trusts(status.creator) => Err(Error::Untrusted { key, creator: status.creator }),
+            Some((_, status)) if !self.trusts(status.creator) => Err(Error::Untrusted {
+                key,
+                creator: status.creator,
+            }),
             found => Ok(found),
         }
     }
@@ -73,7 +80,10 @@ impl Target {
     /// a queue keeps the owner's rights.
     #[must_use]
     pub fn trusts(&self, creator: u32) -> bool {
-        creator == 0 || creator == own_user() || self.owner == Some(creator) || lock::service_user() == Some(creator)
+        creator == 0
+            || creator == own_user()
+            || self.owner == Some(creator)
+            || lock::service_user() == Some(creator)
     }
 
     /// Lets the kernel check the permission.

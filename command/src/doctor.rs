@@ -43,7 +43,10 @@ pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), crate::Error
                 (AnsiColor::Red.on_default().bold(), "FAIL", text)
             }
         };
-        let line = writeln!(anstream::stdout(), "{style}{mark:<5}{style:#}{name:<12}{text}");
+        let line = writeln!(
+            anstream::stdout(),
+            "{style}{mark:<5}{style:#}{name:<12}{text}"
+        );
         // If the reader has gone, the checks go on for the exit status.
         if printed.is_ok() {
             printed = line;
@@ -58,22 +61,47 @@ pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), crate::Error
     report("line", line::check(info.as_ref()));
     report("group", group(&view));
     report("limits", limits(&view));
-    if problems == 0 { printed.map_err(crate::Error::Output) } else { Err(crate::Error::Problems(problems)) }
+    if problems == 0 {
+        printed.map_err(crate::Error::Output)
+    } else {
+        Err(crate::Error::Problems(problems))
+    }
 }
 
 fn queue(target: &Target, view: &QueueView) -> Finding {
-    let Some(status) = view.status else { return Problem(Error::NotRunning { key: view.key }.to_string()) };
+    let Some(status) = view.status else {
+        return Problem(Error::NotRunning { key: view.key }.to_string());
+    };
     if !target.trusts(status.creator) {
-        return Problem(Error::Untrusted { key: view.key, creator: status.creator }.to_string());
+        return Problem(
+            Error::Untrusted {
+                key: view.key,
+                creator: status.creator,
+            }
+            .to_string(),
+        );
     }
-    let (owner, group) = (User(status.permissions.owner), Group(status.permissions.group));
+    let (owner, group) = (
+        User(status.permissions.owner),
+        Group(status.permissions.group),
+    );
     let mode = status.permissions.mode;
-    let text = format!("key {}: owner {owner}, group {group}, mode {mode}; {}", view.key, advice::waiting(&status));
+    let text = format!(
+        "key {}: owner {owner}, group {group}, mode {mode}; {}",
+        view.key,
+        advice::waiting(&status)
+    );
     let room = status.limit.saturating_sub(status.bytes);
     if status.limit < 16 * TEXT_MAX as u64 {
-        Problem(format!("{text}; it holds only {} bytes: restart its controller", status.limit))
+        Problem(format!(
+            "{text}; it holds only {} bytes: restart its controller",
+            status.limit
+        ))
     } else if room < TEXT_MAX as u64 {
-        Problem(format!("{text}; it is full, {}", advice::last_received(&status)))
+        Problem(format!(
+            "{text}; it is full, {}",
+            advice::last_received(&status)
+        ))
     } else {
         Good(text)
     }
@@ -81,7 +109,11 @@ fn queue(target: &Target, view: &QueueView) -> Finding {
 
 /// Whether this user may send commands, or receive replies.
 fn permission(target: &Target, view: &QueueView, access: Access) -> Finding {
-    let key = if access == Access::Send { view.key } else { view.key.reply() };
+    let key = if access == Access::Send {
+        view.key
+    } else {
+        view.key.reply()
+    };
     if view.status.is_none() {
         return Skipped("there is no queue".into());
     }
@@ -122,7 +154,10 @@ fn controller(target: &Target, view: &QueueView, timeout: Duration) -> (Option<I
                 Holder::Process(pid) => format!("PID {pid}"),
                 _ => format!("PID {} as it reports", info.pid),
             };
-            let text = format!("{process} replies within {milliseconds:.1} ms: {}", StateText(info.state));
+            let text = format!(
+                "{process} replies within {milliseconds:.1} ms: {}",
+                StateText(info.state)
+            );
             (Some(info), Good(text))
         }
         Err(error) => (None, Problem(error.to_string())),
@@ -145,9 +180,16 @@ fn group(view: &QueueView) -> Finding {
     } else if groups.contains(&group.0) {
         Good(format!("this session is in group {group}"))
     } else if group.has(User(user)) {
-        Problem(format!("{} is in group {group}, but this session began before that: log in again", User(user)))
+        Problem(format!(
+            "{} is in group {group}, but this session began before that: log in again",
+            User(user)
+        ))
     } else {
-        Problem(format!("{} is not in group {group}: {}", User(user), advice::permission_advice(&permissions, 0o020)))
+        Problem(format!(
+            "{} is not in group {group}: {}",
+            User(user),
+            advice::permission_advice(&permissions, 0o020)
+        ))
     }
 }
 
@@ -157,19 +199,28 @@ fn limits(view: &QueueView) -> Finding {
         let text = fs::read_to_string(format!("/proc/sys/kernel/{name}"));
         text.ok().and_then(|text| text.trim().parse::<usize>().ok())
     };
-    let (Some(msgmax), Some(msgmnb), Some(msgmni)) = (limit("msgmax"), limit("msgmnb"), limit("msgmni")) else {
+    let (Some(msgmax), Some(msgmnb), Some(msgmni)) =
+        (limit("msgmax"), limit("msgmnb"), limit("msgmni"))
+    else {
         return Problem("cannot read /proc/sys/kernel/msg*".into());
     };
-    let queues = fs::read_to_string("/proc/sysvipc/msg").map_or(0, |list| list.lines().skip(1).count());
+    let queues =
+        fs::read_to_string("/proc/sysvipc/msg").map_or(0, |list| list.lines().skip(1).count());
     if msgmax < TEXT_MAX {
-        Problem(format!("a message has at most {msgmax} bytes: run \"sudo sysctl kernel.msgmax=8192\""))
+        Problem(format!(
+            "a message has at most {msgmax} bytes: run \"sudo sysctl kernel.msgmax=8192\""
+        ))
     } else if msgmnb < 16 * TEXT_MAX {
-        Problem(format!("a new queue holds only {msgmnb} bytes: run \"sudo sysctl kernel.msgmnb=16384\""))
+        Problem(format!(
+            "a new queue holds only {msgmnb} bytes: run \"sudo sysctl kernel.msgmnb=16384\""
+        ))
     } else if view.status.is_none() && queues + 2 > msgmni {
         Problem(format!(
             "{queues} of at most {msgmni} queues exist: \"ipcs -q\" lists them, \"sudo sysctl kernel.msgmni=32000\" allows more"
         ))
     } else {
-        Good(format!("kernel.msgmax {msgmax}, kernel.msgmnb {msgmnb}, {queues} queues of kernel.msgmni {msgmni}"))
+        Good(format!(
+            "kernel.msgmax {msgmax}, kernel.msgmnb {msgmnb}, {queues} queues of kernel.msgmni {msgmni}"
+        ))
     }
 }

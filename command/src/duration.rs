@@ -15,14 +15,19 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000.0,
         unit => return Err(format!("unknown unit {unit}; known are ms, s, m or min, h")),
     };
-    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_number = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
     let number = digits.parse::<f64>().ok().filter(|_| is_number);
     // The number of milliseconds is converted as seconds: whole seconds are exact.
-    let milliseconds = number.and_then(|number| Duration::try_from_secs_f64((number * unit).round()).ok());
+    let milliseconds =
+        number.and_then(|number| Duration::try_from_secs_f64((number * unit).round()).ok());
     match milliseconds.map(|milliseconds| Duration::from_millis(milliseconds.as_secs())) {
         Some(duration) if Blink::PHASE.contains(&duration) => Ok(duration),
         Some(_) => Err("a duration is from 1ms to 1h".into()),
-        None => Err("a duration is a number with the unit ms, s, m or h, like 500ms, 2s or 0.5".into()),
+        None => {
+            Err("a duration is a number with the unit ms, s, m or h, like 500ms, 2s or 0.5".into())
+        }
     }
 }
 
@@ -46,7 +51,11 @@ mod tests {
             ("0.033", 33),
             ("0.1h", 360_000),
         ] {
-            assert_eq!(parse(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+            assert_eq!(
+                parse(text),
+                Ok(Duration::from_millis(milliseconds)),
+                "{text}"
+            );
         }
     }
 

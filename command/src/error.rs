@@ -63,5 +63,8 @@ pub(crate) fn report(error: &dyn std::error::Error) {
 /// The name by which this program was started.
 pub(crate) fn program_name() -> OsString {
     let path = env::args_os().next().map(PathBuf::from);
-    path.as_deref().and_then(Path::file_name).unwrap_or(OsStr::new("command")).to_owned()
+    path.as_deref()
+        .and_then(Path::file_name)
+        .unwrap_or(OsStr::new("command"))
+        .to_owned()
 }

@@ -44,14 +44,19 @@ fn run_verb(options: &Options) -> Result<(), Error> {
         Verb::Off => Command::Off,
         Verb::Toggle => Command::Toggle,
         Verb::Blink { on, off, count } => {
-            let blink = Blink::new(on, off, count)
-                .ok_or_else(|| client::Error::Refused { reason: Refusal::Blink.to_string() })?;
+            let blink = Blink::new(on, off, count).ok_or_else(|| client::Error::Refused {
+                reason: Refusal::Blink.to_string(),
+            })?;
             Command::Blink(blink)
         }
         Verb::Exit => Command::Exit,
         Verb::Status { json, watch } => {
             let format = if json { Format::Json } else { Format::Text };
-            return if watch { watch::watch(&target, timeout, format) } else { status::run(&target, timeout, format) };
+            return if watch {
+                watch::watch(&target, timeout, format)
+            } else {
+                status::run(&target, timeout, format)
+            };
         }
         Verb::Wait { state } => return watch::wait(&target, state.into(), options.timeout),
         Verb::Doctor => return doctor::run(&target, timeout),

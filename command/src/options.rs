@@ -12,7 +12,12 @@ use crate::{duration, error::program_name};
 
 /// Command the LED controller, and print the state of the LED.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "command", version, args_override_self = true, disable_help_subcommand = true)]
+#[command(
+    name = "command",
+    version,
+    args_override_self = true,
+    disable_help_subcommand = true
+)]
 #[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs", after_help = EXIT_STATUS)]
 pub struct Options {
     /// What to do.
@@ -103,23 +108,42 @@ impl Options {
     /// The options of this process. Ends it with exit status 2 if they are wrong.
     #[must_use]
     pub fn from_command_line() -> Options {
-        let options = Options::try_parse().unwrap_or_else(|error| match error.get(ContextKind::InvalidSubcommand) {
-            Some(verb) => {
-                let command = Options::command();
-                let verbs: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-                wrong(ErrorKind::InvalidSubcommand, &format!("unknown verb {verb}; known are {}", verbs.join(", ")))
+        let options = Options::try_parse().unwrap_or_else(|error| {
+            match error.get(ContextKind::InvalidSubcommand) {
+                Some(verb) => {
+                    let command = Options::command();
+                    let verbs: Vec<&str> = command
+                        .get_subcommands()
+                        .map(clap::Command::get_name)
+                        .collect();
+                    wrong(
+                        ErrorKind::InvalidSubcommand,
+                        &format!("unknown verb {verb}; known are {}", verbs.join(", ")),
+                    )
+                }
+                None => error.exit(),
             }
-            None => error.exit(),
         });
-        if options.no_wait && matches!(options.verb, Verb::Status { .. } | Verb::Wait { .. } | Verb::Doctor) {
-            wrong(ErrorKind::ArgumentConflict, "--no-wait cannot be used with status, wait or doctor");
+        if options.no_wait
+            && matches!(
+                options.verb,
+                Verb::Status { .. } | Verb::Wait { .. } | Verb::Doctor
+            )
+        {
+            wrong(
+                ErrorKind::ArgumentConflict,
+                "--no-wait cannot be used with status, wait or doctor",
+            );
         }
         options
     }
 }
 
 fn wrong(kind: ErrorKind, message: &str) -> ! {
-    Options::command().bin_name(program_name().display().to_string()).error(kind, message).exit()
+    Options::command()
+        .bin_name(program_name().display().to_string())
+        .error(kind, message)
+        .exit()
 }
 
 fn user(name: &str) -> Result<u32, String> {
@@ -128,8 +152,17 @@ fn user(name: &str) -> Result<u32, String> {
 
 fn count(text: &str) -> Result<u32, String> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    let count = text.parse().ok().filter(|count| is_number && Blink::COUNT.contains(count));
-    count.ok_or_else(|| format!("a count is from {} to {}", Blink::COUNT.start(), Blink::COUNT.end()))
+    let count = text
+        .parse()
+        .ok()
+        .filter(|count| is_number && Blink::COUNT.contains(count));
+    count.ok_or_else(|| {
+        format!(
+            "a count is from {} to {}",
+            Blink::COUNT.start(),
+            Blink::COUNT.end()
+        )
+    })
 }
 
 const EXIT_STATUS: &str = "\

@@ -35,8 +35,13 @@ pub(crate) fn run(target: &Target, timeout: Duration, format: Format) -> Result<
 
 /// `on (queue 1234: 0 messages, 0 bytes; last sender 4711, last receiver 640; served by 640)`
 fn text(view: &QueueView, info: Option<&Info>) -> String {
-    let state = info.map_or_else(|| "no reply".into(), |info| StateText(info.state).to_string());
-    let Some(queue) = view.status else { return state };
+    let state = info.map_or_else(
+        || "no reply".into(),
+        |info| StateText(info.state).to_string(),
+    );
+    let Some(queue) = view.status else {
+        return state;
+    };
     let process = |pid: Option<u32>| pid.map_or_else(|| "none".into(), |pid| pid.to_string());
     let server = match (view.holder, info) {
         (Holder::Process(pid), _) => pid.to_string(),
@@ -70,7 +75,8 @@ pub(crate) fn json(view: &QueueView, info: Option<&Info>) -> String {
         State::Blink(blink) => Some(blink),
         _ => None,
     });
-    let milliseconds = |duration: Duration| value(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+    let milliseconds =
+        |duration: Duration| value(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
     object([
         ("state", value(state)),
         (
@@ -89,7 +95,10 @@ pub(crate) fn json(view: &QueueView, info: Option<&Info>) -> String {
         ("label", value(line.map(|line| line.label.as_str()))),
         ("consumer", value(line.map(|_| Line::CONSUMER))),
         ("key", value(view.key.get())),
-        ("queue", or_null(view.status, |status| queue(&status, view.holder.pid()))),
+        (
+            "queue",
+            or_null(view.status, |status| queue(&status, view.holder.pid())),
+        ),
         (
             "controller",
             or_null(info, |info| {
@@ -107,7 +116,9 @@ pub(crate) fn json(view: &QueueView, info: Option<&Info>) -> String {
 }
 
 fn queue(status: &Status, served_by: Option<u32>) -> String {
-    let time = |time: Option<SystemTime>| value(time.map(|time| humantime::format_rfc3339_seconds(time).to_string()));
+    let time = |time: Option<SystemTime>| {
+        value(time.map(|time| humantime::format_rfc3339_seconds(time).to_string()))
+    };
     object([
         ("messages", value(status.messages)),
         ("bytes", value(status.bytes)),
@@ -126,7 +137,12 @@ fn queue(status: &Status, served_by: Option<u32>) -> String {
 
 /// A JSON object with its members in this order: the map of serde_json sorts them.
 fn object<const N: usize>(members: [(&str, String); N]) -> String {
-    format!("{{{}}}", members.map(|(name, value)| format!("\"{name}\":{value}")).join(","))
+    format!(
+        "{{{}}}",
+        members
+            .map(|(name, value)| format!("\"{name}\":{value}"))
+            .join(",")
+    )
 }
 
 fn value(value: impl Into<Value>) -> String {

@@ -20,7 +20,15 @@ impl QueueView {
         let (queue, status) = look_up(key).unzip();
         let owner = status.map_or_else(own_user, |status| status.creator);
         // Records of untrusted users are ignored too.
-        let holder = if target.trusts(owner) { lock::holder(key, queue, owner) } else { Holder::Unknown };
-        QueueView { key, status, holder }
+        let holder = if target.trusts(owner) {
+            lock::holder(key, queue, owner)
+        } else {
+            Holder::Unknown
+        };
+        QueueView {
+            key,
+            status,
+            holder,
+        }
     }
 }

@@ -26,7 +26,11 @@ pub(crate) fn watch(target: &Target, timeout: Duration, format: Format) -> Resul
     // For the first process of a container, signals have no default action.
     if process::id() == 1 {
         for &signal in TERM_SIGNALS {
-            let _ = flag::register_conditional_shutdown(signal, 128 + signal, Arc::new(AtomicBool::new(true)));
+            let _ = flag::register_conditional_shutdown(
+                signal,
+                128 + signal,
+                Arc::new(AtomicBool::new(true)),
+            );
         }
     }
     let stdout = io::stdout();
@@ -51,7 +55,11 @@ pub(crate) fn watch(target: &Target, timeout: Duration, format: Format) -> Resul
 /// Waits until the LED has this state, or without a timeout for as long as it takes. Prints the state.
 pub(crate) fn wait(target: &Target, state: State, timeout: Option<Duration>) -> Result<(), Error> {
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    let mut follower = Follower::new(target, REPLY_TIMEOUT.min(timeout.unwrap_or(REPLY_TIMEOUT)), None);
+    let mut follower = Follower::new(
+        target,
+        REPLY_TIMEOUT.min(timeout.unwrap_or(REPLY_TIMEOUT)),
+        None,
+    );
     let mut last = None;
     loop {
         match follower.next(deadline)? {
@@ -62,7 +70,11 @@ pub(crate) fn wait(target: &Target, state: State, timeout: Option<Duration>) -> 
                 report(&error);
             }
             Event::Closed | Event::TimedOut => {
-                return Err(Error::NotReached { state, last, timeout: timeout.unwrap_or_default() });
+                return Err(Error::NotReached {
+                    state,
+                    last,
+                    timeout: timeout.unwrap_or_default(),
+                });
             }
         }
     }

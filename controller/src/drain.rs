@@ -46,7 +46,9 @@ pub(crate) fn drain(commands: &Queue, replies: Option<&Queue>) -> Drained {
     let _ = commands.set_limit(0);
     let waiting = commands.status().map_or(0, |status| status.messages);
     for _ in 0..waiting {
-        let Ok(message) = commands.try_receive(Select::Any, Oversize::Truncate) else { break };
+        let Ok(message) = commands.try_receive(Select::Any, Oversize::Truncate) else {
+            break;
+        };
         drained.add(&message);
         let reply_to = match Request::decode(&message) {
             Ok(Request { reply_to, .. }) | Err(Refused { reply_to, .. }) => reply_to,

@@ -42,13 +42,17 @@ pub enum Error {
         key: Key,
     },
     /// The kernel's limit of a queue is too small for one message.
-    #[error("a queue holds {limit} bytes, and a message has up to {TEXT_MAX}; run \"sudo sysctl kernel.msgmnb=16384\"")]
+    #[error(
+        "a queue holds {limit} bytes, and a message has up to {TEXT_MAX}; run \"sudo sysctl kernel.msgmnb=16384\""
+    )]
     Limit {
         /// The limit in bytes.
         limit: u64,
     },
     /// There is no directory for `--initial last`.
-    #[error("--initial last needs a directory for its file: set STATE_DIRECTORY, XDG_STATE_HOME or HOME")]
+    #[error(
+        "--initial last needs a directory for its file: set STATE_DIRECTORY, XDG_STATE_HOME or HOME"
+    )]
     NoStateDirectory,
     /// Only root may do this.
     #[error("--reclaim removes queues of other users; run it as root")]
@@ -118,20 +122,48 @@ impl TakenBy {
         let name = |pid| {
             let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
             // A program can give itself any name.
-            Some((pid, String::from_utf8_lossy(&name).trim_end().escape_debug().to_string()))
+            Some((
+                pid,
+                String::from_utf8_lossy(&name)
+                    .trim_end()
+                    .escape_debug()
+                    .to_string(),
+            ))
         };
-        let pids = [status.last_receiver, status.last_sender].into_iter().flatten();
-        let mut processes: Vec<_> = pids.filter(|&pid| pid != process::id()).filter_map(name).collect();
+        let pids = [status.last_receiver, status.last_sender]
+            .into_iter()
+            .flatten();
+        let mut processes: Vec<_> = pids
+            .filter(|&pid| pid != process::id())
+            .filter_map(name)
+            .collect();
         processes.dedup();
-        TakenBy { key, creator: status.creator, processes }
+        TakenBy {
+            key,
+            creator: status.creator,
+            processes,
+        }
     }
 }
 
 impl fmt::Display for TakenBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "queue {} was created by user {}", self.key, User(self.creator))?;
+        write!(
+            f,
+            "queue {} was created by user {}",
+            self.key,
+            User(self.creator)
+        )?;
         for (index, (pid, name)) in self.processes.iter().enumerate() {
-            write!(f, "{}{name} (PID {pid})", if index == 0 { ", last used by " } else { " and " })?;
+            write!(
+                f,
+                "{}{name} (PID {pid})",
+                if index == 0 {
+                    ", last used by "
+                } else {
+                    " and "
+                }
+            )?;
         }
         if self.processes.is_empty() && self.creator == own_user() {
             f.write_str(", perhaps left by a program of yours that was killed")?;

@@ -25,14 +25,26 @@ pub(crate) enum Existing {
 impl Existing {
     pub(crate) fn find(key: Key, lock: Option<&Lock>) -> Result<Existing, Error> {
         let found = Queue::find(key).map_err(|source| Error::Queue { key, source })?;
-        let Some((queue, status)) = found else { return Ok(Existing::Nothing) };
+        let Some((queue, status)) = found else {
+            return Ok(Existing::Nothing);
+        };
         let user = own_user();
         // The service may not remove a queue of root's controller.
         let is_removable = user == 0 || [status.creator, status.permissions.owner].contains(&user);
-        let Some(lock) = lock.filter(|_| is_removable) else { return Ok(Existing::Foreign(queue, status)) };
+        let Some(lock) = lock.filter(|_| is_removable) else {
+            return Ok(Existing::Foreign(queue, status));
+        };
         Ok(if lock.has_created(&queue, &status) {
-            if is_unused(&status) { Existing::Prepared(queue) } else { Existing::Stale(queue, status) }
-        } else if is_unused(&status) && lock.has_predecessor() && status.creator == user && stays_closed(&queue) {
+            if is_unused(&status) {
+                Existing::Prepared(queue)
+            } else {
+                Existing::Stale(queue, status)
+            }
+        } else if is_unused(&status)
+            && lock.has_predecessor()
+            && status.creator == user
+            && stays_closed(&queue)
+        {
             Existing::Stale(queue, status)
         } else {
             Existing::Foreign(queue, status)
@@ -50,13 +62,18 @@ impl Existing {
 /// Whether a queue is closed, and no process has used it.
 fn is_unused(status: &Status) -> bool {
     let uses = [status.last_sender, status.last_receiver];
-    status.permissions.mode == Mode::CLOSED && status.messages == 0 && uses == [None; 2] && status.last_sent.is_none()
+    status.permissions.mode == Mode::CLOSED
+        && status.messages == 0
+        && uses == [None; 2]
+        && status.last_sent.is_none()
 }
 
 /// Whether a closed queue stays closed. A controller with another lock directory opens its queue soon after creating it.
 fn stays_closed(queue: &Queue) -> bool {
     thread::sleep(RECEIVE_PATIENCE);
-    queue.status().is_ok_and(|status| status.permissions.mode == Mode::CLOSED)
+    queue
+        .status()
+        .is_ok_and(|status| status.permissions.mode == Mode::CLOSED)
 }
 
 /// Removes stale queues, before the controller creates its own.
@@ -77,7 +94,10 @@ pub(crate) fn clean_up(key: Key, locks: &Locks) -> Result<(), Error> {
         Existing::Nothing => None,
     };
     let commands = removable(key, Existing::find(key, locks.commands.as_ref())?);
-    let replies = removable(key.reply(), Existing::find(key.reply(), locks.replies.as_ref())?);
+    let replies = removable(
+        key.reply(),
+        Existing::find(key.reply(), locks.replies.as_ref())?,
+    );
     remove_pair(key, commands, replies)
 }
 

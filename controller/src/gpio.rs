@@ -42,10 +42,21 @@ impl GpioLine {
             (Err(_), Some(denied)) => return Err(denied),
             (Err(error), None) => return Err(error.into()),
         };
-        let line = Line { name: options.name.to_owned(), offset, chip: chip.name.clone(), label: chip.label.clone() };
-        let active = if options.active_low { Active::Low } else { Active::High };
-        let request =
-            gpiod::Options::output([offset]).active(active).values([initial == OnOff::On]).consumer(Line::CONSUMER);
+        let line = Line {
+            name: options.name.to_owned(),
+            offset,
+            chip: chip.name.clone(),
+            label: chip.label.clone(),
+        };
+        let active = if options.active_low {
+            Active::Low
+        } else {
+            Active::High
+        };
+        let request = gpiod::Options::output([offset])
+            .active(active)
+            .values([initial == OnOff::On])
+            .consumer(Line::CONSUMER);
         let device = Chip::new(&chip.path).map_err(|source| GpioError::chip(&chip.path, source))?;
         match device.request_lines(request) {
             Ok(held) => {
@@ -53,10 +64,20 @@ impl GpioLine {
                 Ok(GpioLine { held, line })
             }
             Err(source) if source.kind() == io::ErrorKind::ResourceBusy => {
-                let consumer = device.line_info(offset).map(|info| info.consumer).unwrap_or_default();
-                Err(GpioError::Busy { line, consumer, source })
+                let consumer = device
+                    .line_info(offset)
+                    .map(|info| info.consumer)
+                    .unwrap_or_default();
+                Err(GpioError::Busy {
+                    line,
+                    consumer,
+                    source,
+                })
             }
-            Err(source) => Err(GpioError::Os { what: format!("cannot take line {line}"), source }),
+            Err(source) => Err(GpioError::Os {
+                what: format!("cannot take line {line}"),
+                source,
+            }),
         }
     }
 
@@ -75,7 +96,10 @@ impl Output for GpioLine {
 ///
 /// Symbolic links, which Raspberry Pi OS has for old chip numbers, are left out: no chip is listed twice.
 fn list() -> Result<(Vec<ChipInfo>, Option<GpioError>), GpioError> {
-    let mut paths = Chip::list_devices().map_err(|source| GpioError::Os { what: "cannot list /dev".into(), source })?;
+    let mut paths = Chip::list_devices().map_err(|source| GpioError::Os {
+        what: "cannot list /dev".into(),
+        source,
+    })?;
     if paths.is_empty() {
         return Err(GpioError::NoChip);
     }

@@ -55,9 +55,22 @@ impl Led {
     /// An LED whose output has this level already.
     #[must_use]
     pub fn new(output: Box<dyn Output>, level: OnOff) -> Self {
-        let state = DriverState { output: Some(output), level, blinking: None, is_awaited: false, last_thread: 0 };
-        let driver = Driver { state: Mutex::new(state), changed: Condvar::new(), on_end: OnceLock::new() };
-        Led { driver: Arc::new(driver), thread: None }
+        let state = DriverState {
+            output: Some(output),
+            level,
+            blinking: None,
+            is_awaited: false,
+            last_thread: 0,
+        };
+        let driver = Driver {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            on_end: OnceLock::new(),
+        };
+        Led {
+            driver: Arc::new(driver),
+            thread: None,
+        }
     }
 
     /// Sets what to call, in another thread, each time the LED stops blinking by itself.
@@ -125,8 +138,15 @@ impl Led {
         let thread = thread::Builder::new()
             .name("blink".into())
             .spawn(move || driver.run(id))
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot start a thread: {error}")))?;
-        state.blinking = Some(Blinking { thread: id, blink, left: blink.count(), begin: None });
+            .map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot start a thread: {error}"))
+            })?;
+        state.blinking = Some(Blinking {
+            thread: id,
+            blink,
+            left: blink.count(),
+            begin: None,
+        });
         self.driver.changed.notify_all();
         let (mut state, result) = self.driver.set(state, OnOff::On);
         if let Some(blinking) = &mut state.blinking {
@@ -160,7 +180,9 @@ impl Driver {
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, DriverState>) -> MutexGuard<'a, DriverState> {
-        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+        self.changed
+            .wait(state)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stop_blinking(&self) -> MutexGuard<'_, DriverState> {
@@ -203,7 +225,9 @@ impl Driver {
 
     /// Blinks in the thread with this number, until the LED does something else.
     fn run(&self, thread: u64) {
-        let Some(result) = self.alternate(thread) else { return };
+        let Some(result) = self.alternate(thread) else {
+            return;
+        };
         if let Some(call) = self.on_end.get() {
             call();
         }
@@ -219,7 +243,11 @@ impl Driver {
         let mut state = self.lock();
         let (blink, mut begin) = loop {
             match *state.blinking(thread)? {
-                Blinking { blink, begin: Some(begin), .. } => break (blink, begin),
+                Blinking {
+                    blink,
+                    begin: Some(begin),
+                    ..
+                } => break (blink, begin),
                 _ => state = self.wait(state),
             }
         };
@@ -265,14 +293,20 @@ impl Driver {
             if remaining.is_zero() {
                 return Some(state);
             }
-            state = self.changed.wait_timeout(state, remaining).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .changed
+                .wait_timeout(state, remaining)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 }
 
 impl DriverState {
     fn blinking(&mut self, thread: u64) -> Option<&mut Blinking> {
-        self.blinking.as_mut().filter(|blinking| blinking.thread == thread)
+        self.blinking
+            .as_mut()
+            .filter(|blinking| blinking.thread == thread)
     }
 }
 

@@ -50,14 +50,23 @@ pub fn run(options: &Options) -> Result<(), Error> {
         return turn_off(options);
     }
     // First, so that a signal always cleans up.
-    let shutdown = Shutdown::on_signals().map_err(|source| Error::Os { what: "cannot handle signals", source })?;
+    let shutdown = Shutdown::on_signals().map_err(|source| Error::Os {
+        what: "cannot handle signals",
+        source,
+    })?;
     let queue_options = options.queue_options()?;
     let locks = Locks::acquire(options.key, None)?;
     let (initial, saver) = initial(options)?;
     let level = OnOff::first(initial);
     let (output, line): (Box<dyn Output>, _) = if options.simulate {
         let output = Simulated::new(level);
-        (Box::new(output.map_err(|source| Error::Os { what: "cannot write to standard output", source })?), None)
+        (
+            Box::new(output.map_err(|source| Error::Os {
+                what: "cannot write to standard output",
+                source,
+            })?),
+            None,
+        )
     } else {
         let output = GpioLine::take(&options.line_options(), level)?;
         let line = output.line().clone();
@@ -65,7 +74,10 @@ pub fn run(options: &Options) -> Result<(), Error> {
     };
     let mut led = Led::new(output, level);
     let blinking = match initial {
-        State::Blink(blink) => led.blink(blink).map_err(|source| Error::Os { what: "cannot blink", source }),
+        State::Blink(blink) => led.blink(blink).map_err(|source| Error::Os {
+            what: "cannot blink",
+            source,
+        }),
         State::On | State::Off => Ok(()),
     };
     match blinking.and_then(|()| QueuePair::create(queue_options, locks)) {
@@ -87,8 +99,10 @@ fn initial(options: &Options) -> Result<(State, Option<Saver>), Error> {
         Initial::Last => {
             let file = SavedState::new(options.key).ok_or(Error::NoStateDirectory)?;
             let saved = file.read();
-            let saver =
-                Saver::start(file, saved).map_err(|source| Error::Os { what: "cannot save the state", source })?;
+            let saver = Saver::start(file, saved).map_err(|source| Error::Os {
+                what: "cannot save the state",
+                source,
+            })?;
             Ok((saved.unwrap_or(State::Off), Some(saver)))
         }
     }
@@ -102,6 +116,7 @@ fn turn_off(options: &Options) -> Result<(), Error> {
         let taken = GpioLine::take(&options.line_options(), OnOff::Off).map_err(Error::Gpio);
         taken.map(|output| log::info!("line {} is off", output.line()))
     };
-    let removed = Locks::acquire(options.key, None).and_then(|locks| existing::clean_up(options.key, &locks));
+    let removed =
+        Locks::acquire(options.key, None).and_then(|locks| existing::clean_up(options.key, &locks));
     off.and(removed)
 }

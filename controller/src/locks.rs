@@ -26,27 +26,39 @@ impl Locks {
     ///
     /// [`Error::Lock`] if another controller holds one of them.
     pub fn acquire(key: Key, directory: Option<&Path>) -> Result<Locks, Error> {
-        let acquire = |key| match directory.map_or_else(|| Lock::acquire(key), |path| Lock::acquire_in(path, key)) {
+        let acquire = |key| match directory
+            .map_or_else(|| Lock::acquire(key), |path| Lock::acquire_in(path, key))
+        {
             Ok(lock) => Ok(Some(lock)),
             Err(held @ LockError::Held { .. }) => Err(Error::Lock(held)),
             Err(error) => {
-                log::warn!("no lock for key {key}: {error}; if this process is killed, remove its queue by hand");
+                log::warn!(
+                    "no lock for key {key}: {error}; if this process is killed, remove its queue by hand"
+                );
                 Ok(None)
             }
         };
-        Ok(Locks { commands: acquire(key)?, replies: acquire(key.reply())? })
+        Ok(Locks {
+            commands: acquire(key)?,
+            replies: acquire(key.reply())?,
+        })
     }
 
     /// No locks, for tests.
     #[must_use]
     pub fn none() -> Locks {
-        Locks { commands: None, replies: None }
+        Locks {
+            commands: None,
+            replies: None,
+        }
     }
 }
 
 /// Records a queue that this process created.
 pub(crate) fn record(lock: &mut Option<Lock>, queue: &Queue) {
     if let Some(Err(error)) = lock.as_mut().map(|lock| lock.record(queue)) {
-        log::warn!("cannot record the queue: {error}; if this process is killed, remove its queue by hand");
+        log::warn!(
+            "cannot record the queue: {error}; if this process is killed, remove its queue by hand"
+        );
     }
 }

@@ -15,26 +15,39 @@ use crate::terminal::{self, ERASE_LINE, PATIENCE, write_in_time};
 /// Starts the log. Under systemd its lines have the priorities of sd-daemon(3), and no time, which the journal adds.
 pub fn start() {
     let mut builder = Builder::new();
-    let filter = env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
+    let filter = env::var("RUST_LOG")
+        .ok()
+        .filter(|filter| !filter.is_empty());
     builder.parse_filters(filter.as_deref().unwrap_or("info"));
     if is_journal() {
-        builder.format(|line, record| writeln!(line, "<{}>{}", priority(record.level()), record.args()));
+        builder.format(|line, record| {
+            writeln!(line, "<{}>{}", priority(record.level()), record.args())
+        });
     } else {
         builder.format_target(false);
     }
-    builder.target(Target::Pipe(Box::<Stderr>::default())).init();
-    if let Some(filter) = filter.filter(|filter| !filter.contains("off") && !log::log_enabled!(Level::Error)) {
+    builder
+        .target(Target::Pipe(Box::<Stderr>::default()))
+        .init();
+    if let Some(filter) =
+        filter.filter(|filter| !filter.contains("off") && !log::log_enabled!(Level::Error))
+    {
         // The log itself is off.
-        let _ =
-            writeln!(Stderr::default(), "RUST_LOG={filter} logs nothing: use error, warn, info, debug, trace or off");
+        let _ = writeln!(
+            Stderr::default(),
+            "RUST_LOG={filter} logs nothing: use error, warn, info, debug, trace or off"
+        );
     }
 }
 
 /// Whether standard error is a stream to the journal: its device and inode are those in `JOURNAL_STREAM`, see systemd.exec(5).
 /// The variable is inherited even if standard error is redirected.
 fn is_journal() -> bool {
-    let Ok(stream) = env::var("JOURNAL_STREAM") else { return false };
-    fs::metadata("/proc/self/fd/2").is_ok_and(|file| stream == format!("{}:{}", file.dev(), file.ino()))
+    let Ok(stream) = env::var("JOURNAL_STREAM") else {
+        return false;
+    };
+    fs::metadata("/proc/self/fd/2")
+        .is_ok_and(|file| stream == format!("{}:{}", file.dev(), file.ino()))
 }
 
 fn priority(level: Level) -> u8 {
@@ -62,11 +75,17 @@ impl Write for Stderr {
         let mut stderr = io::stderr().lock();
         let lost = match self.dropped {
             0 => String::new(),
-            dropped => format!("{dropped} lines of the log were dropped because they were not read\n"),
+            dropped => {
+                format!("{dropped} lines of the log were dropped because they were not read\n")
+            }
         };
         let (before, after) = last_line.map_or(("", ""), |line| (ERASE_LINE, line));
         let text = [before.as_bytes(), lost.as_bytes(), lines, after.as_bytes()].concat();
-        let patience = if self.dropped == 0 { PATIENCE } else { Duration::ZERO };
+        let patience = if self.dropped == 0 {
+            PATIENCE
+        } else {
+            Duration::ZERO
+        };
         self.dropped = match write_in_time(&mut stderr, &text, patience) {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => self.dropped + 1,
             // There is no other place to report another error.

@@ -71,15 +71,25 @@ pub enum Initial {
 
 impl Options {
     pub(crate) fn line_options(&self) -> LineOptions<'_> {
-        LineOptions { name: &self.line, chip: self.chip.as_deref(), active_low: self.active_low }
+        LineOptions {
+            name: &self.line,
+            chip: self.chip.as_deref(),
+            active_low: self.active_low,
+        }
     }
 
     pub(crate) fn queue_options(&self) -> Result<QueueOptions, Error> {
         let group = match &self.group {
-            Some(group) => Some(account::group_id(group).ok_or_else(|| Error::NoGroup { name: group.clone() })?),
+            Some(group) => Some(account::group_id(group).ok_or_else(|| Error::NoGroup {
+                name: group.clone(),
+            })?),
             None => account::group_id(DEFAULT_GROUP),
         };
-        Ok(QueueOptions { key: self.key, mode: self.mode, group })
+        Ok(QueueOptions {
+            key: self.key,
+            mode: self.mode,
+            group,
+        })
     }
 }
 

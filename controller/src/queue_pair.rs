@@ -64,7 +64,11 @@ impl QueuePair {
             };
             match pair.open() {
                 Err(shared::Error::Removed(_)) if attempt < ATTEMPTS => attempt += 1,
-                result => return result.map(|()| pair).map_err(|source| Error::Queue { key, source }),
+                result => {
+                    return result
+                        .map(|()| pair)
+                        .map_err(|source| Error::Queue { key, source });
+                }
             }
             locks = pair.locks;
         }
@@ -84,7 +88,8 @@ impl QueuePair {
             // The removal of the reply queue makes clients try again whose commands were removed.
             wait_until_received(&self.replies, RECEIVE_PATIENCE);
             let _ = self.replies.remove();
-            self.replies = create(key.reply(), &self.locks.replies).map_err(Error::while_serving)?;
+            self.replies =
+                create(key.reply(), &self.locks.replies).map_err(Error::while_serving)?;
             match self.open() {
                 Err(shared::Error::Removed(_)) => {}
                 result => return result.map_err(|source| Error::Queue { key, source }),
@@ -119,13 +124,21 @@ impl QueuePair {
 
     fn open_replies(&mut self) -> Result<(), shared::Error> {
         record(&mut self.locks.replies, &self.replies);
-        open(&self.replies, self.options.mode.of_replies(), self.options.group)
+        open(
+            &self.replies,
+            self.options.mode.of_replies(),
+            self.options.group,
+        )
     }
 }
 
 fn open(queue: &Queue, mode: Mode, group: Option<u32>) -> Result<(), shared::Error> {
     let found = queue.status()?.permissions;
-    queue.set_permissions(Permissions { owner: found.owner, group: group.unwrap_or(found.group), mode })
+    queue.set_permissions(Permissions {
+        owner: found.owner,
+        group: group.unwrap_or(found.group),
+        mode,
+    })
 }
 
 /// Creates a closed queue.
@@ -134,7 +147,11 @@ fn create(key: Key, lock: &Option<Lock>) -> Result<OwnedQueue, Error> {
 }
 
 /// Creates a closed queue. Removes an existing one first if `may_take` accepts its creator.
-fn create_or_replace(key: Key, lock: &Option<Lock>, may_take: impl Fn(u32) -> bool) -> Result<OwnedQueue, Error> {
+fn create_or_replace(
+    key: Key,
+    lock: &Option<Lock>,
+    may_take: impl Fn(u32) -> bool,
+) -> Result<OwnedQueue, Error> {
     for attempt in 0..RECLAIM_ATTEMPTS {
         let queue = match Queue::create(key, Mode::CLOSED) {
             Ok(queue) => queue,
@@ -176,11 +193,21 @@ pub(crate) fn reclaim(key: Key) -> Result<(), Error> {
     let may_take = |creator| creator != 0 && creator != owner;
     let commands = create_or_replace(key, &locks.commands, may_take)?;
     let replies = create_or_replace(key.reply(), &locks.replies, may_take)?;
-    for (lock, queue) in [(&mut locks.commands, commands), (&mut locks.replies, replies)] {
+    for (lock, queue) in [
+        (&mut locks.commands, commands),
+        (&mut locks.replies, replies),
+    ] {
         // The service uses only recorded queues. One that is not recorded is removed when it is dropped here.
-        let Some(Ok(())) = lock.as_mut().map(|lock| lock.record(&queue)) else { continue };
+        let Some(Ok(())) = lock.as_mut().map(|lock| lock.record(&queue)) else {
+            continue;
+        };
         let status = queue.status();
-        let given = status.and_then(|status| queue.set_permissions(Permissions { owner, ..status.permissions }));
+        let given = status.and_then(|status| {
+            queue.set_permissions(Permissions {
+                owner,
+                ..status.permissions
+            })
+        });
         given.map_err(|source| Error::Queue { key, source })?;
         // The service removes it.
         mem::forget(queue);

@@ -30,7 +30,11 @@ struct Limit {
 
 impl Limit {
     const fn new() -> Limit {
-        Limit { begin: None, lines: 0, suppressed: 0 }
+        Limit {
+            begin: None,
+            lines: 0,
+            suppressed: 0,
+        }
     }
 
     fn allows(&mut self) -> bool {
@@ -77,8 +81,16 @@ pub(crate) fn report_all() {
 
 fn report(limit: &Mutex<Limit>) {
     let ended = lock(limit).end();
-    if let Limit { begin: Some(begin), suppressed: suppressed @ 1.., .. } = ended {
-        log::warn!("suppressed {suppressed} similar lines within {:.0?}", begin.elapsed());
+    if let Limit {
+        begin: Some(begin),
+        suppressed: suppressed @ 1..,
+        ..
+    } = ended
+    {
+        log::warn!(
+            "suppressed {suppressed} similar lines within {:.0?}",
+            begin.elapsed()
+        );
     }
 }
 

@@ -18,12 +18,14 @@ pub(crate) fn send_reply(
 ) -> Result<(), shared::Error> {
     loop {
         match replies.try_send(reply) {
-            Err(shared::Error::Full(full)) => match replies.try_receive::<TEXT_MAX>(Select::Any, Oversize::Truncate) {
-                Ok(oldest) => dropped(oldest.message_type()),
-                // Another process lowered the queue's limit below one message.
-                Err(shared::Error::Empty(_)) => return Err(shared::Error::Full(full)),
-                Err(error) => return Err(error),
-            },
+            Err(shared::Error::Full(full)) => {
+                match replies.try_receive::<TEXT_MAX>(Select::Any, Oversize::Truncate) {
+                    Ok(oldest) => dropped(oldest.message_type()),
+                    // Another process lowered the queue's limit below one message.
+                    Err(shared::Error::Empty(_)) => return Err(shared::Error::Full(full)),
+                    Err(error) => return Err(error),
+                }
+            }
             sent => return sent,
         }
     }

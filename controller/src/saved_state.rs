@@ -31,10 +31,18 @@ impl SavedState {
     /// The file of this key. None if neither of the variables, nor `$HOME`, is set.
     #[must_use]
     pub fn new(key: Key) -> Option<SavedState> {
-        let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let user = || variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
-        let directory = variable("STATE_DIRECTORY").or_else(|| Some(user()?.join("led-controller")))?;
-        Some(SavedState { path: directory.join(format!("{key}.state")) })
+        let variable = |name| {
+            env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
+        let user =
+            || variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
+        let directory =
+            variable("STATE_DIRECTORY").or_else(|| Some(user()?.join("led-controller")))?;
+        Some(SavedState {
+            path: directory.join(format!("{key}.state")),
+        })
     }
 
     /// Reads the state; none, with a warning, if that fails.
@@ -42,10 +50,19 @@ impl SavedState {
     pub fn read(&self) -> Option<State> {
         let read = || {
             let (_, text) = file::read(&self.path, LONGEST)?;
-            let state = text.strip_prefix(VERSION).and_then(|text| State::from_text(text.trim()));
+            let state = text
+                .strip_prefix(VERSION)
+                .and_then(|text| State::from_text(text.trim()));
             state.ok_or_else(|| io::Error::other("not a state of this version"))
         };
-        read().inspect_err(|error| log::warn!("{}: {error}; starting with the LED off", self.path.display())).ok()
+        read()
+            .inspect_err(|error| {
+                log::warn!(
+                    "{}: {error}; starting with the LED off",
+                    self.path.display()
+                )
+            })
+            .ok()
     }
 
     /// Replaces the file atomically. After a power cut it has the old or the new state.
@@ -73,8 +90,14 @@ impl Saver {
     /// No thread can be started.
     pub fn start(file: SavedState, saved: Option<State>) -> io::Result<Saver> {
         let (states, changes) = channel();
-        let thread = thread::Builder::new().name("state".into()).spawn(move || run(&file, &changes, saved))?;
-        Ok(Saver { states: Some(states), thread: Some(thread), last: saved })
+        let thread = thread::Builder::new()
+            .name("state".into())
+            .spawn(move || run(&file, &changes, saved))?;
+        Ok(Saver {
+            states: Some(states),
+            thread: Some(thread),
+            last: saved,
+        })
     }
 
     /// Saves what a command did, within [`INTERVAL`]. An LED that blinks a number of times is off then.
@@ -138,16 +161,22 @@ mod tests {
     #[test]
     fn a_state_is_read_as_it_was_written_and_other_files_are_not() {
         let directory = tempfile::tempdir().unwrap();
-        let file = SavedState { path: directory.path().join("new/1234.state") };
+        let file = SavedState {
+            path: directory.path().join("new/1234.state"),
+        };
         assert_eq!(file.read(), None);
         for text in ["ON", "OFF", "BLINK 1 3600000"] {
             let state = State::from_text(text).unwrap();
             file.write(state).unwrap();
             assert_eq!(file.read(), Some(state));
         }
-        for text in
-            ["", "ON\n", "led-controller state 2\nON\n", "led-controller state 1\n", "led-controller state 1\nDIM\n"]
-        {
+        for text in [
+            "",
+            "ON\n",
+            "led-controller state 2\nON\n",
+            "led-controller state 1\n",
+            "led-controller state 1\nDIM\n",
+        ] {
             fs::write(&file.path, text).unwrap();
             assert_eq!(file.read(), None, "{text:?}");
         }
@@ -155,7 +184,13 @@ mod tests {
         assert_eq!(file.read(), None);
         // A pipe does not block, and a link is not followed.
         fs::remove_file(&file.path).unwrap();
-        assert!(std::process::Command::new("mkfifo").arg(&file.path).status().unwrap().success());
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(&file.path)
+                .status()
+                .unwrap()
+                .success()
+        );
         assert_eq!(file.read(), None);
         let target = directory.path().join("target");
         std::os::unix::fs::symlink(&target, file.path.with_extension("new")).unwrap();
@@ -166,12 +201,17 @@ mod tests {
     #[test]
     fn the_last_state_is_saved_at_the_end_and_not_every_one_before() {
         let directory = tempfile::tempdir().unwrap();
-        let file = SavedState { path: directory.path().join("1234.state") };
+        let file = SavedState {
+            path: directory.path().join("1234.state"),
+        };
         let mut saver = Saver::start(file.clone(), Some(State::Off)).unwrap();
         saver.save(State::On);
         let start = Instant::now();
         while file.read() != Some(State::On) {
-            assert!(start.elapsed() < INTERVAL, "the first change is saved at once");
+            assert!(
+                start.elapsed() < INTERVAL,
+                "the first change is saved at once"
+            );
             thread::yield_now();
         }
         let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(&file.path).unwrap());

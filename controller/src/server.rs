@@ -9,7 +9,10 @@ use std::{
 };
 
 use sd_notify::NotifyState;
-use shared::{Command, Incoming, Info, Line, Message, MessageType, Oversize, Refused, Reply, Request, Select, State};
+use shared::{
+    Command, Incoming, Info, Line, Message, MessageType, Oversize, Refused, Reply, Request, Select,
+    State,
+};
 
 use crate::{
     Error, Led, OnOff, QueuePair, Saver, Shutdown,
@@ -55,7 +58,15 @@ impl Server {
                 waker.wake();
             }
         });
-        Server { led, queues, shutdown, started: Instant::now(), watchers, saver: None, info }
+        Server {
+            led,
+            queues,
+            shutdown,
+            started: Instant::now(),
+            watchers,
+            saver: None,
+            info,
+        }
     }
 
     /// Lets it save what commands do.
@@ -79,7 +90,9 @@ impl Server {
         if let Ok(Some(reply_to)) = served {
             let reply = match &turned_off {
                 Ok(()) => Reply::Ok(State::Off),
-                Err(error) => Reply::Err(format!("the LED cannot be turned off and may be on: {error}")),
+                Err(error) => Reply::Err(format!(
+                    "the LED cannot be turned off and may be on: {error}"
+                )),
             };
             // If another process removed the queue, no client waits for the reply.
             let _ = send_reply(&replies, &reply.encode(reply_to), |_| {});
@@ -106,7 +119,8 @@ impl Server {
 
     /// Lets a signal drain the current queues; `false` if a signal has come already.
     fn watch(&self) -> bool {
-        self.shutdown.watch(*self.queues.commands, *self.queues.replies)
+        self.shutdown
+            .watch(*self.queues.commands, *self.queues.replies)
     }
 
     /// Serves until the end. Returns the reply type of the client that requested it.
@@ -116,15 +130,23 @@ impl Server {
         notify(NotifyState::Ready);
         let mut message = Incoming::empty(MessageType::LED);
         loop {
-            match self.queues.commands.receive_into(&mut message, Select::Any, Oversize::Truncate) {
+            match self
+                .queues
+                .commands
+                .receive_into(&mut message, Select::Any, Oversize::Truncate)
+            {
                 Ok(()) => {
                     if let ControlFlow::Break(reply_to) = self.handle(&message)? {
                         return Ok(reply_to);
                     }
                 }
-                Err(shared::Error::Removed(_)) if self.shutdown.requested().is_some() => return Ok(None),
+                Err(shared::Error::Removed(_)) if self.shutdown.requested().is_some() => {
+                    return Ok(None);
+                }
                 Err(shared::Error::Removed(_)) => {
-                    log::warn!("another process removed command queue {key}; creating both queues again");
+                    log::warn!(
+                        "another process removed command queue {key}; creating both queues again"
+                    );
                     self.watchers.clear();
                     self.queues.recreate()?;
                     if !self.watch() {
@@ -141,10 +163,16 @@ impl Server {
     /// # Errors
     ///
     /// The reply queue was removed, and cannot be created again.
-    pub fn handle(&mut self, message: &Incoming) -> Result<ControlFlow<Option<MessageType>>, Error> {
+    pub fn handle(
+        &mut self,
+        message: &Incoming,
+    ) -> Result<ControlFlow<Option<MessageType>>, Error> {
         rate_limit::report_if_over();
         let reply = match Request::decode(message) {
-            Ok(Request { command: Command::Exit, reply_to }) => return Ok(ControlFlow::Break(reply_to)),
+            Ok(Request {
+                command: Command::Exit,
+                reply_to,
+            }) => return Ok(ControlFlow::Break(reply_to)),
             Ok(Request { command, reply_to }) => match self.apply(command) {
                 Ok(()) => {
                     let state = self.led.state();
@@ -156,11 +184,15 @@ impl Server {
                     log::debug!("{command}: LED {state}");
                     reply_to
                         .and_then(|reply_to| match command {
-                            Command::Watch(Some(known)) if known.is_same(state) => self.watchers.add(reply_to, state),
+                            Command::Watch(Some(known)) if known.is_same(state) => {
+                                self.watchers.add(reply_to, state)
+                            }
                             _ => Some(reply_to),
                         })
                         .map(|reply_to| match command {
-                            Command::Status | Command::Watch(_) => self.status(state).encode(reply_to),
+                            Command::Status | Command::Watch(_) => {
+                                self.status(state).encode(reply_to)
+                            }
                             _ => Reply::<&str>::Ok(state).encode(reply_to),
                         })
                 }
@@ -169,7 +201,9 @@ impl Server {
                     if rate_limit::allows(Kind::Led) {
                         log::error!("{command}: cannot set the LED: {error}");
                     }
-                    reply_to.map(|reply_to| Reply::Err(format_args!("cannot set the LED: {error}")).encode(reply_to))
+                    reply_to.map(|reply_to| {
+                        Reply::Err(format_args!("cannot set the LED: {error}")).encode(reply_to)
+                    })
                 }
             },
             Err(Refused { refusal, reply_to }) => {
@@ -202,11 +236,15 @@ impl Server {
 
     /// Replies to all watchers if they know another state than this one.
     fn reply_to_watchers(&mut self, current: impl FnOnce(&Led) -> State) {
-        let Some(state) = self.watchers.news(|| current(&self.led)) else { return };
+        let Some(state) = self.watchers.news(|| current(&self.led)) else {
+            return;
+        };
         while let Some(reply_to) = self.watchers.next() {
             let reply = self.status(state).encode(reply_to);
             let dropped = |reply_to| log_dropped(&mut self.info.answers_dropped, reply_to);
-            if let Err(shared::Error::Removed(_)) = send_reply(&self.queues.replies, &reply, dropped) {
+            if let Err(shared::Error::Removed(_)) =
+                send_reply(&self.queues.replies, &reply, dropped)
+            {
                 self.watchers.clear();
             }
         }
@@ -234,7 +272,10 @@ impl Server {
         if let Err(error) = sent
             && rate_limit::allows(Kind::Clients)
         {
-            log::warn!("no reply to {} on queue {key}: {error}", reply.message_type());
+            log::warn!(
+                "no reply to {} on queue {key}: {error}",
+                reply.message_type()
+            );
         }
         Ok(())
     }

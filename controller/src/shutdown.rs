@@ -38,8 +38,16 @@ impl Shutdown {
     pub fn on_signals() -> io::Result<Shutdown> {
         let shutdown = Shutdown::default();
         let ignored = ignored_signals();
-        let signals = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT].into_iter();
-        let signals: Vec<Signal> = signals.filter(|&signal| ignored >> (signal as i32 - 1) & 1 == 0).collect();
+        let signals = [
+            Signal::SIGTERM,
+            Signal::SIGINT,
+            Signal::SIGHUP,
+            Signal::SIGQUIT,
+        ]
+        .into_iter();
+        let signals: Vec<Signal> = signals
+            .filter(|&signal| ignored >> (signal as i32 - 1) & 1 == 0)
+            .collect();
         // signal-hook loses a signal that comes between its sigaction(2) and the registration of the action. Block all until both
         // are done, and unblock those that the parent blocked.
         let mut mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
@@ -51,11 +59,16 @@ impl Shutdown {
         let mut handled = handled?;
         file_size?;
         let requested = shutdown.clone();
-        thread::Builder::new().name("signals".into()).spawn(move || {
-            for signal in handled.forever().filter_map(|signal| Signal::try_from(signal).ok()) {
-                requested.request(signal);
-            }
-        })?;
+        thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || {
+                for signal in handled
+                    .forever()
+                    .filter_map(|signal| Signal::try_from(signal).ok())
+                {
+                    requested.request(signal);
+                }
+            })?;
         Ok(shutdown)
     }
 
@@ -70,7 +83,13 @@ impl Shutdown {
     /// Ends the sleep of the loop, with a message that changes nothing. If the queue is full, the loop does not sleep.
     pub(crate) fn wake(&self) {
         if let Some((commands, _)) = &self.lock().queues {
-            let _ = commands.try_send(&Request { command: Command::Status, reply_to: None }.encode());
+            let _ = commands.try_send(
+                &Request {
+                    command: Command::Status,
+                    reply_to: None,
+                }
+                .encode(),
+            );
         }
     }
 
@@ -107,5 +126,6 @@ fn ignored_signals() -> u64 {
     let status = fs::read("/proc/self/status").unwrap_or_default();
     let status = String::from_utf8_lossy(&status);
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or_default()
 }

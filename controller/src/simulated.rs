@@ -44,7 +44,14 @@ impl Simulated {
         };
         let file = stdout.metadata()?.file_type();
         let can_block = is_terminal || file.is_fifo() || file.is_socket();
-        let mut led = Simulated { level: OnOff::Off, stdout, on, off, is_terminal, can_block };
+        let mut led = Simulated {
+            level: OnOff::Off,
+            stdout,
+            on,
+            off,
+            is_terminal,
+            can_block,
+        };
         if is_terminal && is_foreground() {
             led.show(OnOff::Off)?;
         }
@@ -64,7 +71,11 @@ impl Simulated {
         if self.is_terminal && is_foreground() {
             let line = line.trim_end();
             *last_line = Some(line);
-            write_in_time(&mut self.stdout, format!("{ERASE_LINE}{line}").as_bytes(), PATIENCE)
+            write_in_time(
+                &mut self.stdout,
+                format!("{ERASE_LINE}{line}").as_bytes(),
+                PATIENCE,
+            )
         } else {
             *last_line = None;
             write_in_time(&mut self.stdout, line.as_bytes(), PATIENCE)

@@ -35,7 +35,11 @@ pub(crate) fn is_foreground() -> bool {
 
 /// Whether standard error is the same terminal as standard output.
 pub(crate) fn is_same_terminal() -> bool {
-    let device = |descriptor: u8| fs::metadata(format!("/proc/self/fd/{descriptor}")).map(|file| file.rdev()).ok();
+    let device = |descriptor: u8| {
+        fs::metadata(format!("/proc/self/fd/{descriptor}"))
+            .map(|file| file.rdev())
+            .ok()
+    };
     io::stderr().is_terminal() && device(1) == device(2)
 }
 
@@ -44,7 +48,11 @@ pub(crate) fn is_same_terminal() -> bool {
 /// # Errors
 ///
 /// [`io::ErrorKind::TimedOut`] if there is not.
-pub(crate) fn write_in_time(to: &mut (impl Write + AsRawFd), bytes: &[u8], patience: Duration) -> io::Result<()> {
+pub(crate) fn write_in_time(
+    to: &mut (impl Write + AsRawFd),
+    bytes: &[u8],
+    patience: Duration,
+) -> io::Result<()> {
     let mut room = [PollFd::new(to.as_raw_fd(), PollFlags::POLLOUT)];
     let milliseconds = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
     let ready = loop {
@@ -54,7 +62,10 @@ pub(crate) fn write_in_time(to: &mut (impl Write + AsRawFd), bytes: &[u8], patie
         }
     };
     if ready == 0 {
-        return Err(io::Error::new(io::ErrorKind::TimedOut, "the output is not read"));
+        return Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the output is not read",
+        ));
     }
     to.write_all(bytes)?;
     to.flush()

@@ -24,7 +24,11 @@ pub(crate) struct Watchers {
 
 impl Watchers {
     pub(crate) fn new() -> Watchers {
-        Watchers { waiting: VecDeque::with_capacity(LIMIT), known: State::Off, exist: Arc::default() }
+        Watchers {
+            waiting: VecDeque::with_capacity(LIMIT),
+            known: State::Off,
+            exist: Arc::default(),
+        }
     }
 
     /// Whether there are any, for another thread.
@@ -35,7 +39,11 @@ impl Watchers {
     /// Adds a client that knows this state. It must be the current one, and all others must know it. If there is no room,
     /// removes the oldest client and returns its reply type.
     pub(crate) fn add(&mut self, reply_to: MessageType, known: State) -> Option<MessageType> {
-        let oldest = if self.waiting.len() == LIMIT { self.waiting.pop_front() } else { None };
+        let oldest = if self.waiting.len() == LIMIT {
+            self.waiting.pop_front()
+        } else {
+            None
+        };
         self.waiting.push_back(reply_to);
         self.known = known;
         self.update();
@@ -50,7 +58,11 @@ impl Watchers {
 
     /// The current state, if clients wait and know another one.
     pub(crate) fn news(&self, current: impl FnOnce() -> State) -> Option<State> {
-        if self.waiting.is_empty() { None } else { Some(current()).filter(|state| !state.is_same(self.known)) }
+        if self.waiting.is_empty() {
+            None
+        } else {
+            Some(current()).filter(|state| !state.is_same(self.known))
+        }
     }
 
     /// Removes the oldest one.
@@ -88,9 +100,15 @@ mod tests {
         // The same client watches again.
         watchers.remove(reply_type(1));
         assert_eq!(watchers.add(reply_type(1), State::Off), None);
-        assert_eq!(watchers.add(reply_type(65), State::Off), Some(reply_type(2)));
+        assert_eq!(
+            watchers.add(reply_type(65), State::Off),
+            Some(reply_type(2))
+        );
         let left: Vec<_> = std::iter::from_fn(|| watchers.next()).collect();
-        assert_eq!((left.len(), left[0], left[62], left[63]), (64, reply_type(3), reply_type(1), reply_type(65)));
+        assert_eq!(
+            (left.len(), left[0], left[62], left[63]),
+            (64, reply_type(3), reply_type(1), reply_type(65))
+        );
         assert!(!watchers.exist().load(Ordering::SeqCst));
     }
 }

@@ -31,9 +31,21 @@ fn server(led: Failing) -> (Key, Server) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(4, Ordering::Relaxed);
     let key = Key::new(0x5000_0000 | process::id() << 4 | number).unwrap();
-    let options = QueueOptions { key, mode: Mode::new(0o600).unwrap(), group: None };
+    let options = QueueOptions {
+        key,
+        mode: Mode::new(0o600).unwrap(),
+        group: None,
+    };
     let queues = QueuePair::create(options, Locks::none()).unwrap();
-    (key, Server::new(Led::new(Box::new(led), OnOff::On), None, queues, Shutdown::default()))
+    (
+        key,
+        Server::new(
+            Led::new(Box::new(led), OnOff::On),
+            None,
+            queues,
+            Shutdown::default(),
+        ),
+    )
 }
 
 /// Requests the end, and receives the reply some time after the command queue was removed.
@@ -43,10 +55,14 @@ fn exit(key: Key, server: Server) -> (Result<(), Error>, Message) {
     let exit: Message = Message::new(MessageType::EXIT, b"\0reply=77\0").unwrap();
     commands.try_send(&exit).unwrap();
     let client = thread::spawn(move || {
-        wait_until("the command queue is removed", || commands.status().is_err());
+        wait_until("the command queue is removed", || {
+            commands.status().is_err()
+        });
         thread::sleep(Duration::from_millis(50));
         let own = Select::Type(MessageType::new(77).unwrap());
-        replies.receive(own, Oversize::Truncate).expect("the reply comes before the queue is removed")
+        replies
+            .receive(own, Oversize::Truncate)
+            .expect("the reply comes before the queue is removed")
     });
     (server.run(), client.join().unwrap())
 }
@@ -56,7 +72,10 @@ fn a_late_client_learns_that_the_led_may_be_on() {
     let (key, server) = server(Failing(u32::MAX));
     let (ended, reply) = exit(key, server);
     assert!(matches!(ended, Err(Error::TurnOff(_))), "{ended:?}");
-    assert_eq!(reply.text(), b"ERR the LED cannot be turned off and may be on: broken");
+    assert_eq!(
+        reply.text(),
+        b"ERR the LED cannot be turned off and may be on: broken"
+    );
 }
 
 #[test]
@@ -66,13 +85,19 @@ fn that_reply_is_sent_even_if_the_reply_queue_is_full() {
     let unreceived: Message = Message::new(MessageType::new(76).unwrap(), b"OK ON").unwrap();
     while replies.try_send(&unreceived).is_ok() {}
     let (ended, reply) = exit(key, server);
-    assert!(ended.is_err() && reply.text().starts_with(b"ERR "), "{ended:?} {reply}");
+    assert!(
+        ended.is_err() && reply.text().starts_with(b"ERR "),
+        "{ended:?} {reply}"
+    );
 }
 
 #[test]
 fn an_led_that_fails_once_is_turned_off() {
     let (key, server) = server(Failing(1));
-    Queue::open(key, Access::Send).unwrap().try_send(&Message::<0>::empty(MessageType::EXIT)).unwrap();
+    Queue::open(key, Access::Send)
+        .unwrap()
+        .try_send(&Message::<0>::empty(MessageType::EXIT))
+        .unwrap();
     let ended = server.run();
     assert!(ended.is_ok(), "{ended:?}");
 }

@@ -10,7 +10,10 @@ use libfuzzer_sys::fuzz_target;
 use testing::command_line::{check_client, check_controller};
 
 fuzz_target!(|line: &[u8]| {
-    let words = || line.split(|&byte| byte == 0).map(|word| OsString::from(OsStr::from_bytes(word)));
+    let words = || {
+        line.split(|&byte| byte == 0)
+            .map(|word| OsString::from(OsStr::from_bytes(word)))
+    };
     check_client(words());
     check_controller(words());
 });

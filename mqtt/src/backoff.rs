@@ -22,7 +22,10 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new() -> Backoff {
-        Backoff { next: FIRST, short: 0 }
+        Backoff {
+            next: FIRST,
+            short: 0,
+        }
     }
 
     /// The wait after a connection that lasted so long; none if it was refused. At least 1 s, and up to half as long again at

@@ -40,8 +40,16 @@ const BIRTH: &[u8] = b"online";
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     let outbox = Arc::new(Outbox::new(config.leds.len()));
     let (publisher, connection) = broker::prepare(config, &client_id(config, ""), true)?;
-    let signals = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-    let mut signals = signals.into_iter().map(signal).collect::<io::Result<Vec<_>>>().map_err(Error::Start)?;
+    let signals = [
+        SignalKind::terminate(),
+        SignalKind::interrupt(),
+        SignalKind::hangup(),
+    ];
+    let mut signals = signals
+        .into_iter()
+        .map(signal)
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(Error::Start)?;
     let commands = Commands::start(config, &outbox).map_err(Error::Start)?;
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let bridge = Bridge {
@@ -56,7 +64,9 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
         backoff: Backoff::new(),
         last_reason: String::new(),
     };
-    let [terminate, interrupt, hangup] = signals.as_mut_slice() else { return Ok(()) };
+    let [terminate, interrupt, hangup] = signals.as_mut_slice() else {
+        return Ok(());
+    };
     let end = async {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -182,7 +192,11 @@ impl Bridge<'_> {
         if loss.is_takeover || self.backoff.is_thrown_out() {
             wait = self.backoff.after_takeover();
             level = log::Level::Error;
-            let perhaps = if loss.is_takeover { ":" } else { " several times soon after it was accepted: perhaps" };
+            let perhaps = if loss.is_takeover {
+                ":"
+            } else {
+                " several times soon after it was accepted: perhaps"
+            };
             reason += &format!(
                 "{perhaps} led-mqtt runs twice with the identifier {}: give each node its own name",
                 client_id(self.config, "")
@@ -196,7 +210,11 @@ impl Bridge<'_> {
             }
         }
         if self.last_reason != reason {
-            log::log!(level, "no connection to {}: {reason}; trying again until there is one", self.config.broker);
+            log::log!(
+                level,
+                "no connection to {}: {reason}; trying again until there is one",
+                self.config.broker
+            );
             self.last_reason = reason;
         }
         wait
@@ -207,9 +225,16 @@ impl Bridge<'_> {
         log::info!("ended by a signal");
         self.outbox.limit.report();
         if self.statuses.take().is_some() {
-            let offline = topics::availabilities(self.config).into_iter().map(|topic| (topic, OFFLINE));
+            let offline = topics::availabilities(self.config)
+                .into_iter()
+                .map(|topic| (topic, OFFLINE));
             // Without its end, the connection is lost, and the broker publishes the last will.
-            match timeout(END_TIMEOUT, connection.publish_and_end(&self.publisher, offline)).await {
+            match timeout(
+                END_TIMEOUT,
+                connection.publish_and_end(&self.publisher, offline),
+            )
+            .await
+            {
                 Ok(Ok(())) => {}
                 Ok(Err(reason)) => log::warn!("cannot publish the end: {reason}"),
                 Err(_) => log::warn!("the broker did not take the last messages in time"),

@@ -6,7 +6,8 @@ mod publisher;
 use std::{fs, path::Path, pin::pin};
 
 use rumqttc::{
-    AsyncClient, EventLoop, Incoming, LastWill, MqttOptions, PubAckReason, QoS, SubscribeReasonCode, Transport,
+    AsyncClient, EventLoop, Incoming, LastWill, MqttOptions, PubAckReason, QoS,
+    SubscribeReasonCode, Transport,
 };
 
 pub(crate) use loss::Loss;
@@ -71,7 +72,11 @@ pub(crate) struct Connection {
 /// # Errors
 ///
 /// A file of the configuration cannot be read.
-pub(crate) fn prepare(config: &Config, client_id: &str, has_will: bool) -> Result<(Publisher, Connection), Error> {
+pub(crate) fn prepare(
+    config: &Config,
+    client_id: &str,
+    has_will: bool,
+) -> Result<(Publisher, Connection), Error> {
     let mut options = MqttOptions::new(client_id, (config.broker.host.clone(), config.broker.port));
     options
         .set_keep_alive(KEEP_ALIVE)
@@ -84,10 +89,21 @@ pub(crate) fn prepare(config: &Config, client_id: &str, has_will: bool) -> Resul
     network.set_connection_timeout(CONNECT_TIMEOUT);
     options.set_network_options(network);
     if has_will {
-        options.set_last_will(LastWill::new(topics::connection(config), OFFLINE, QoS::AtLeastOnce, true, None));
+        options.set_last_will(LastWill::new(
+            topics::connection(config),
+            OFFLINE,
+            QoS::AtLeastOnce,
+            true,
+            None,
+        ));
     }
     if let Some(user) = &config.user {
-        let password = config.password_file.as_deref().map(read).transpose()?.unwrap_or_default();
+        let password = config
+            .password_file
+            .as_deref()
+            .map(read)
+            .transpose()?
+            .unwrap_or_default();
         options.set_credentials(user.clone(), password.trim_ascii_end().to_vec());
     }
     if config.broker.tls {
@@ -99,11 +115,21 @@ pub(crate) fn prepare(config: &Config, client_id: &str, has_will: bool) -> Resul
         options.set_transport(Transport::tls(ca, own, None));
     }
     let (client, events) = AsyncClient::builder(options).capacity(QUEUED).build();
-    Ok((Publisher::new(client), Connection { events, is_tls: config.broker.tls, is_accepted: false }))
+    Ok((
+        Publisher::new(client),
+        Connection {
+            events,
+            is_tls: config.broker.tls,
+            is_accepted: false,
+        },
+    ))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })
+    fs::read(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 impl Connection {
@@ -149,7 +175,9 @@ impl Connection {
                 }
                 match self.next(&outbox, || {}).await {
                     Event::Lost(loss) => return Err(loss.reason),
-                    Event::Refused(reason) => return Err(format!("the broker refused a message: {reason}")),
+                    Event::Refused(reason) => {
+                        return Err(format!("the broker refused a message: {reason}"));
+                    }
                     _ => {}
                 }
             };
@@ -157,7 +185,10 @@ impl Connection {
         }
         let acknowledged = async {
             for acknowledgement in acknowledgements {
-                acknowledgement.wait_completion_async().await.map_err(|error| error.to_string())?;
+                acknowledgement
+                    .wait_completion_async()
+                    .await
+                    .map_err(|error| error.to_string())?;
             }
             Ok::<(), String>(())
         };
@@ -183,14 +214,21 @@ impl Connection {
 }
 
 fn event(event: rumqttc::Event) -> Event {
-    let rumqttc::Event::Incoming(packet) = event else { return Event::Progress };
+    let rumqttc::Event::Incoming(packet) = event else {
+        return Event::Progress;
+    };
     match packet {
         Incoming::ConnAck(ack) => {
-            let packet_max = ack.properties.and_then(|properties| properties.max_packet_size);
-            Event::Connected { packet_max: packet_max.map_or(usize::MAX, |max| max as usize) }
+            let packet_max = ack
+                .properties
+                .and_then(|properties| properties.max_packet_size);
+            Event::Connected {
+                packet_max: packet_max.map_or(usize::MAX, |max| max as usize),
+            }
         }
         Incoming::SubAck(ack) => {
-            let is_refused = |code: &&SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
+            let is_refused =
+                |code: &&SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
             Event::Subscribed(ack.return_codes.iter().filter(is_refused).count())
         }
         Incoming::Publish(publish) => {
@@ -200,10 +238,17 @@ fn event(event: rumqttc::Event) -> Event {
                 topic: String::from_utf8_lossy(&publish.topic).into_owned(),
                 payload: publish.payload.to_vec(),
                 is_retained: publish.retain,
-                respond: properties.response_topic.map(|topic| ResponseTo { topic, correlation }),
+                respond: properties
+                    .response_topic
+                    .map(|topic| ResponseTo { topic, correlation }),
             })
         }
-        Incoming::PubAck(ack) if !matches!(ack.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) => {
+        Incoming::PubAck(ack)
+            if !matches!(
+                ack.reason,
+                PubAckReason::Success | PubAckReason::NoMatchingSubscribers
+            ) =>
+        {
             Event::Refused(format!("{:?}", ack.reason))
         }
         _ => Event::Progress,

@@ -41,32 +41,53 @@ pub(crate) async fn run(path: &Path) -> Result<(), Error> {
     };
     match Config::read(path) {
         Ok(config) => {
-            let (count, plural) = (config.leds.len(), if config.leds.len() == 1 { "" } else { "s" });
-            report("config", Ok(format!("{}: node {}, {count} LED{plural}", path.display(), config.node)));
+            let (count, plural) = (
+                config.leds.len(),
+                if config.leds.len() == 1 { "" } else { "s" },
+            );
+            report(
+                "config",
+                Ok(format!(
+                    "{}: node {}, {count} LED{plural}",
+                    path.display(),
+                    config.node
+                )),
+            );
             for (name, result) in broker(&config).await {
                 report(name, result);
             }
             for led in &config.leds {
-                let target = Target { key: led.key, owner: led.owner };
+                let target = Target {
+                    key: led.key,
+                    owner: led.owner,
+                };
                 let name = format!("{}: key {}", topics::set(&config, led), led.key);
                 let status = client::status(&target, TIMEOUT);
                 let status = status.map(|info| format!("{name}: {}", StateText(info.state)));
-                report("controller", status.map_err(|error| format!("{name}: {error}")));
+                report(
+                    "controller",
+                    status.map_err(|error| format!("{name}: {error}")),
+                );
             }
         }
         Err(error) => report("config", Err(error.to_string())),
     }
-    if problems == 0 { Ok(()) } else { Err(Error::Problems(problems)) }
+    if problems == 0 {
+        Ok(())
+    } else {
+        Err(Error::Problems(problems))
+    }
 }
 
 type Finding = (&'static str, Result<String, String>);
 
 /// Connects, subscribes to the topics of this node, publishes on one that only this check uses, and waits for the message.
 async fn broker(config: &Config) -> Vec<Finding> {
-    let (publisher, mut connection) = match broker::prepare(config, &client_id(config, "-check"), false) {
-        Ok(prepared) => prepared,
-        Err(error) => return vec![("broker", Err(error.to_string()))],
-    };
+    let (publisher, mut connection) =
+        match broker::prepare(config, &client_id(config, "-check"), false) {
+            Ok(prepared) => prepared,
+            Err(error) => return vec![("broker", Err(error.to_string()))],
+        };
     let outbox = Outbox::new(0);
     let topic = topics::check(config);
     let mut findings = Vec::new();
@@ -79,20 +100,40 @@ async fn broker(config: &Config) -> Vec<Finding> {
             };
             match event {
                 Event::Connected { .. } => {
-                    let security = if config.broker.tls { "with TLS" } else { "without TLS" };
+                    let security = if config.broker.tls {
+                        "with TLS"
+                    } else {
+                        "without TLS"
+                    };
                     let user = config.user.as_deref().unwrap_or("no user");
-                    findings.push(("broker", Ok(format!("{}, {security}, as {user}", config.broker))));
-                    publisher.subscribe(topics::subscribed(config).into_iter().chain([topic.clone()]));
+                    findings.push((
+                        "broker",
+                        Ok(format!("{}, {security}, as {user}", config.broker)),
+                    ));
+                    publisher.subscribe(
+                        topics::subscribed(config)
+                            .into_iter()
+                            .chain([topic.clone()]),
+                    );
                     step = "subscribe";
                 }
                 Event::Subscribed(0) => {
                     step = "publish";
-                    publisher.send(&ResponseTo { topic: topic.clone(), correlation: None }, "");
+                    publisher.send(
+                        &ResponseTo {
+                            topic: topic.clone(),
+                            correlation: None,
+                        },
+                        "",
+                    );
                 }
                 Event::Subscribed(refused) => {
                     return findings.push((
                         step,
-                        Err(format!("{topic}: the broker refused {refused} topics: {}", permit(config))),
+                        Err(format!(
+                            "{topic}: the broker refused {refused} topics: {}",
+                            permit(config)
+                        )),
                     ));
                 }
                 Event::Message(message) if message.topic == topic => {
@@ -100,14 +141,19 @@ async fn broker(config: &Config) -> Vec<Finding> {
                     return findings.push(("publish", Ok(topic.clone())));
                 }
                 Event::Refused(reason) => {
-                    return findings.push((step, Err(format!("{topic}: {reason}: {}", permit(config)))));
+                    return findings
+                        .push((step, Err(format!("{topic}: {reason}: {}", permit(config)))));
                 }
                 Event::Lost(loss) if step == "broker" => {
-                    return findings.push((step, Err(format!("{}: {}", config.broker, loss.reason))));
+                    return findings
+                        .push((step, Err(format!("{}: {}", config.broker, loss.reason))));
                 }
                 // RabbitMQ ends the connection instead of refusing a topic.
                 Event::Lost(loss) => {
-                    return findings.push((step, Err(format!("{topic}: {}: {}", loss.reason, permit(config)))));
+                    return findings.push((
+                        step,
+                        Err(format!("{topic}: {}: {}", loss.reason, permit(config))),
+                    ));
                 }
                 // Commands of others are for the service.
                 Event::Message(_) | Event::Progress => {}
@@ -122,17 +168,33 @@ async fn broker(config: &Config) -> Vec<Finding> {
 fn no_reply(config: &Config, findings: &[Finding]) -> Finding {
     if findings.is_empty() {
         let advice = "check the host, and whether a firewall is between";
-        return ("broker", Err(format!("{}: no reply in time: {advice}", config.broker)));
+        return (
+            "broker",
+            Err(format!("{}: no reply in time: {advice}", config.broker)),
+        );
     }
-    ("subscribe", Err(format!("{}: the message did not come back: {}", topics::check(config), permit(config))))
+    (
+        "subscribe",
+        Err(format!(
+            "{}: the message did not come back: {}",
+            topics::check(config),
+            permit(config)
+        )),
+    )
 }
 
 /// All topics of this node: a broker does not always tell which one it refused.
 fn permit(config: &Config) -> String {
     let user = config.user.as_deref().unwrap_or("\"\"");
     let own = format!("{}/{}/", config.prefix, config.node);
-    let others: Vec<String> = topics::subscribed(config).into_iter().filter(|topic| !topic.starts_with(&own)).collect();
-    let discovery = config.discovery.as_ref().map(|prefix| format!(", to write {}", topics::discovery(prefix, config)));
+    let others: Vec<String> = topics::subscribed(config)
+        .into_iter()
+        .filter(|topic| !topic.starts_with(&own))
+        .collect();
+    let discovery = config
+        .discovery
+        .as_ref()
+        .map(|prefix| format!(", to write {}", topics::discovery(prefix, config)));
     format!(
         "permit user {user} to read and write {own}#{}, and to read {}",
         discovery.unwrap_or_default(),

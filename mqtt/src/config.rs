@@ -60,7 +60,10 @@ pub(crate) struct Led {
 impl Config {
     /// The user, as messages name it.
     pub(crate) fn user(&self) -> String {
-        self.user.as_ref().map_or_else(|| "clients without a user".into(), |user| format!("user {user:?}"))
+        self.user.as_ref().map_or_else(
+            || "clients without a user".into(),
+            |user| format!("user {user:?}"),
+        )
     }
 
     /// Reads a file.
@@ -69,8 +72,14 @@ impl Config {
     ///
     /// It cannot be read, or something in it is wrong.
     pub(crate) fn read(path: &Path) -> Result<Config, Error> {
-        let text = fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let wrong = |problem: String| Error::Config { path: path.to_owned(), problem };
+        let text = fs::read_to_string(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let wrong = |problem: String| Error::Config {
+            path: path.to_owned(),
+            problem,
+        };
         let mut config = Config::parse(&text).map_err(wrong)?;
         config.complete(path).map_err(wrong)?;
         Ok(config)
@@ -79,12 +88,17 @@ impl Config {
     /// Names the line of an error and its setting, and does not show the value: it may have a password.
     fn parse(text: &str) -> Result<Config, String> {
         toml::from_str(text).map_err(|error| {
-            let message = error.message().replace("a sequence", "a list; write [[led]] for an LED");
+            let message = error
+                .message()
+                .replace("a sequence", "a list; write [[led]] for an LED");
             match error.span() {
                 Some(span) => {
                     let number = text.get(..span.start).unwrap_or(text).matches('\n').count();
                     let line = text.lines().nth(number).unwrap_or_default();
-                    let setting = line.split_once('=').map_or(line, |(setting, _)| setting).trim();
+                    let setting = line
+                        .split_once('=')
+                        .map_or(line, |(setting, _)| setting)
+                        .trim();
                     format!("line {}: {setting}: {message}", number + 1)
                 }
                 None => message,
@@ -93,24 +107,39 @@ impl Config {
     }
 
     fn complete(&mut self, path: &Path) -> Result<(), String> {
-        for name in [Some(&mut self.node), self.user.as_mut()].into_iter().flatten() {
+        for name in [Some(&mut self.node), self.user.as_mut()]
+            .into_iter()
+            .flatten()
+        {
             if name.contains("%H") {
-                let hostname =
-                    identity::hostname().ok_or("this machine has no hostname; write a name instead of %H")?;
+                let hostname = identity::hostname()
+                    .ok_or("this machine has no hostname; write a name instead of %H")?;
                 *name = name.replace("%H", &hostname);
             }
         }
         self.check_names()?;
         if self.leds.is_empty() {
-            self.leds.push(Led { key: Key::DEFAULT, name: None, owner: None });
+            self.leds.push(Led {
+                key: Key::DEFAULT,
+                name: None,
+                owner: None,
+            });
         }
         self.check_leds()?;
         self.check_security()?;
         let beside = path.parent().unwrap_or(Path::new("."));
-        let files = [&mut self.password_file, &mut self.ca, &mut self.certificate, &mut self.private_key];
+        let files = [
+            &mut self.password_file,
+            &mut self.ca,
+            &mut self.certificate,
+            &mut self.private_key,
+        ];
         for file in files.into_iter().flatten() {
             if file.is_relative() && file.components().count() != 1 {
-                return Err(format!("{}: the name of a file in secrets, or a path that begins with /", file.display()));
+                return Err(format!(
+                    "{}: the name of a file in secrets, or a path that begins with /",
+                    file.display()
+                ));
             }
             *file = secret(beside, file);
         }
@@ -121,7 +150,9 @@ impl Config {
         let prefixes = [Some(&self.prefix), self.discovery.as_ref()];
         for (name, prefix) in ["prefix", "discovery"].into_iter().zip(prefixes) {
             if let Some(prefix) = prefix
-                && (prefix.starts_with('$') || prefix.len() > PREFIX_MAX || !prefix.split('/').all(is_level))
+                && (prefix.starts_with('$')
+                    || prefix.len() > PREFIX_MAX
+                    || !prefix.split('/').all(is_level))
             {
                 return Err(format!(
                     "{name}: {prefix:?} is no topic: use letters, digits, \"_\", \"-\", \".\" and \"/\""
@@ -129,7 +160,9 @@ impl Config {
             }
         }
         let names = self.leds.iter().filter_map(|led| led.name.as_ref());
-        let names = names.map(|name| ("name", name)).chain(self.groups.iter().map(|group| ("group", group)));
+        let names = names
+            .map(|name| ("name", name))
+            .chain(self.groups.iter().map(|group| ("group", group)));
         for (kind, name) in names.chain([("node", &self.node)]) {
             if !is_level(name) || name.contains('.') {
                 return Err(format!(
@@ -138,7 +171,10 @@ impl Config {
             }
         }
         if RESERVED.contains(&self.node.as_str()) {
-            return Err(format!("node: {:?} is a word of the topics: use another name", self.node));
+            return Err(format!(
+                "node: {:?} is a word of the topics: use another name",
+                self.node
+            ));
         }
         Ok(())
     }
@@ -151,10 +187,16 @@ impl Config {
         let (mut names, mut keys) = (HashSet::new(), HashSet::new());
         for led in &self.leds {
             if !names.insert(&led.name) {
-                return Err(format!("led: two have the name {:?}", led.name.as_deref().unwrap_or_default()));
+                return Err(format!(
+                    "led: two have the name {:?}",
+                    led.name.as_deref().unwrap_or_default()
+                ));
             }
             if !keys.insert(led.key.get()) || !keys.insert(led.key.reply().get()) {
-                return Err(format!("led: key {}: each LED needs two keys, this one and the next", led.key));
+                return Err(format!(
+                    "led: key {}: each LED needs two keys, this one and the next",
+                    led.key
+                ));
             }
         }
         Ok(())
@@ -177,7 +219,8 @@ impl Config {
 /// Where a file with this name is: one that systemd passed on as a credential, else the one beside the configuration.
 fn secret(beside: &Path, file: &Path) -> PathBuf {
     let credentials = env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let credential = credentials.map(|directory| directory.join(format!("secrets_{}", file.display())));
+    let credential =
+        credentials.map(|directory| directory.join(format!("secrets_{}", file.display())));
     match credential {
         Some(credential) if file.is_relative() && credential.exists() => credential,
         _ => beside.join("secrets").join(file),
@@ -197,7 +240,10 @@ fn default_node() -> String {
     "%H".into()
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "serde takes the type of the field")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "serde takes the type of the field"
+)]
 fn default_discovery() -> Option<String> {
     Some("homeassistant".into())
 }
@@ -213,7 +259,9 @@ fn discovery<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String
     match Discovery::deserialize(deserializer) {
         Ok(Discovery::Prefix(prefix)) => Ok(Some(prefix)),
         Ok(Discovery::Switch(false)) => Ok(None),
-        _ => Err(de::Error::custom("use \"homeassistant\" or another prefix, or false for none")),
+        _ => Err(de::Error::custom(
+            "use \"homeassistant\" or another prefix, or false for none",
+        )),
     }
 }
 
@@ -235,7 +283,9 @@ fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
 
 fn owner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     let name = String::deserialize(deserializer)?;
-    account::user_id(&name).map(Some).ok_or_else(|| de::Error::custom(format!("there is no user {name}")))
+    account::user_id(&name)
+        .map(Some)
+        .ok_or_else(|| de::Error::custom(format!("there is no user {name}")))
 }
 
 #[cfg(test)]

@@ -15,8 +15,11 @@ const COMPONENT: &str = "led";
 /// The payload of the discovery topic.
 pub(crate) fn encode(config: &Config) -> String {
     let id = id(config);
-    let components: Map<String, Value> =
-        config.leds.iter().map(|led| (component_name(led).to_owned(), component(config, led, &id))).collect();
+    let components: Map<String, Value> = config
+        .leds
+        .iter()
+        .map(|led| (component_name(led).to_owned(), component(config, led, &id)))
+        .collect();
     json!({
         "device": {
             "identifiers": [id],

@@ -4,7 +4,15 @@ use std::fs;
 
 /// A part of the hostname in topics and identifiers: what Home Assistant does not permit is a hyphen.
 pub(crate) fn mapped(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '-' }).collect()
+    name.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' || c == '-' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect()
 }
 
 /// The hostname, mapped.
@@ -19,14 +27,18 @@ pub(crate) fn hostname() -> Option<String> {
 pub(crate) fn serial_number() -> Option<String> {
     let serial = device_tree("serial-number").map(|serial| mapped(&serial));
     serial.or_else(|| {
-        let id = fs::read_to_string("/etc/machine-id").ok().filter(|id| !id.trim().is_empty())?;
+        let id = fs::read_to_string("/etc/machine-id")
+            .ok()
+            .filter(|id| !id.trim().is_empty())?;
         Some(format!("{:016x}", fnv1a(id.trim().as_bytes())))
     })
 }
 
 /// The FNV-1a hash: the same on each machine and with each compiler. 64 bits do not tell the 128 of the machine ID.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    })
 }
 
 /// The name of the board, such as `Raspberry Pi 5 Model B Rev 1.0`.
@@ -51,6 +63,9 @@ mod tests {
 
     #[test]
     fn the_hash_is_fnv1a() {
-        assert_eq!((fnv1a(b""), fnv1a(b"foobar")), (0xcbf2_9ce4_8422_2325, 0x8594_4171_f739_67e8));
+        assert_eq!(
+            (fnv1a(b""), fnv1a(b"foobar")),
+            (0xcbf2_9ce4_8422_2325, 0x8594_4171_f739_67e8)
+        );
     }
 }

@@ -48,12 +48,26 @@ struct Led {
 /// # Errors
 ///
 /// A thread cannot be started.
-pub(crate) fn start(index: usize, topic: &str, target: Target, outbox: &Arc<Outbox>) -> io::Result<SyncSender<Job>> {
+pub(crate) fn start(
+    index: usize,
+    topic: &str,
+    target: Target,
+    outbox: &Arc<Outbox>,
+) -> io::Result<SyncSender<Job>> {
     let (sender, receiver) = sync_channel(COMMANDS_MAX);
-    let led = Led { index, topic: topic.into(), target, outbox: Arc::clone(outbox) };
+    let led = Led {
+        index,
+        topic: topic.into(),
+        target,
+        outbox: Arc::clone(outbox),
+    };
     let follower = led.clone();
-    thread::Builder::new().name("follow".into()).spawn(move || follower.follow())?;
-    thread::Builder::new().name("command".into()).spawn(move || led.command(&receiver))?;
+    thread::Builder::new()
+        .name("follow".into())
+        .spawn(move || follower.follow())?;
+    thread::Builder::new()
+        .name("command".into())
+        .spawn(move || led.command(&receiver))?;
     Ok(sender)
 }
 
@@ -98,7 +112,10 @@ impl Led {
             let result = client::ask(&self.target, job.command, TIMEOUT);
             let has_replied = !matches!(result, Err(Error::NoReply { .. } | Error::Full { .. }));
             if let Err(error) = &result {
-                self.outbox.limit.log(Level::Warn, format_args!("{}: {}: {error}", self.topic, job.command));
+                self.outbox.limit.log(
+                    Level::Warn,
+                    format_args!("{}: {}: {error}", self.topic, job.command),
+                );
             }
             self.respond(job.respond, &result);
             if !has_replied {
@@ -109,7 +126,8 @@ impl Led {
 
     /// Waits for a controller that has stopped. What it would apply long after it was asked for is refused.
     fn wait_until_it_replies(&self, jobs: &Receiver<Job>) {
-        self.outbox.update(self.index, |status| status.is_stalled = true);
+        self.outbox
+            .update(self.index, |status| status.is_stalled = true);
         loop {
             match client::status(&self.target, LONG_TIMEOUT) {
                 Err(Error::NoReply { .. }) => {}
@@ -119,10 +137,19 @@ impl Led {
             }
         }
         while let Ok(Job { command, respond }) = jobs.try_recv() {
-            self.outbox.limit.log(Level::Warn, format_args!("{}: {command}: {STALLED}", self.topic));
-            self.respond(respond, &Err(Error::Refused { reason: STALLED.into() }));
+            self.outbox.limit.log(
+                Level::Warn,
+                format_args!("{}: {command}: {STALLED}", self.topic),
+            );
+            self.respond(
+                respond,
+                &Err(Error::Refused {
+                    reason: STALLED.into(),
+                }),
+            );
         }
-        self.outbox.update(self.index, |status| status.is_stalled = false);
+        self.outbox
+            .update(self.index, |status| status.is_stalled = false);
     }
 
     fn respond(&self, respond: Option<ResponseTo>, result: &Result<Outcome, Error>) {
@@ -136,7 +163,10 @@ impl Led {
         if !self.outbox.respond(Response { to, text }) {
             self.outbox.limit.log(
                 Level::Warn,
-                format_args!("{}: too many responses wait for the broker: one was dropped", self.topic),
+                format_args!(
+                    "{}: too many responses wait for the broker: one was dropped",
+                    self.topic
+                ),
             );
         }
     }

@@ -45,13 +45,21 @@ const LOOK_UP_REST: Duration = Duration::from_millis(100);
 pub fn run(options: &Options) -> Result<(), Error> {
     // The thread that looks up the name of the broker ends soon, and does not wake up later to do so.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_all().thread_keep_alive(LOOK_UP_REST).build().map_err(Error::Start)?;
+    let runtime = runtime
+        .enable_all()
+        .thread_keep_alive(LOOK_UP_REST)
+        .build()
+        .map_err(Error::Start)?;
     let result = runtime.block_on(async {
         if options.check {
             return check::run(&options.config).await;
         }
         let config = Config::read(&options.config)?;
-        if options.forget { forget::run(&config).await } else { bridge::run(&config).await }
+        if options.forget {
+            forget::run(&config).await
+        } else {
+            bridge::run(&config).await
+        }
     });
     // A thread that looks up a name must not delay the end.
     runtime.shutdown_background();
@@ -60,6 +68,8 @@ pub fn run(options: &Options) -> Result<(), Error> {
 
 /// The identifier of a client of this node. A broker ends the connection of an earlier client with the same identifier.
 fn client_id(config: &Config, suffix: &str) -> String {
-    let serial = identity::serial_number().map(|serial| format!("-{serial}")).unwrap_or_default();
+    let serial = identity::serial_number()
+        .map(|serial| format!("-{serial}"))
+        .unwrap_or_default();
     format!("led-{}{serial}{suffix}", config.node)
 }

@@ -9,7 +9,8 @@ use log::Level;
 ///
 /// The MQTT library logs nothing unless it says so too: its errors are in the lines of this program.
 pub fn start() {
-    let mut builder = Builder::from_env(Env::default().default_filter_or("info,rumqttc=off,rumqttc_core=off"));
+    let mut builder =
+        Builder::from_env(Env::default().default_filter_or("info,rumqttc=off,rumqttc_core=off"));
     if env::var_os("JOURNAL_STREAM").is_some() {
         builder.format(|line, record| {
             let priority = match record.level() {

@@ -11,7 +11,11 @@ use clap::Parser;
 #[command(name = "led-mqtt", version)]
 pub struct Options {
     /// The configuration
-    #[arg(long, value_name = "FILE", default_value = "/etc/led-controller/mqtt.toml")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/etc/led-controller/mqtt.toml"
+    )]
     pub config: PathBuf,
 
     /// Check the configuration, the broker and the controllers, and exit

@@ -68,7 +68,11 @@ impl Outbox {
             is_changed: vec![false; leds],
             responses: VecDeque::new(),
         };
-        Outbox { limit: RateLimit::new(), content: Mutex::new(content), changed: Notify::new() }
+        Outbox {
+            limit: RateLimit::new(),
+            content: Mutex::new(content),
+            changed: Notify::new(),
+        }
     }
 
     /// Waits until something is to be published.

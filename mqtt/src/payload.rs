@@ -31,7 +31,9 @@ pub enum PayloadError {
     #[error("not the JSON of a light: {0}")]
     Json(String),
     /// The effect is neither a known one nor blinking in the words of the queue.
-    #[error("unknown effect; known are blink, blink fast, blink slow, off and blink ON_MS OFF_MS [COUNT]")]
+    #[error(
+        "unknown effect; known are blink, blink fast, blink slow, off and blink ON_MS OFF_MS [COUNT]"
+    )]
     Effect,
     /// A NUL ends the words in a message of the queue.
     #[error("the payload contains a NUL")]
@@ -78,7 +80,10 @@ pub fn decode(payload: &[u8]) -> Result<Command, PayloadError> {
         return Err(PayloadError::TooLong(payload.len()));
     }
     if payload.trim_ascii_start().starts_with(b"{") {
-        return light(serde_json::from_slice(payload).map_err(|error| PayloadError::Json(error.to_string()))?);
+        return light(
+            serde_json::from_slice(payload)
+                .map_err(|error| PayloadError::Json(error.to_string()))?,
+        );
     }
     words(payload)
 }
@@ -87,23 +92,47 @@ fn words(text: &[u8]) -> Result<Command, PayloadError> {
     if text.contains(&0) {
         return Err(PayloadError::Nul);
     }
-    let message: Incoming = Message::new(MessageType::LED, text).ok_or(PayloadError::TooLong(text.len()))?;
+    let message: Incoming =
+        Message::new(MessageType::LED, text).ok_or(PayloadError::TooLong(text.len()))?;
     match Request::decode(&message) {
-        Ok(Request { command: Command::Watch(_), .. }) => Err(PayloadError::Watch),
+        Ok(Request {
+            command: Command::Watch(_),
+            ..
+        }) => Err(PayloadError::Watch),
         Ok(Request { command, .. }) => Ok(command),
-        Err(Refused { refusal: Refusal::UnknownVerb, .. }) => Err(PayloadError::Unknown),
+        Err(Refused {
+            refusal: Refusal::UnknownVerb,
+            ..
+        }) => Err(PayloadError::Unknown),
         Err(refused) => Err(PayloadError::Refused(refused.refusal.to_string())),
     }
 }
 
 fn light(light: Light) -> Result<Command, PayloadError> {
     match light {
-        Light { state: Some(Switch::Off), .. } => Ok(Command::Off),
-        Light { flash: Some(seconds), .. } => Ok(Command::Blink(flash(seconds))),
-        Light { effect: Some(effect), .. } => blinking(&effect),
-        Light { state: Some(Switch::On), .. } => Ok(Command::On),
-        Light { state: Some(Switch::Toggle), .. } => Ok(Command::Toggle),
-        _ => Err(PayloadError::Json("it has no state, effect or flash".into())),
+        Light {
+            state: Some(Switch::Off),
+            ..
+        } => Ok(Command::Off),
+        Light {
+            flash: Some(seconds),
+            ..
+        } => Ok(Command::Blink(flash(seconds))),
+        Light {
+            effect: Some(effect),
+            ..
+        } => blinking(&effect),
+        Light {
+            state: Some(Switch::On),
+            ..
+        } => Ok(Command::On),
+        Light {
+            state: Some(Switch::Toggle),
+            ..
+        } => Ok(Command::Toggle),
+        _ => Err(PayloadError::Json(
+            "it has no state, effect or flash".into(),
+        )),
     }
 }
 
@@ -111,7 +140,10 @@ fn blinking(effect: &str) -> Result<Command, PayloadError> {
     if effect == NO_EFFECT {
         return Ok(Command::On);
     }
-    let phase = EFFECTS.iter().find(|(name, _)| *name == effect).map(|(_, phase)| Duration::from_millis(*phase));
+    let phase = EFFECTS
+        .iter()
+        .find(|(name, _)| *name == effect)
+        .map(|(_, phase)| Duration::from_millis(*phase));
     match phase.and_then(|phase| Blink::new(phase, phase, None)) {
         Some(blink) => Ok(Command::Blink(blink)),
         None => words(effect.as_bytes())
@@ -137,9 +169,13 @@ pub(crate) fn encode(state: State) -> String {
         State::On => json!({"state": "ON", "effect": NO_EFFECT}),
         State::Blink(blink) => {
             let (on, off) = (blink.on().as_millis(), blink.off().as_millis());
-            let is_same = |(_, phase): &&(&str, u64)| (on, off) == (u128::from(*phase), u128::from(*phase));
+            let is_same =
+                |(_, phase): &&(&str, u64)| (on, off) == (u128::from(*phase), u128::from(*phase));
             let effect = EFFECTS.iter().find(is_same);
-            let effect = effect.map_or_else(|| format!("blink {on} {off}"), |(name, _)| (*name).to_owned());
+            let effect = effect.map_or_else(
+                || format!("blink {on} {off}"),
+                |(name, _)| (*name).to_owned(),
+            );
             json!({"state": "ON", "effect": effect})
         }
     };
@@ -151,7 +187,8 @@ mod tests {
     use super::*;
 
     fn command(payload: &str) -> String {
-        decode(payload.as_bytes()).map_or_else(|error| error.to_string(), |command| command.to_string())
+        decode(payload.as_bytes())
+            .map_or_else(|error| error.to_string(), |command| command.to_string())
     }
 
     #[test]
@@ -177,10 +214,16 @@ mod tests {
             (r#"{"state":"ON","effect":"blink"}"#, "BLINK 500 500"),
             (r#"{"state":"ON","effect":"blink fast"}"#, "BLINK 125 125"),
             (r#"{"state":"ON","effect":"blink slow"}"#, "BLINK 1000 1000"),
-            (r#"{"state":"ON","effect":"blink 20 30 4"}"#, "BLINK 20 30 4"),
+            (
+                r#"{"state":"ON","effect":"blink 20 30 4"}"#,
+                "BLINK 20 30 4",
+            ),
             (r#"{"state":"ON","effect":"off"}"#, "ON"),
             (r#"{"state":"ON","flash":2}"#, "BLINK 500 500 2"),
-            (r#"{"state":"ON","flash":10.0,"transition":3,"color":{"r":1}}"#, "BLINK 500 500 10"),
+            (
+                r#"{"state":"ON","flash":10.0,"transition":3,"color":{"r":1}}"#,
+                "BLINK 500 500 10",
+            ),
             (r#"{"flash":-1e300}"#, "BLINK 500 500 1"),
             (r#"{"flash":1e300}"#, "BLINK 500 500 3600"),
         ] {
@@ -222,7 +265,13 @@ mod tests {
 
     #[test]
     fn each_published_effect_is_a_command_that_has_this_state() {
-        for words in ["ON", "BLINK 500 500", "BLINK 125 125", "BLINK 1000 1000", "BLINK 1 2"] {
+        for words in [
+            "ON",
+            "BLINK 500 500",
+            "BLINK 125 125",
+            "BLINK 1000 1000",
+            "BLINK 1 2",
+        ] {
             let state = match decode(words.as_bytes()).unwrap() {
                 Command::Blink(blink) => State::Blink(blink),
                 _ => State::On,

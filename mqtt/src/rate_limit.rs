@@ -24,7 +24,10 @@ struct Period {
 
 impl RateLimit {
     pub(crate) fn new() -> RateLimit {
-        RateLimit(Mutex::new(Period { begin: Instant::now(), lines: 0 }))
+        RateLimit(Mutex::new(Period {
+            begin: Instant::now(),
+            lines: 0,
+        }))
     }
 
     /// Logs a line. After too many within a minute, counts it instead. There is no timer: the next line reports the number.
@@ -48,8 +51,14 @@ impl RateLimit {
 impl Period {
     fn end(&mut self) {
         if let Some(suppressed @ 1..) = self.lines.checked_sub(LINES) {
-            log::warn!("suppressed {suppressed} similar lines within {:.0?}", self.begin.elapsed());
+            log::warn!(
+                "suppressed {suppressed} similar lines within {:.0?}",
+                self.begin.elapsed()
+            );
         }
-        *self = Period { begin: Instant::now(), lines: 0 };
+        *self = Period {
+            begin: Instant::now(),
+            lines: 0,
+        };
     }
 }

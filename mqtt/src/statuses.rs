@@ -26,7 +26,11 @@ struct Published {
 
 impl<'a> Statuses<'a> {
     pub(crate) fn new(config: &'a Config) -> Statuses<'a> {
-        Statuses { config, published: vec![Published::default(); config.leds.len()], has_news: true }
+        Statuses {
+            config,
+            published: vec![Published::default(); config.leds.len()],
+            has_news: true,
+        }
     }
 
     /// Publishes what has changed, as far as there is room.
@@ -51,10 +55,12 @@ impl<'a> Statuses<'a> {
     /// Publishes what holds for all LEDs of the node.
     fn publish_node(&self, publisher: &Publisher) -> bool {
         let config = self.config;
-        let is_discovered = config
-            .discovery
-            .as_ref()
-            .is_none_or(|prefix| publisher.retain(&topics::discovery(prefix, config), discovery::encode(config)));
+        let is_discovered = config.discovery.as_ref().is_none_or(|prefix| {
+            publisher.retain(
+                &topics::discovery(prefix, config),
+                discovery::encode(config),
+            )
+        });
         // An LED without a name has the same topic.
         let is_led = config.leds.iter().any(|led| led.name.is_none());
         is_discovered && (is_led || publisher.retain(&topics::connection(config), ONLINE))

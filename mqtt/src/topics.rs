@@ -49,14 +49,26 @@ pub(crate) fn connection(config: &Config) -> String {
 /// Where the availability of the node and of each LED is retained, each topic once.
 pub(crate) fn availabilities(config: &Config) -> Vec<String> {
     let named = config.leds.iter().filter(|led| led.name.is_some());
-    [connection(config)].into_iter().chain(named.map(|led| availability(config, led))).collect()
+    [connection(config)]
+        .into_iter()
+        .chain(named.map(|led| availability(config, led)))
+        .collect()
 }
 
 /// Where each LED of this node receives commands.
 pub(crate) fn shared(config: &Config) -> Vec<String> {
-    let Config { prefix, node, groups, .. } = config;
-    let groups = groups.iter().map(|group| format!("{prefix}/group/{group}/set"));
-    groups.chain([format!("{prefix}/{node}/set"), format!("{prefix}/all/set")]).collect()
+    let Config {
+        prefix,
+        node,
+        groups,
+        ..
+    } = config;
+    let groups = groups
+        .iter()
+        .map(|group| format!("{prefix}/group/{group}/set"));
+    groups
+        .chain([format!("{prefix}/{node}/set"), format!("{prefix}/all/set")])
+        .collect()
 }
 
 /// All topics to which this program subscribes.

@@ -33,7 +33,11 @@ fn an_led_is_offline_while_its_controller_is_killed_or_ended() {
     for round in 0..rounds(20, 500) {
         client.wait_for(AVAILABILITY, "online");
         // Each one starts with another state than the one before.
-        let (initial, state) = if round % 2 == 0 { ("on", ON) } else { ("off", OFF) };
+        let (initial, state) = if round % 2 == 0 {
+            ("on", ON)
+        } else {
+            ("off", OFF)
+        };
         if round % 3 == 0 {
             controller.signal(Signal::TERM);
             let _ = controller.wait();
@@ -58,7 +62,11 @@ fn the_state_is_right_after_controllers_that_were_replaced_at_once() {
     let _bridge = node.bridge();
     client.wait_for(AVAILABILITY, "online");
     for round in 0..rounds(30, 500) {
-        let (initial, state) = if round % 2 == 0 { ("on", ON) } else { ("off", OFF) };
+        let (initial, state) = if round % 2 == 0 {
+            ("on", ON)
+        } else {
+            ("off", OFF)
+        };
         controller.kill();
         controller = node.controller(0, &["--initial", initial]);
         client.wait_for(STATE, state);
@@ -69,7 +77,13 @@ fn the_state_is_right_after_controllers_that_were_replaced_at_once() {
 #[test]
 #[ignore = "needs mosquitto"]
 fn a_stopped_controller_is_offline_from_its_first_command_until_it_continues() {
-    let Online { client, node, controller, bridge, .. } = &mut Online::start();
+    let Online {
+        client,
+        node,
+        controller,
+        bridge,
+        ..
+    } = &mut Online::start();
     controller.stop();
     client.publish(SET, "ON");
     client.wait_for(AVAILABILITY, "offline");
@@ -89,14 +103,23 @@ fn a_stopped_controller_is_offline_from_its_first_command_until_it_continues() {
 #[test]
 #[ignore = "needs mosquitto"]
 fn a_controller_that_is_killed_while_it_is_stopped_can_be_replaced() {
-    let Online { mut client, node, controller, bridge: _bridge, broker: _broker } = Online::start();
+    let Online {
+        mut client,
+        node,
+        controller,
+        bridge: _bridge,
+        broker: _broker,
+    } = Online::start();
     controller.stop();
     client.publish(SET, "ON");
     client.wait_for(AVAILABILITY, "offline");
     controller.kill();
     let _controller = node.controller(0, &[]);
     client.wait_for(AVAILABILITY, "online");
-    assert_eq!((client.retained[STATE].as_str(), node.led(0).as_str()), (OFF, "off"));
+    assert_eq!(
+        (client.retained[STATE].as_str(), node.led(0).as_str()),
+        (OFF, "off")
+    );
     client.publish(SET, "ON");
     client.wait_for(STATE, ON);
 }
@@ -114,7 +137,11 @@ fn a_stopped_controller_does_not_delay_another_led() {
     controllers[0].stop();
     for round in 0..100 {
         client.publish("led/porch/door/set", "ON");
-        let (payload, state) = if round % 2 == 0 { ("ON", ON) } else { ("OFF", OFF) };
+        let (payload, state) = if round % 2 == 0 {
+            ("ON", ON)
+        } else {
+            ("OFF", OFF)
+        };
         client.publish("led/porch/gate/set", payload);
         client.wait_for("led/porch/gate/state", state);
     }
@@ -131,7 +158,12 @@ fn a_stopped_controller_does_not_delay_another_led() {
 #[test]
 #[ignore = "needs mosquitto"]
 fn an_led_that_is_stopped_and_not_commanded_stays_online() {
-    let Online { client, node, controller, .. } = &mut Online::start();
+    let Online {
+        client,
+        node,
+        controller,
+        ..
+    } = &mut Online::start();
     controller.stop();
     // A command that the queue takes, of a client that does not wait for long.
     assert_eq!(node.command(0, &["on", "--timeout", "10ms"]).code, Some(5));
@@ -150,7 +182,11 @@ fn a_command_to_an_led_that_has_just_become_online_is_applied() {
     for round in 0..rounds(100, 2000) {
         let bridge = node.start();
         client.wait_for(AVAILABILITY, "online");
-        let (payload, state) = if round % 2 == 0 { ("ON", ON) } else { ("OFF", OFF) };
+        let (payload, state) = if round % 2 == 0 {
+            ("ON", ON)
+        } else {
+            ("OFF", OFF)
+        };
         client.publish(SET, payload);
         client.wait_for(STATE, state);
         bridge.kill();

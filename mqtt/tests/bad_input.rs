@@ -16,8 +16,13 @@ fn a_command_that_was_retained_before_is_not_applied() {
     for topic in TOPICS {
         client.retain(topic, "ON");
     }
-    let node =
-        Node::with(&format!("broker = 'mqtt://127.0.0.1:{}'\ngroups = ['garden']\nnode = 'porch'\n", broker.port), &[]);
+    let node = Node::with(
+        &format!(
+            "broker = 'mqtt://127.0.0.1:{}'\ngroups = ['garden']\nnode = 'porch'\n",
+            broker.port
+        ),
+        &[],
+    );
     let controller = node.controller(0, &[]);
     for _ in 0..3 {
         let bridge = node.bridge();
@@ -39,7 +44,12 @@ fn a_command_that_was_retained_before_is_not_applied() {
 #[test]
 #[ignore = "needs mosquitto"]
 fn a_command_that_is_retained_now_is_not_applied() {
-    let Online { client, bridge, node, .. } = &mut Online::start();
+    let Online {
+        client,
+        bridge,
+        node,
+        ..
+    } = &mut Online::start();
     client.retain(SET, "ON");
     bridge.wait_for_log("led/porch/set: refused: a retained command");
     assert_eq!(client.ask(SET, "STATUS"), "OK OFF");
@@ -80,11 +90,20 @@ fn refused() -> Vec<(Vec<u8>, &'static str)> {
     refused.push((b"\xff\xfe\x00".to_vec(), "NUL"));
     refused.push((b"\xff\xfeON".to_vec(), ""));
     refused.push((b"{\"state\":\"\xff\"}".to_vec(), "JSON"));
-    refused.push(([b"ON".to_vec(), vec![b' '; 255]].concat(), "the payload has 257 bytes; the limit is 256"));
-    refused.push((vec![b'x'; 4000], "the payload has 4000 bytes; the limit is 256"));
+    refused.push((
+        [b"ON".to_vec(), vec![b' '; 255]].concat(),
+        "the payload has 257 bytes; the limit is 256",
+    ));
+    refused.push((
+        vec![b'x'; 4000],
+        "the payload has 4000 bytes; the limit is 256",
+    ));
     // Deep JSON, as far as it is not too long, and what is too long.
     refused.push(("{\"a\":".repeat(50).into_bytes(), "JSON"));
-    refused.push((b"{\"a\":".iter().copied().chain(vec![b'['; 250]).collect(), "JSON"));
+    refused.push((
+        b"{\"a\":".iter().copied().chain(vec![b'['; 250]).collect(),
+        "JSON",
+    ));
     refused.push(("{\"a\":".repeat(700).into_bytes(), "the limit is 256"));
     refused
 }
@@ -92,14 +111,21 @@ fn refused() -> Vec<(Vec<u8>, &'static str)> {
 #[test]
 #[ignore = "needs mosquitto"]
 fn what_is_no_command_is_refused_and_the_log_is_limited() {
-    let Online { mut client, node, controller, bridge, broker: _broker } = Online::start();
+    let Online {
+        mut client,
+        node,
+        controller,
+        bridge,
+        broker: _broker,
+    } = Online::start();
     client.publish(SET, "ON");
     client.wait_for(STATE, ON);
     let is_refused = |(payload, reason): &(Vec<u8>, &str)| {
         let response = client.ask(SET, payload);
         let is_refused = response.starts_with("ERR ") && response.contains(reason);
         let is_readable = response.len() < 400 && !response.contains(char::is_control);
-        (!is_refused || !is_readable).then(|| (String::from_utf8_lossy(payload).into_owned(), response))
+        (!is_refused || !is_readable)
+            .then(|| (String::from_utf8_lossy(payload).into_owned(), response))
     };
     let wrong: Vec<_> = refused().iter().filter_map(is_refused).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -107,7 +133,10 @@ fn what_is_no_command_is_refused_and_the_log_is_limited() {
     assert_eq!(node.led(0), "on");
     bridge.signal(Signal::TERM);
     let (_, _, log) = bridge.wait();
-    let lines = log.iter().filter(|line| line.contains("led/porch/set: refused: ")).count();
+    let lines = log
+        .iter()
+        .filter(|line| line.contains("led/porch/set: refused: "))
+        .count();
     assert_eq!(lines, 10, "{log:#?}");
     controller.signal(Signal::TERM);
     assert_eq!(controller.wait().1, ["LED on", "LED off"]);
@@ -128,7 +157,13 @@ fn messages_that_are_longer_than_a_packet_may_be_are_not_delivered() {
 #[test]
 #[ignore = "needs mosquitto"]
 fn a_flood_of_commands_does_not_end_it_or_fill_its_memory() {
-    let Online { client, bridge, broker, node, .. } = &mut Online::start();
+    let Online {
+        client,
+        bridge,
+        broker,
+        node,
+        ..
+    } = &mut Online::start();
     let before = memory(bridge.pid());
     let mut flood = Client::connect(broker.port);
     for number in 0..5000 {
@@ -139,14 +174,22 @@ fn a_flood_of_commands_does_not_end_it_or_fill_its_memory() {
         flood.publish(SET, "ON");
         node.led(0) == "on"
     });
-    wait_until("the bridge takes commands", || client.ask(SET, "OFF") == "OK OFF");
+    wait_until("the bridge takes commands", || {
+        client.ask(SET, "OFF") == "OK OFF"
+    });
     let after = memory(bridge.pid());
-    assert!(after < before + 4096, "{before} kB before, {after} kB after");
+    assert!(
+        after < before + 4096,
+        "{before} kB before, {after} kB after"
+    );
 }
 
 /// The most memory that a process has used, in kB.
 fn memory(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }

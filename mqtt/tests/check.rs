@@ -15,26 +15,46 @@ fn assert_checked(node: &Node, lines: &[&str], problems: usize) {
     let printed: Vec<&str> = outcome.out.lines().collect();
     assert_eq!(printed.len(), lines.len(), "{outcome:?}");
     for (printed, line) in printed.iter().zip(lines) {
-        assert!(printed.starts_with(line), "{printed:?} does not begin with {line:?}");
+        assert!(
+            printed.starts_with(line),
+            "{printed:?} does not begin with {line:?}"
+        );
     }
     let error = match problems {
         0 => String::new(),
         1 => "led-mqtt: 1 problem found\n".into(),
         _ => format!("led-mqtt: {problems} problems found\n"),
     };
-    assert_eq!((outcome.code, outcome.err), (Some(i32::from(problems > 0)), error));
+    assert_eq!(
+        (outcome.code, outcome.err),
+        (Some(i32::from(problems > 0)), error)
+    );
 }
 
 #[test]
 #[ignore = "needs mosquitto"]
 fn check_prints_a_line_for_each_check() {
-    let Online { node, broker, client, .. } = &mut Online::start();
+    let Online {
+        node,
+        broker,
+        client,
+        ..
+    } = &mut Online::start();
     let lines = [
-        &format!("ok   config      {}: node porch, 1 LED", node.config.display()),
-        &format!("ok   broker      mqtt://127.0.0.1:{}, without TLS, as no user", broker.port),
+        &format!(
+            "ok   config      {}: node porch, 1 LED",
+            node.config.display()
+        ),
+        &format!(
+            "ok   broker      mqtt://127.0.0.1:{}, without TLS, as no user",
+            broker.port
+        ),
         "ok   subscribe   led/porch/check",
         "ok   publish     led/porch/check",
-        &format!("ok   controller  led/porch/set: key {}: off", node.leds[0].key.get()),
+        &format!(
+            "ok   controller  led/porch/set: key {}: off",
+            node.leds[0].key.get()
+        ),
     ];
     assert_checked(node, &lines, 0);
     // It leaves the bridge connected, and retains nothing.
@@ -71,7 +91,10 @@ fn check_does_not_wait_for_ever() {
     controller.stop();
     let outcome = node.run(&["--check"]);
     let broker = "no reply in time: check the host, and whether a firewall is between\n";
-    assert!(outcome.out.contains(broker) && outcome.out.contains("no reply within 5s"), "{outcome:?}");
+    assert!(
+        outcome.out.contains(broker) && outcome.out.contains("no reply within 5s"),
+        "{outcome:?}"
+    );
     assert_eq!(outcome.err, "led-mqtt: 2 problems found\n");
 }
 
@@ -79,7 +102,10 @@ fn check_does_not_wait_for_ever() {
 fn check_with(suback: fn(&[u8]) -> Vec<u8>) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("mqtt://{}", listener.local_addr().unwrap());
-    let node = Node::with(&format!("broker = '{url}'\nuser = 'garden'\ngroups = ['shed']\n"), &[]);
+    let node = Node::with(
+        &format!("broker = '{url}'\nuser = 'garden'\ngroups = ['shed']\n"),
+        &[],
+    );
     let _controller = node.controller(0, &[]);
     let broker = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
@@ -96,7 +122,11 @@ fn check_with(suback: fn(&[u8]) -> Vec<u8>) -> String {
     });
     let outcome = node.run(&["--check"]);
     broker.join().unwrap();
-    assert_eq!((outcome.code, outcome.err.as_str()), (Some(1), "led-mqtt: 1 problem found\n"), "{outcome:?}");
+    assert_eq!(
+        (outcome.code, outcome.err.as_str()),
+        (Some(1), "led-mqtt: 1 problem found\n"),
+        "{outcome:?}"
+    );
     outcome.out
 }
 
@@ -105,7 +135,10 @@ fn check_with(suback: fn(&[u8]) -> Vec<u8>) -> String {
 #[ignore = "needs mosquitto"]
 fn check_tells_that_a_broker_without_mqtt_5_is_possible() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let node = Node::with(&format!("broker = 'mqtt://{}'\n", listener.local_addr().unwrap()), &[]);
+    let node = Node::with(
+        &format!("broker = 'mqtt://{}'\n", listener.local_addr().unwrap()),
+        &[],
+    );
     let _controller = node.controller(0, &[]);
     let broker = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
@@ -114,7 +147,10 @@ fn check_tells_that_a_broker_without_mqtt_5_is_possible() {
     });
     let printed = node.run(&["--check"]).out;
     broker.join().unwrap();
-    assert!(printed.contains("or the broker does not speak MQTT 5\n"), "{printed}");
+    assert!(
+        printed.contains("or the broker does not speak MQTT 5\n"),
+        "{printed}"
+    );
 }
 
 /// The reply to this SUBSCRIBE: its identifier, no properties, and a reason code for each of five topics.
@@ -129,7 +165,11 @@ fn check_names_the_topics_if_the_broker_closes_the_connection_instead_of_refusin
     let advice = "permit user garden to read and write led/porch/#, to write homeassistant/device/porch/config, \
                   and to read homeassistant/status, led/all/set, led/group/shed/set\n";
     for (name, printed, line) in [
-        ("no reply", check_with(|_| Vec::new()), "FAIL subscribe   led/porch/check: the broker closed it: "),
+        (
+            "no reply",
+            check_with(|_| Vec::new()),
+            "FAIL subscribe   led/porch/check: the broker closed it: ",
+        ),
         (
             "two refused",
             check_with(|packet| suback(packet, [1, 0x87, 0x87, 1, 1])),
@@ -141,7 +181,10 @@ fn check_names_the_topics_if_the_broker_closes_the_connection_instead_of_refusin
             "FAIL publish     led/porch/check: the broker closed it: ",
         ),
     ] {
-        assert!(printed.contains(&format!("{line}{advice}")), "{name}: {printed}");
+        assert!(
+            printed.contains(&format!("{line}{advice}")),
+            "{name}: {printed}"
+        );
     }
 }
 
@@ -153,8 +196,18 @@ fn check_names_a_host_that_does_not_exist() {
     let node = Node::with(&format!("broker = 'mqtt://{host}'\n"), &[]);
     let _controller = node.controller(0, &[]);
     let outcome = node.run(&["--check"]);
-    assert!(outcome.out.contains(&format!("FAIL broker      mqtt://{host}:1883: ")), "{outcome:?}");
-    assert!(outcome.out.contains("check the network and the name of the host"), "{outcome:?}");
+    assert!(
+        outcome
+            .out
+            .contains(&format!("FAIL broker      mqtt://{host}:1883: ")),
+        "{outcome:?}"
+    );
+    assert!(
+        outcome
+            .out
+            .contains("check the network and the name of the host"),
+        "{outcome:?}"
+    );
 }
 
 #[test]
@@ -177,7 +230,10 @@ fn forget_removes_everything_that_is_retained() {
     client.publish("end", "");
     while client.next().topic != "end" {}
     // The message of another node.
-    assert_eq!(client.retained.into_iter().collect::<Vec<_>>(), [("led/other/state".into(), "ON".into())]);
+    assert_eq!(
+        client.retained.into_iter().collect::<Vec<_>>(),
+        [("led/other/state".into(), "ON".into())]
+    );
     // It may be run again.
     node.run(&["--forget"]).assert_printed(printed);
 }
@@ -187,12 +243,18 @@ fn forget_removes_everything_that_is_retained() {
 fn forget_removes_more_than_may_wait_for_an_acknowledgement() {
     let broker = Broker::start();
     let names: Vec<String> = (0..40).map(|number| format!("led{number}")).collect();
-    let node = Node::with_leds(&broker, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let node = Node::with_leds(
+        &broker,
+        &names.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
     let mut client = broker.watch();
     let bridge = node.bridge();
-    names.iter().for_each(|name| client.wait_for(&format!("led/porch/{name}/availability"), "offline"));
+    names
+        .iter()
+        .for_each(|name| client.wait_for(&format!("led/porch/{name}/availability"), "offline"));
     bridge.kill();
-    node.run(&["--forget"]).assert_printed("removed 82 retained messages; if led-mqtt runs for this node, restart it");
+    node.run(&["--forget"])
+        .assert_printed("removed 82 retained messages; if led-mqtt runs for this node, restart it");
     let mut client = broker.watch();
     client.publish("end", "");
     while client.next().topic != "end" {}
@@ -204,6 +266,11 @@ fn forget_removes_more_than_may_wait_for_an_acknowledgement() {
 fn forget_fails_without_a_broker() {
     let broker = Broker::absent();
     let node = Node::new(&broker);
-    node.run(&["--forget"])
-        .assert_failed(1, &["led-mqtt: no connection to mqtt://127.0.0.1:", "no broker listens there"]);
+    node.run(&["--forget"]).assert_failed(
+        1,
+        &[
+            "led-mqtt: no connection to mqtt://127.0.0.1:",
+            "no broker listens there",
+        ],
+    );
 }

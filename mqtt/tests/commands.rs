@@ -14,7 +14,11 @@ fn a_command_in_words_is_applied_and_its_state_is_retained() {
         ("off\n", "off", OFF),
         ("Toggle", "on", ON),
         ("BLINK 500 500", "blink 500ms 500ms", &blinking("blink")),
-        ("blink 20 3600000", "blink 20ms 3600s", &blinking("blink 20 3600000")),
+        (
+            "blink 20 3600000",
+            "blink 20ms 3600s",
+            &blinking("blink 20 3600000"),
+        ),
         ("TOGGLE", "off", OFF),
     ] {
         client.publish(SET, payload);
@@ -31,10 +35,26 @@ fn a_command_in_the_json_of_home_assistant_is_applied_and_its_state_is_retained(
         (r#"{"state":"ON"}"#, "on", ON),
         (r#"{"state":"OFF"}"#, "off", OFF),
         (r#"{"state":"TOGGLE"}"#, "on", ON),
-        (r#"{"state":"ON","effect":"blink"}"#, "blink 500ms 500ms", &blinking("blink")),
-        (r#"{"state":"ON","effect":"blink fast"}"#, "blink 125ms 125ms", &blinking("blink fast")),
-        (r#"{"state":"ON","effect":"blink slow"}"#, "blink 1s 1s", &blinking("blink slow")),
-        (r#"{"state":"ON","effect":"blink 7 9"}"#, "blink 7ms 9ms", &blinking("blink 7 9")),
+        (
+            r#"{"state":"ON","effect":"blink"}"#,
+            "blink 500ms 500ms",
+            &blinking("blink"),
+        ),
+        (
+            r#"{"state":"ON","effect":"blink fast"}"#,
+            "blink 125ms 125ms",
+            &blinking("blink fast"),
+        ),
+        (
+            r#"{"state":"ON","effect":"blink slow"}"#,
+            "blink 1s 1s",
+            &blinking("blink slow"),
+        ),
+        (
+            r#"{"state":"ON","effect":"blink 7 9"}"#,
+            "blink 7ms 9ms",
+            &blinking("blink 7 9"),
+        ),
         (r#"{"state":"ON","effect":"off"}"#, "on", ON),
         (r#"{"state":"OFF","transition":2}"#, "off", OFF),
     ] {
@@ -66,9 +86,12 @@ fn a_state_that_is_retained_is_a_command_that_leads_to_it() {
 #[ignore = "needs mosquitto"]
 fn a_local_change_is_published() {
     let Online { client, node, .. } = &mut Online::start();
-    for (arguments, state) in
-        [(&["on"][..], ON), (&["blink", "500ms", "500ms"], &blinking("blink")), (&["toggle"], OFF), (&["toggle"], ON)]
-    {
+    for (arguments, state) in [
+        (&["on"][..], ON),
+        (&["blink", "500ms", "500ms"], &blinking("blink")),
+        (&["toggle"], OFF),
+        (&["toggle"], ON),
+    ] {
         assert_eq!(node.command(0, arguments).code, Some(0), "{arguments:?}");
         client.wait_for(STATE, state);
     }
@@ -80,7 +103,12 @@ fn each_change_is_published_once() {
     let Online { client, node, .. } = &mut Online::start();
     client.wait_for(STATE, OFF);
     // The second one changes nothing. If it was published, the next state would not be the expected one.
-    for (payload, state) in [("ON", ON), ("BLINK 125 125", &blinking("blink fast")), ("OFF", OFF), ("ON", ON)] {
+    for (payload, state) in [
+        ("ON", ON),
+        ("BLINK 125 125", &blinking("blink fast")),
+        ("OFF", OFF),
+        ("ON", ON),
+    ] {
         client.publish(SET, payload);
         client.publish(SET, payload);
         assert_eq!(client.next_on(STATE).payload, state);
@@ -95,8 +123,14 @@ fn the_end_of_a_counted_blink_is_published() {
     client.wait_for(STATE, OFF);
     client.publish(SET, "BLINK 500 500 2");
     let states: Vec<Message> = (0..2).map(|_| client.next_on(STATE)).collect();
-    assert!(states.iter().all(|message| message.is_retained), "{states:?}");
-    assert_eq!([&states[0].payload, &states[1].payload], [&blinking("blink"), OFF]);
+    assert!(
+        states.iter().all(|message| message.is_retained),
+        "{states:?}"
+    );
+    assert_eq!(
+        [&states[0].payload, &states[1].payload],
+        [&blinking("blink"), OFF]
+    );
     assert_eq!(node.led(0), "off");
 }
 
@@ -122,7 +156,13 @@ fn several_leds_have_topics_of_their_own_and_common_ones() {
     client.publish("led/group/garden/set", "BLINK 500 500");
     wait_for(&mut client, &blinking("blink"), &blinking("blink"));
     // Groups and nodes that this one is not in.
-    for topic in ["led/group/house/set", "led/other/set", "led/set", "led/porch/door/state/set", "led/porch/roof/set"] {
+    for topic in [
+        "led/group/house/set",
+        "led/other/set",
+        "led/set",
+        "led/porch/door/state/set",
+        "led/porch/roof/set",
+    ] {
         client.publish(topic, "OFF");
     }
     client.publish("led/porch/gate/set", "ON");
@@ -134,7 +174,11 @@ fn several_leds_have_topics_of_their_own_and_common_ones() {
     let mut client = broker.watch();
     client.publish("end", "");
     while client.next().topic != "end" {}
-    let retained: Vec<_> = client.retained.iter().map(|(topic, payload)| (topic.as_str(), payload.as_str())).collect();
+    let retained: Vec<_> = client
+        .retained
+        .iter()
+        .map(|(topic, payload)| (topic.as_str(), payload.as_str()))
+        .collect();
     assert_eq!(retained[0].0, "homeassistant/device/porch/config");
     let expected = [
         ("led/porch/availability", "online"),
@@ -157,7 +201,10 @@ fn a_command_for_all_reaches_each_node() {
             broker.port
         )
     };
-    let nodes = [Node::with(&settings("one"), &[]), Node::with(&settings("two"), &[])];
+    let nodes = [
+        Node::with(&settings("one"), &[]),
+        Node::with(&settings("two"), &[]),
+    ];
     let _controllers = [nodes[0].controller(0, &[]), nodes[1].controller(0, &[])];
     let _bridges = [nodes[0].bridge(), nodes[1].bridge()];
     client.wait_for("home/led/one/availability", "online");

@@ -21,7 +21,13 @@ const SPAN: Duration = Duration::from_secs(6);
 #[test]
 #[ignore = "needs mosquitto"]
 fn two_bridges_with_one_identifier_do_not_throw_each_other_out() {
-    let Online { mut client, node, bridge, broker, controller: _controller } = Online::start();
+    let Online {
+        mut client,
+        node,
+        bridge,
+        broker,
+        controller: _controller,
+    } = Online::start();
     let other = node.bridge();
     // Mosquitto 2.0.11 only closes the connection, so it takes some of them until one bridge knows.
     let bridges = [bridge, other];
@@ -33,13 +39,19 @@ fn two_bridges_with_one_identifier_do_not_throw_each_other_out() {
         log.iter().any(|log| log.contains("ERROR"))
     });
     let log = log.concat();
-    assert!(log.contains("led-mqtt runs twice with the identifier led-porch"), "{log}");
+    assert!(
+        log.contains("led-mqtt runs twice with the identifier led-porch"),
+        "{log}"
+    );
     assert!(log.contains("give each node its own name"), "{log}");
     let connections = broker.connections("led-porch");
     assert!(connections <= 12, "{connections}: {}", broker.log());
     // It waits for a minute, and the other one serves.
     wait_until("the other one serves", || {
-        let is_online = client.retained.get("led/porch/availability").is_some_and(|payload| payload == "online");
+        let is_online = client
+            .retained
+            .get("led/porch/availability")
+            .is_some_and(|payload| payload == "online");
         client.publish("probe", "");
         while client.next().topic != "probe" {}
         is_online
@@ -50,7 +62,12 @@ fn two_bridges_with_one_identifier_do_not_throw_each_other_out() {
         assert_eq!(client.ask("led/porch/set", "ON"), "OK ON");
         thread::sleep(Duration::from_millis(100));
     }
-    assert_eq!(broker.connections("led-porch"), connections, "{}", broker.log());
+    assert_eq!(
+        broker.connections("led-porch"),
+        connections,
+        "{}",
+        broker.log()
+    );
 }
 
 /// A broker that does this with each connection. Returns how many there were within [`SPAN`] after the first.
@@ -81,7 +98,10 @@ fn count(serve: impl Fn(TcpStream) + Send + 'static) -> (usize, String) {
 /// At most one connection a second; fewer after the first ones.
 #[track_caller]
 fn assert_waits((count, log): (usize, String), reason: &str) {
-    assert!((2..=4).contains(&count), "{count} connections in {SPAN:?}: {log}");
+    assert!(
+        (2..=4).contains(&count),
+        "{count} connections in {SPAN:?}: {log}"
+    );
     assert_eq!(log.matches("no connection to ").count(), 1, "{log}");
     assert!(log.contains(reason), "{log}");
 }
@@ -96,7 +116,12 @@ fn it_waits_before_it_connects_again_to_what_closes_at_once() {
 #[ignore = "needs mosquitto"]
 fn it_waits_before_it_connects_again_to_what_is_no_broker() {
     assert_waits(
-        count(|mut stream| reply(&mut stream, b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")),
+        count(|mut stream| {
+            reply(
+                &mut stream,
+                b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
+            )
+        }),
         "what listens there does not speak MQTT 5",
     );
 }
@@ -111,15 +136,24 @@ fn reply(stream: &mut TcpStream, packet: &[u8]) {
 #[ignore = "needs mosquitto"]
 fn it_waits_before_it_connects_again_to_a_broker_that_refuses_it() {
     // 0x86 is a bad user name or password, 0x97 an exceeded quota.
-    assert_waits(count(|mut stream| reply(&mut stream, &[0x20, 3, 0, 0x86, 0])), "BadUserNamePassword");
-    assert_waits(count(|mut stream| reply(&mut stream, &[0x20, 3, 0, 0x97, 0])), "QuotaExceeded");
+    assert_waits(
+        count(|mut stream| reply(&mut stream, &[0x20, 3, 0, 0x86, 0])),
+        "BadUserNamePassword",
+    );
+    assert_waits(
+        count(|mut stream| reply(&mut stream, &[0x20, 3, 0, 0x97, 0])),
+        "QuotaExceeded",
+    );
 }
 
 #[test]
 #[ignore = "needs mosquitto"]
 fn it_waits_before_it_connects_again_to_a_broker_that_accepts_it_and_closes() {
     let (count, log) = count(|mut stream| reply(&mut stream, &[0x20, 3, 0, 0, 0]));
-    assert!((2..=4).contains(&count), "{count} connections in {SPAN:?}: {log}");
+    assert!(
+        (2..=4).contains(&count),
+        "{count} connections in {SPAN:?}: {log}"
+    );
 }
 
 #[test]
@@ -134,13 +168,18 @@ fn packets_of_a_broken_broker_do_not_end_it() {
         &[0xf0, 0x7f],
         // Accepted, and then a message with a topic that is longer than the packet, and replies that were not asked for.
         &[0x20, 3, 0, 0, 0, 0x30, 0x04, 0xff, 0xff, 0x00, 0x00],
-        &[0x20, 3, 0, 0, 0, 0x90, 0x04, 0x00, 0x01, 0x00, 0x87, 0x40, 0x02, 0x77, 0x77],
+        &[
+            0x20, 3, 0, 0, 0, 0x90, 0x04, 0x00, 0x01, 0x00, 0x87, 0x40, 0x02, 0x77, 0x77,
+        ],
     ];
     thread::scope(|scope| {
         for packet in packets {
             scope.spawn(move || {
                 let (count, log) = count(move |mut stream| reply(&mut stream, packet));
-                assert!((1..=4).contains(&count), "{packet:x?}: {count} connections in {SPAN:?}: {log}");
+                assert!(
+                    (1..=4).contains(&count),
+                    "{packet:x?}: {count} connections in {SPAN:?}: {log}"
+                );
             });
         }
     });

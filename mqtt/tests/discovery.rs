@@ -16,8 +16,14 @@ fn the_discovery_has_what_home_assistant_needs() {
     client.wait_for("led/porch/availability", "online");
     let discovery: Value = serde_json::from_str(&client.retained[DISCOVERY]).unwrap();
     let identifier = discovery["device"]["identifiers"][0].as_str().unwrap();
-    let is_identifier = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    assert!(identifier.starts_with("led_porch") && is_identifier(identifier), "{identifier}");
+    let is_identifier = |text: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    };
+    assert!(
+        identifier.starts_with("led_porch") && is_identifier(identifier),
+        "{identifier}"
+    );
     assert_eq!(discovery["device"]["name"], "porch");
     assert_eq!(discovery["origin"]["name"], "led-mqtt");
     let components = discovery["components"].as_object().unwrap();
@@ -52,8 +58,14 @@ fn an_led_without_a_name_is_called_as_its_node() {
     let Online { client, .. } = &mut Online::start();
     let discovery: Value = serde_json::from_str(&client.retained[DISCOVERY]).unwrap();
     let component = &discovery["components"]["led"];
-    assert_eq!((&component["name"], &component["command_topic"]), (&Value::Null, &json!("led/porch/set")));
-    assert_eq!(component["availability"], json!([{ "topic": "led/porch/availability" }]));
+    assert_eq!(
+        (&component["name"], &component["command_topic"]),
+        (&Value::Null, &json!("led/porch/set"))
+    );
+    assert_eq!(
+        component["availability"],
+        json!([{ "topic": "led/porch/availability" }])
+    );
 }
 
 #[test]
@@ -61,10 +73,19 @@ fn an_led_without_a_name_is_called_as_its_node() {
 fn each_effect_of_the_discovery_is_a_command() {
     let Online { client, .. } = &mut Online::start();
     let discovery: Value = serde_json::from_str(&client.retained[DISCOVERY]).unwrap();
-    for effect in discovery["components"]["led"]["effect_list"].as_array().unwrap() {
+    for effect in discovery["components"]["led"]["effect_list"]
+        .as_array()
+        .unwrap()
+    {
         let command = json!({ "state": "ON", "effect": effect }).to_string();
-        assert!(client.ask("led/porch/set", &command).starts_with("OK "), "{command}");
-        client.wait_for("led/porch/state", &json!({ "effect": effect, "state": "ON" }).to_string());
+        assert!(
+            client.ask("led/porch/set", &command).starts_with("OK "),
+            "{command}"
+        );
+        client.wait_for(
+            "led/porch/state",
+            &json!({ "effect": effect, "state": "ON" }).to_string(),
+        );
     }
 }
 
@@ -84,7 +105,10 @@ fn everything_is_published_again_after_home_assistant_has_started() {
             published.push(message.topic);
         }
     }
-    assert_eq!(published, [DISCOVERY, "led/porch/state", "led/porch/availability"]);
+    assert_eq!(
+        published,
+        [DISCOVERY, "led/porch/state", "led/porch/availability"]
+    );
 }
 
 #[test]
@@ -92,7 +116,13 @@ fn everything_is_published_again_after_home_assistant_has_started() {
 fn nothing_is_discovered_if_it_is_switched_off() {
     let broker = Broker::start();
     let mut client = broker.watch();
-    let node = Node::with(&format!("broker = 'mqtt://127.0.0.1:{}'\ndiscovery = false\n", broker.port), &[]);
+    let node = Node::with(
+        &format!(
+            "broker = 'mqtt://127.0.0.1:{}'\ndiscovery = false\n",
+            broker.port
+        ),
+        &[],
+    );
     let _controller = node.controller(0, &[]);
     let _bridge = node.bridge();
     client.wait_for("led/porch/availability", "online");

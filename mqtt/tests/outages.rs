@@ -24,7 +24,10 @@ fn everything_is_published_again_to_a_broker_that_was_killed_and_has_no_memory()
     let mut broker = Broker::start();
     let mut client = broker.watch();
     let node = Node::with_leds(&broker, &["door", "gate"]);
-    let _controllers = [node.controller(0, &["--initial", "on"]), node.controller(1, &[])];
+    let _controllers = [
+        node.controller(0, &["--initial", "on"]),
+        node.controller(1, &[]),
+    ];
     let bridge = node.bridge();
     client.wait_for("led/porch/door/availability", "online");
     client.wait_for("led/porch/gate/availability", "online");
@@ -96,14 +99,23 @@ fn a_broker_that_is_absent_at_the_start_is_found_later() {
 #[test]
 #[ignore = "needs mosquitto"]
 fn a_broker_that_is_stopped_for_a_moment_gets_the_last_state() {
-    let Online { client, node, broker, .. } = &mut Online::start();
+    let Online {
+        client,
+        node,
+        broker,
+        ..
+    } = &mut Online::start();
     for round in 0..rounds(20, 300) {
         broker.process().stop();
         // More changes than there is room for messages on their way.
         for _ in 0..30 {
             assert_eq!(node.command(0, &["toggle"]).code, Some(0));
         }
-        let (verb, state) = if round % 2 == 0 { ("on", ON) } else { ("off", OFF) };
+        let (verb, state) = if round % 2 == 0 {
+            ("on", ON)
+        } else {
+            ("off", OFF)
+        };
         assert_eq!(node.command(0, &[verb]).code, Some(0));
         broker.process().signal(Signal::CONT);
         client.publish("barrier", "");
@@ -117,7 +129,13 @@ fn a_broker_that_is_stopped_for_a_moment_gets_the_last_state() {
 #[test]
 #[ignore = "needs mosquitto"]
 fn a_broker_that_is_silent_is_noticed_and_found_again() {
-    let Online { client, node, bridge, broker, .. } = &mut Online::start();
+    let Online {
+        client,
+        node,
+        bridge,
+        broker,
+        ..
+    } = &mut Online::start();
     broker.process().stop();
     assert_eq!(node.command(0, &["on"]).code, Some(0));
     // Half a minute to the ping, and as long to its answer.

@@ -13,7 +13,12 @@ const VERBS: [&str; 5] = ["ON", "OFF", "TOGGLE", "BLINK 125 125", "BLINK 1 1 1"]
 #[test]
 #[ignore = "needs mosquitto"]
 fn the_last_state_is_retained_after_commands_from_everywhere() {
-    let Online { client, node, broker, .. } = &mut Online::start();
+    let Online {
+        client,
+        node,
+        broker,
+        ..
+    } = &mut Online::start();
     let count = rounds(1000, 10_000);
     // Many short races, each with an end that is compared.
     for round in 0..count / 50 {
@@ -34,7 +39,9 @@ fn the_last_state_is_retained_after_commands_from_everywhere() {
             });
         });
         // Behind the commands of the publisher, and behind all of both in the queue. It is refused while too many wait.
-        wait_until("all commands are applied", || client.ask(SET, "STATUS").starts_with("OK "));
+        wait_until("all commands are applied", || {
+            client.ask(SET, "STATUS").starts_with("OK ")
+        });
         let state = match node.led(0).as_str() {
             "on" => ON.to_owned(),
             "off" => OFF.to_owned(),
@@ -57,7 +64,13 @@ fn verb(random: &mut Random) -> &'static str {
 #[test]
 #[ignore = "needs mosquitto"]
 fn bridge_and_controller_sleep_while_nothing_happens() {
-    let Online { client, node, bridge, controller, .. } = &mut Online::start();
+    let Online {
+        client,
+        node,
+        bridge,
+        controller,
+        ..
+    } = &mut Online::start();
     assert_eq!(client.ask(SET, "ON"), "OK ON");
     node.command(0, &["off"]).assert_printed("off");
     client.wait_for(STATE, OFF);

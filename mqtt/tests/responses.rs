@@ -24,7 +24,10 @@ fn the_reply_goes_to_the_response_topic_with_the_correlation_data() {
         (r#"{"state":"DIM"}"#, "ERR not the JSON of a light: "),
     ] {
         let text = client.ask(SET, payload);
-        assert!(text.starts_with(response) && (payload.len() < 9 || text.len() > 8), "{payload}: {text}");
+        assert!(
+            text.starts_with(response) && (payload.len() < 9 || text.len() > 8),
+            "{payload}: {text}"
+        );
     }
 }
 
@@ -37,27 +40,46 @@ fn each_led_replies_to_a_command_for_several() {
     let _controller = node.controller(0, &[]);
     let _bridge = node.bridge();
     client.wait_for("led/porch/door/availability", "online");
-    let mut responses: Vec<String> =
-        client.request("led/all/set", "ON", 2).into_iter().map(|message| message.payload).collect();
+    let mut responses: Vec<String> = client
+        .request("led/all/set", "ON", 2)
+        .into_iter()
+        .map(|message| message.payload)
+        .collect();
     responses.sort();
-    assert!(responses[0].starts_with("ERR no controller is running"), "{responses:?}");
+    assert!(
+        responses[0].starts_with("ERR no controller is running"),
+        "{responses:?}"
+    );
     assert_eq!(responses[1], "OK ON");
 }
 
 #[test]
 #[ignore = "needs mosquitto"]
 fn the_reply_names_the_reason_if_the_controller_is_stopped_or_absent() {
-    let Online { mut client, node, controller, bridge: _bridge, broker: _broker } = Online::start();
+    let Online {
+        mut client,
+        node,
+        controller,
+        bridge: _bridge,
+        broker: _broker,
+    } = Online::start();
     controller.stop();
     assert!(client.ask(SET, "ON").starts_with("ERR no reply within 2s"));
-    assert_eq!(client.ask(SET, "ON"), "ERR the controller does not reply; nothing was sent");
+    assert_eq!(
+        client.ask(SET, "ON"),
+        "ERR the controller does not reply; nothing was sent"
+    );
     controller.kill();
     let controller = node.controller(0, &[]);
     client.wait_for("led/porch/availability", "online");
     assert_eq!(client.ask(SET, "ON"), "OK ON");
     controller.signal(Signal::TERM);
     client.wait_for("led/porch/availability", "offline");
-    assert!(client.ask(SET, "ON").starts_with("ERR no controller is running"));
+    assert!(
+        client
+            .ask(SET, "ON")
+            .starts_with("ERR no controller is running")
+    );
 }
 
 #[test]
@@ -66,7 +88,14 @@ fn a_command_without_a_response_topic_has_no_reply() {
     let Online { client, .. } = &mut Online::start();
     client.publish(SET, "ON");
     client.publish(SET, "DIM");
-    client.publish_with(SET, "OFF", Properties { correlation: Some(b"1"), ..Properties::default() });
+    client.publish_with(
+        SET,
+        "OFF",
+        Properties {
+            correlation: Some(b"1"),
+            ..Properties::default()
+        },
+    );
     assert_eq!(client.ask(SET, "ON"), "OK ON");
     client.publish("end", "");
     loop {
@@ -84,8 +113,21 @@ fn a_command_without_a_response_topic_has_no_reply() {
 fn unknown_properties_do_no_harm() {
     let Online { client, .. } = &mut Online::start();
     let long = "x".repeat(1000);
-    let user = [("retries", "3"), ("", ""), ("retries", "4"), ("long", &long), ("correlation", "\u{1f4a1}")];
-    client.publish_with(SET, "ON", Properties { user: &user, ..Properties::default() });
+    let user = [
+        ("retries", "3"),
+        ("", ""),
+        ("retries", "4"),
+        ("long", &long),
+        ("correlation", "\u{1f4a1}"),
+    ];
+    client.publish_with(
+        SET,
+        "ON",
+        Properties {
+            user: &user,
+            ..Properties::default()
+        },
+    );
     client.wait_for("led/porch/state", ON);
     assert_eq!(client.ask(SET, "TOGGLE"), "OK OFF");
 }
@@ -94,7 +136,10 @@ fn unknown_properties_do_no_harm() {
 #[ignore = "needs mosquitto"]
 fn a_response_that_the_broker_does_not_take_is_dropped() {
     let mut broker = Broker::absent();
-    broker.configure(&format!("listener {} 127.0.0.1\nallow_anonymous true\nmax_packet_size 1000\n", broker.port));
+    broker.configure(&format!(
+        "listener {} 127.0.0.1\nallow_anonymous true\nmax_packet_size 1000\n",
+        broker.port
+    ));
     broker.restart();
     let mut client = broker.watch();
     let node = Node::new(&broker);
@@ -106,7 +151,11 @@ fn a_response_that_the_broker_does_not_take_is_dropped() {
     client.publish_with(
         SET,
         "{}",
-        Properties { response_topic, correlation: Some(&correlation), ..Properties::default() },
+        Properties {
+            response_topic,
+            correlation: Some(&correlation),
+            ..Properties::default()
+        },
     );
     bridge.wait_for_log("r: not published: ");
     assert_eq!(client.ask(SET, "ON"), "OK ON");
@@ -116,18 +165,32 @@ fn a_response_that_the_broker_does_not_take_is_dropped() {
 #[test]
 #[ignore = "needs mosquitto"]
 fn a_response_topic_that_commands_leds_is_not_used() {
-    let Online { client, bridge, broker, .. } = &mut Online::start();
+    let Online {
+        client,
+        bridge,
+        broker,
+        ..
+    } = &mut Online::start();
     let mut all = broker.watch();
     let response_topic = Some(SET);
     for payload in ["ON", "DIM"] {
-        client.publish_with(SET, payload, Properties { response_topic, ..Properties::default() });
+        client.publish_with(
+            SET,
+            payload,
+            Properties {
+                response_topic,
+                ..Properties::default()
+            },
+        );
     }
     bridge.wait_for_log("led/porch/set: refused: unknown command");
     assert_eq!(client.ask(SET, "STATUS"), "OK ON");
     client.publish("end", "");
     let messages = std::iter::from_fn(|| Some(all.next()).filter(|message| message.topic != "end"));
-    let commands: Vec<String> =
-        messages.filter(|message| message.topic == SET).map(|message| message.payload).collect();
+    let commands: Vec<String> = messages
+        .filter(|message| message.topic == SET)
+        .map(|message| message.payload)
+        .collect();
     assert_eq!(commands, ["ON", "DIM", "STATUS"]);
 }
 
@@ -136,7 +199,18 @@ fn a_response_topic_that_commands_leds_is_not_used() {
 fn mosquitto_rr_prints_the_reply() {
     let Online { broker, .. } = &mut Online::start();
     let mut rr = Command::new("mosquitto_rr");
-    rr.args(["-V", "5", "-p", &broker.port.to_string(), "-t", SET, "-e", "test/response", "-m", "BLINK 500 500 300"]);
+    rr.args([
+        "-V",
+        "5",
+        "-p",
+        &broker.port.to_string(),
+        "-t",
+        SET,
+        "-e",
+        "test/response",
+        "-m",
+        "BLINK 500 500 300",
+    ]);
     let outcome = Outcome::of(rr.args(["-W", "60"]));
     assert!(outcome.out.starts_with("OK BLINK 500 500 "), "{outcome:?}");
 }

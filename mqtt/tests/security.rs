@@ -36,14 +36,29 @@ fn secure() -> Secure {
     fs::write(path.join("wrong"), "guessed\n").unwrap();
     for (number, user) in ["porch", "garden"].into_iter().enumerate() {
         let mut passwd = Command::new("mosquitto_passwd");
-        passwd.arg("-b").args((number == 0).then_some("-c")).arg(path.join("passwords")).args([user, "secret"]);
+        passwd
+            .arg("-b")
+            .args((number == 0).then_some("-c"))
+            .arg(path.join("passwords"))
+            .args([user, "secret"]);
         assert_eq!(Outcome::of(&mut passwd).code, Some(0));
     }
     let [trusted, expired, misnamed, mutual, password] = [(); 5].map(|()| free_port());
     let file = |name: &str| path.join(name).display().to_string();
-    let mut text = format!("per_listener_settings true\nlistener {} 127.0.0.1\nallow_anonymous true\n", broker.port);
-    for (port, name) in [(trusted, "trusted"), (expired, "expired"), (misnamed, "misnamed"), (mutual, "trusted")] {
-        text += &format!("listener {port} 127.0.0.1\ncertfile {}\n", file(&format!("{name}.pem")));
+    let mut text = format!(
+        "per_listener_settings true\nlistener {} 127.0.0.1\nallow_anonymous true\n",
+        broker.port
+    );
+    for (port, name) in [
+        (trusted, "trusted"),
+        (expired, "expired"),
+        (misnamed, "misnamed"),
+        (mutual, "trusted"),
+    ] {
+        text += &format!(
+            "listener {port} 127.0.0.1\ncertfile {}\n",
+            file(&format!("{name}.pem"))
+        );
         text += &format!("keyfile {}\n", file(&format!("{name}.key")));
         text += match port == mutual {
             true => format!(
@@ -55,17 +70,31 @@ fn secure() -> Secure {
         }
         .as_str();
     }
-    text += &format!("listener {password} 127.0.0.1\npassword_file {}\nacl_file {}\n", file("passwords"), file("acl"));
+    text += &format!(
+        "listener {password} 127.0.0.1\npassword_file {}\nacl_file {}\n",
+        file("passwords"),
+        file("acl")
+    );
     broker.configure(&text);
     broker.restart();
-    Secure { broker, trusted, expired, misnamed, mutual, password }
+    Secure {
+        broker,
+        trusted,
+        expired,
+        misnamed,
+        mutual,
+        password,
+    }
 }
 
 impl Secure {
     /// A node with this URL and these settings, in which `DIR` is the directory of the broker's files.
     fn node(&self, scheme: &str, port: u16, settings: &str) -> Node {
         let settings = settings.replace("DIR", &self.broker.path().display().to_string());
-        Node::with(&format!("broker = '{scheme}://127.0.0.1:{port}'\n{settings}\n"), &[])
+        Node::with(
+            &format!("broker = '{scheme}://127.0.0.1:{port}'\n{settings}\n"),
+            &[],
+        )
     }
 }
 
@@ -76,10 +105,18 @@ const PASSWORD: &str = "user = 'porch'\npassword_file = 'DIR/password'";
 /// The bridge serves, and nothing is refused.
 fn assert_serves(client: &mut Client, node: &Node) {
     let outcome = node.run(&["--check"]);
-    assert_eq!((outcome.code, outcome.out.matches("ok   ").count()), (Some(0), 5), "{outcome:?}");
+    assert_eq!(
+        (outcome.code, outcome.out.matches("ok   ").count()),
+        (Some(0), 5),
+        "{outcome:?}"
+    );
     let bridge = node.bridge();
     client.wait_for("led/porch/availability", "online");
-    assert!(client.retained.contains_key("homeassistant/device/porch/config"));
+    assert!(
+        client
+            .retained
+            .contains_key("homeassistant/device/porch/config")
+    );
     for topic in ["led/porch/set", "led/all/set"] {
         client.publish(topic, "ON");
         client.wait_for("led/porch/state", ON);
@@ -113,41 +150,113 @@ fn it_serves_with_tls_with_a_certificate_and_with_a_password() {
 #[ignore = "needs mosquitto"]
 fn check_names_what_is_wrong_with_the_connection_and_the_next_step() {
     let secure = secure();
-    let foreign = "ca = 'DIR/ca.pem'\ncertificate = 'DIR/foreign.pem'\nprivate_key = 'DIR/foreign.key'";
+    let foreign =
+        "ca = 'DIR/ca.pem'\ncertificate = 'DIR/foreign.pem'\nprivate_key = 'DIR/foreign.key'";
     let mut wrong = String::new();
     for (scheme, port, settings, parts) in [
-        ("mqtts", secure.trusted, "ca = 'DIR/other.pem'", &["UnknownIssuer", "another authority: check ca"][..]),
-        ("mqtts", secure.trusted, "ca = 'DIR/none.pem'", &["cannot read", "none.pem", "No such file"]),
-        ("mqtts", secure.trusted, "ca = 'DIR/trusted.key'", &["No valid CA certificate", "check the files of ca"]),
-        ("mqtts", secure.expired, CA, &["Expired", "renew the broker's certificate, or set the clock"]),
-        ("mqtts", secure.misnamed, CA, &["127.0.0.1", "use a name in it as that of the broker"]),
-        ("mqtts", secure.mutual, CA, &["set certificate and private_key"]),
-        ("mqtts", secure.mutual, foreign, &["does not trust the certificate of this client: check certificate"]),
+        (
+            "mqtts",
+            secure.trusted,
+            "ca = 'DIR/other.pem'",
+            &["UnknownIssuer", "another authority: check ca"][..],
+        ),
+        (
+            "mqtts",
+            secure.trusted,
+            "ca = 'DIR/none.pem'",
+            &["cannot read", "none.pem", "No such file"],
+        ),
+        (
+            "mqtts",
+            secure.trusted,
+            "ca = 'DIR/trusted.key'",
+            &["No valid CA certificate", "check the files of ca"],
+        ),
+        (
+            "mqtts",
+            secure.expired,
+            CA,
+            &[
+                "Expired",
+                "renew the broker's certificate, or set the clock",
+            ],
+        ),
+        (
+            "mqtts",
+            secure.misnamed,
+            CA,
+            &["127.0.0.1", "use a name in it as that of the broker"],
+        ),
+        (
+            "mqtts",
+            secure.mutual,
+            CA,
+            &["set certificate and private_key"],
+        ),
+        (
+            "mqtts",
+            secure.mutual,
+            foreign,
+            &["does not trust the certificate of this client: check certificate"],
+        ),
         (
             "mqtts",
             secure.password,
             CA,
-            &["the broker closed it without a reply", "perhaps it is for mqtt://, without TLS"],
+            &[
+                "the broker closed it without a reply",
+                "perhaps it is for mqtt://, without TLS",
+            ],
         ),
-        ("mqtt", secure.trusted, "", &["the broker closed it without a reply", "perhaps it is for mqtts://, with TLS"]),
-        ("mqtt", secure.password, "", &["the broker refused it", "check user and password_file"]),
+        (
+            "mqtt",
+            secure.trusted,
+            "",
+            &[
+                "the broker closed it without a reply",
+                "perhaps it is for mqtts://, with TLS",
+            ],
+        ),
+        (
+            "mqtt",
+            secure.password,
+            "",
+            &["the broker refused it", "check user and password_file"],
+        ),
         (
             "mqtt",
             secure.password,
             "user = 'porch'\npassword_file = 'DIR/wrong'",
             &["the broker refused it", "check user and password_file"],
         ),
-        ("mqtt", free_port(), "", &["no broker listens there: check host and port, and start the broker"]),
+        (
+            "mqtt",
+            free_port(),
+            "",
+            &["no broker listens there: check host and port, and start the broker"],
+        ),
     ] {
         let node = secure.node(scheme, port, settings);
         let _controller = node.controller(0, &[]);
         let outcome = node.run(&["--check"]);
-        let line = outcome.out.lines().find(|line| line.starts_with("FAIL broker      ")).unwrap_or_default();
-        assert_eq!((outcome.code, outcome.err.as_str()), (Some(1), "led-mqtt: 1 problem found\n"), "{outcome:?}");
+        let line = outcome
+            .out
+            .lines()
+            .find(|line| line.starts_with("FAIL broker      "))
+            .unwrap_or_default();
+        assert_eq!(
+            (outcome.code, outcome.err.as_str()),
+            (Some(1), "led-mqtt: 1 problem found\n"),
+            "{outcome:?}"
+        );
         if !parts.iter().all(|part| line.contains(part)) {
             wrong += &format!("{scheme} {settings}: {parts:?} is not in {line:?}\n");
         }
-        assert!(!outcome.out.contains("secret") && !outcome.out.contains("guessed"), "{}", outcome.out);
+        assert!(
+            !outcome.out.contains("secret") && !outcome.out.contains("guessed"),
+            "{}",
+            outcome.out
+        );
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
@@ -173,7 +282,10 @@ fn the_bridge_logs_what_is_wrong_with_the_connection_and_tries_again() {
     secure.broker.restart();
     let bridge = node.start();
     let line = bridge.wait_for_log("no connection to mqtts://127.0.0.1:");
-    assert!(line.contains("renew the broker's certificate, or set the clock of this machine"), "{line}");
+    assert!(
+        line.contains("renew the broker's certificate, or set the clock of this machine"),
+        "{line}"
+    );
     swap(&secure, "right");
     secure.broker.restart();
     bridge.wait_for_log("connected to mqtts://");
@@ -184,15 +296,23 @@ fn the_bridge_logs_what_is_wrong_with_the_connection_and_tries_again() {
 fn what_a_user_may_not_write_is_refused_and_logged() {
     let secure = secure();
     let mut client = secure.broker.watch();
-    let node = secure.node("mqtt", secure.password, "user = 'garden'\npassword_file = 'DIR/password'\nnode = 'porch'");
+    let node = secure.node(
+        "mqtt",
+        secure.password,
+        "user = 'garden'\npassword_file = 'DIR/password'\nnode = 'porch'",
+    );
     let _controller = node.controller(0, &[]);
     let outcome = node.run(&["--check"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    let expected = "led/porch/check: NotAuthorized: permit user garden to read and write led/porch/#";
+    let expected =
+        "led/porch/check: NotAuthorized: permit user garden to read and write led/porch/#";
     assert!(outcome.out.contains(expected), "{outcome:?}");
     let bridge = node.bridge();
     let line = bridge.wait_for_log("the broker refused a message");
-    assert!(line.contains("ERROR") && line.contains(r#"permit user "garden" to write"#), "{line}");
+    assert!(
+        line.contains("ERROR") && line.contains(r#"permit user "garden" to write"#),
+        "{line}"
+    );
     client.publish("led/porch/set", "ON");
     client.publish("led/all/set", "ON");
     testing::wait_until("the command for all is applied", || node.led(0) == "on");
@@ -201,7 +321,14 @@ fn what_a_user_may_not_write_is_refused_and_logged() {
     client.publish("led/porch/set", "BLINK 500 500");
     client.publish("led/all/set", "ON");
     testing::wait_until("the command for all is applied", || node.led(0) == "on");
-    assert!(client.retained.keys().all(|topic| !topic.starts_with("led/")), "{:?}", client.retained);
+    assert!(
+        client
+            .retained
+            .keys()
+            .all(|topic| !topic.starts_with("led/")),
+        "{:?}",
+        client.retained
+    );
     let outcome = node.run(&["--forget"]);
     outcome.assert_failed(1, &["the broker refused a message: NotAuthorized"]);
 }

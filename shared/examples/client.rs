@@ -12,7 +12,9 @@ use std::{env, error::Error, process};
 use shared::{Access, Key, Message, MessageType, Queue};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let key = env::args().nth(1).map_or(Ok(Key::DEFAULT), |key| key.parse())?;
+    let key = env::args()
+        .nth(1)
+        .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
     let queue = Queue::open(key, Access::Send)?;
 
     let text = format!("Hello from process {}", process::id());

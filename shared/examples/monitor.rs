@@ -24,7 +24,9 @@ use shared::{
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let key = env::args().nth(1).map_or(Ok(Key::DEFAULT), |key| key.parse())?;
+    let key = env::args()
+        .nth(1)
+        .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
     let queue = Queue::open(key, Access::Find)?;
     let status = queue.status()?;
     let process = |pid: Option<u32>| pid.map_or("no process".to_owned(), |pid| pid.to_string());
@@ -38,12 +40,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("msg_cbytes  {} bytes", status.bytes);
     println!("msg_qbytes  {} bytes at most", status.limit);
     println!("msg_lspid   {} sent last", process(status.last_sender));
-    println!("msg_lrpid   {} received last", process(status.last_receiver));
+    println!(
+        "msg_lrpid   {} received last",
+        process(status.last_receiver)
+    );
     println!("msg_stime   {} sent", ago(status.last_sent));
     println!("msg_rtime   {} received", ago(status.last_received));
-    println!("msg_ctime   {} created or changed", ago(status.last_changed));
+    println!(
+        "msg_ctime   {} created or changed",
+        ago(status.last_changed)
+    );
     let permissions = status.permissions;
     let (owner, group) = (User(permissions.owner), Group(permissions.group));
-    println!("msg_perm    owner {owner}, group {group}, mode {}", permissions.mode);
+    println!(
+        "msg_perm    owner {owner}, group {group}, mode {}",
+        permissions.mode
+    );
     Ok(())
 }

@@ -21,7 +21,9 @@ const URGENT: MessageType = MessageType::new(1).unwrap();
 const ROUTINE: MessageType = MessageType::new(10).unwrap();
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let key = env::args().nth(1).map_or(Ok(Key::DEFAULT), |key| key.parse())?;
+    let key = env::args()
+        .nth(1)
+        .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
     let queue = Queue::create_or_open(key, Mode::new(0o666).ok_or("not a mode")?)?;
     let routine = (1..=5).map(|number| (ROUTINE, format!("routine {number}")));
     for (message_type, text) in routine.chain([(URGENT, "urgent".to_owned())]) {

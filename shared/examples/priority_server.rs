@@ -23,7 +23,9 @@ use shared::{Error as QueueError, Key, Message, MessageType, Mode, Oversize, Que
 const URGENT: MessageType = MessageType::new(1).unwrap();
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let key = env::args().nth(1).map_or(Ok(Key::DEFAULT), |key| key.parse())?;
+    let key = env::args()
+        .nth(1)
+        .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
     let queue = Queue::create_or_open(key, Mode::new(0o666).ok_or("not a mode")?)?;
     for _ in 0..6 {
         let message: Message = match queue.try_receive(Select::Type(URGENT), Oversize::Truncate) {
@@ -31,7 +33,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             received => received?,
         };
         let text = String::from_utf8_lossy(message.text());
-        println!("type {}: {:?}", message.message_type(), text.trim_end_matches('\0'));
+        println!(
+            "type {}: {:?}",
+            message.message_type(),
+            text.trim_end_matches('\0')
+        );
     }
     queue.remove()?;
     println!("queue removed");

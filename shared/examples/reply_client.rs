@@ -13,20 +13,29 @@ use std::{env, error::Error};
 use shared::{Access, Key, Message, MessageType, Oversize, Queue, Select};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let key = env::args().nth(1).map_or(Ok(Key::DEFAULT), |key| key.parse())?;
+    let key = env::args()
+        .nth(1)
+        .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
     let queue = Queue::open(key, Access::SendAndReceive)?;
     let own_pid = MessageType::own_pid();
 
     // Discard replies to an earlier process with this PID.
-    while queue.try_receive::<256>(Select::Type(own_pid), Oversize::Truncate).is_ok() {}
+    while queue
+        .try_receive::<256>(Select::Type(own_pid), Oversize::Truncate)
+        .is_ok()
+    {}
 
     let question = "How many letters are in this?";
     let request: Message =
-        Message::new(MessageType::LED, format!("{own_pid} {question}").as_bytes()).ok_or("too long")?;
+        Message::new(MessageType::LED, format!("{own_pid} {question}").as_bytes())
+            .ok_or("too long")?;
     queue.send(&request)?;
     println!("{own_pid} asks: {question:?}");
 
     let answer: Message = queue.receive(Select::Type(own_pid), Oversize::Truncate)?;
-    println!("answer: {}", String::from_utf8_lossy(answer.text()).trim_end_matches('\0'));
+    println!(
+        "answer: {}",
+        String::from_utf8_lossy(answer.text()).trim_end_matches('\0')
+    );
     Ok(())
 }

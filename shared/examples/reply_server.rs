@@ -19,14 +19,17 @@ use std::{env, error::Error};
 use shared::{Error as QueueError, Key, Message, MessageType, Mode, Oversize, Queue, Select};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let key = env::args().nth(1).map_or(Ok(Key::DEFAULT), |key| key.parse())?;
+    let key = env::args()
+        .nth(1)
+        .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
     let queue = Queue::create(key, Mode::new(0o666).ok_or("not a mode")?)?;
     println!("serving key {key}");
     loop {
-        let request: Message = match queue.receive(Select::Type(MessageType::LED), Oversize::Truncate) {
-            Err(QueueError::Removed(_)) => break,
-            received => received?,
-        };
+        let request: Message =
+            match queue.receive(Select::Type(MessageType::LED), Oversize::Truncate) {
+                Err(QueueError::Removed(_)) => break,
+                received => received?,
+            };
         let text = String::from_utf8_lossy(request.text());
         let Some((client, question)) = client_and_question(text.trim_end_matches('\0')) else {
             println!("no request: {request}");
@@ -35,7 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{client} asks: {question:?}");
 
         let letters = question.chars().filter(|c| c.is_alphabetic()).count();
-        let reply: Message = Message::new(client, letters.to_string().as_bytes()).ok_or("too long")?;
+        let reply: Message =
+            Message::new(client, letters.to_string().as_bytes()).ok_or("too long")?;
         // Never wait: a client that does not receive its replies would block all others.
         if let Err(error) = queue.try_send(&reply) {
             println!("no reply to {client}: {error}");

@@ -14,7 +14,9 @@ use std::{env, error::Error};
 use shared::{Key, Message, MessageType, Mode, Oversize, Queue, Select};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let key = env::args().nth(1).map_or(Ok(Key::DEFAULT), |key| key.parse())?;
+    let key = env::args()
+        .nth(1)
+        .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
 
     // IPC_EXCL: an existing queue can belong to another user, or have old messages.
     let queue = Queue::create(key, Mode::new(0o666).ok_or("not a mode")?)?;
@@ -23,7 +25,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let message: Message = queue.receive(Select::Type(MessageType::LED), Oversize::Truncate)?;
     // C programs often send the NUL at the end of the text.
     let text = String::from_utf8_lossy(message.text());
-    println!("received: type {}, {:?}", message.message_type(), text.trim_end_matches('\0'));
+    println!(
+        "received: type {}, {:?}",
+        message.message_type(),
+        text.trim_end_matches('\0')
+    );
 
     queue.remove()?;
     println!("queue removed");

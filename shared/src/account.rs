@@ -21,7 +21,11 @@ pub fn own_user() -> u32 {
 #[must_use]
 pub fn own_groups() -> Vec<u32> {
     let supplementary = getgroups().unwrap_or_default();
-    [getegid()].into_iter().chain(supplementary).map(nix::unistd::Gid::as_raw).collect()
+    [getegid()]
+        .into_iter()
+        .chain(supplementary)
+        .map(nix::unistd::Gid::as_raw)
+        .collect()
 }
 
 /// The user ID for a name in passwd(5), or for a decimal number; none for another text.
@@ -37,7 +41,10 @@ pub fn group_id(name: &str) -> Option<u32> {
 }
 
 fn id(file: &str, name: &str) -> Option<u32> {
-    let named = read(file).lines().find_map(|line| entry(line).filter(|entry| entry.0 == name)).map(|entry| entry.1);
+    let named = read(file)
+        .lines()
+        .find_map(|line| entry(line).filter(|entry| entry.0 == name))
+        .map(|entry| entry.1);
     let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
     named.or_else(|| name.parse().ok().filter(|&id| is_number && id != NOT_AN_ID))
 }
@@ -108,12 +115,17 @@ fn named(f: &mut fmt::Formatter<'_>, file: &str, id: u32) -> fmt::Result {
 }
 
 fn name(file: &str, id: u32) -> Option<String> {
-    read(file).lines().find_map(|line| entry(line).filter(|entry| entry.1 == id)).map(|(name, _)| name.to_owned())
+    read(file)
+        .lines()
+        .find_map(|line| entry(line).filter(|entry| entry.1 == id))
+        .map(|(name, _)| name.to_owned())
 }
 
 /// A file that cannot be read counts as empty. A name that is not UTF-8 must not hide the others.
 fn read(file: &str) -> String {
-    fs::read(file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    fs::read(file)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default()
 }
 
 /// Name and number: the first and third field in both files.
@@ -135,7 +147,10 @@ mod tests {
         assert_eq!(group_id("root"), Some(0));
         assert_eq!(User(4_000_000_000).to_string(), "4000000000");
         assert_eq!(group_id("no such group"), None);
-        assert_eq!((user_id("root"), user_id("54321"), user_id("+1")), (Some(0), Some(54_321), None));
+        assert_eq!(
+            (user_id("root"), user_id("54321"), user_id("+1")),
+            (Some(0), Some(54_321), None)
+        );
         assert_eq!(group_id("4294967295"), None);
         assert!(Group(0).has(User(0)));
         assert!(!Group(0).has(User(4_000_000_000)));

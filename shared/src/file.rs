@@ -14,10 +14,16 @@ use std::{
 /// Those of open(2) and read(2); [`io::ErrorKind::InvalidInput`] if it is not a regular file, [`io::ErrorKind::InvalidData`] if
 /// it is not UTF-8. A symbolic link is not followed (ELOOP), and a pipe does not block.
 pub fn read(path: &Path, longest: u64) -> io::Result<(Metadata, String)> {
-    let file = File::options().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)?;
     let found = file.metadata()?;
     if !found.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ));
     }
     let mut text = String::new();
     file.take(longest).read_to_string(&mut text)?;
@@ -29,7 +35,11 @@ pub fn read(path: &Path, longest: u64) -> io::Result<(Metadata, String)> {
 /// # Errors
 ///
 /// Those of open(2), write(2), `finish` and rename(2). The old file is unchanged then.
-pub fn replace(path: &Path, text: &str, finish: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+pub fn replace(
+    path: &Path,
+    text: &str,
+    finish: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut options = File::options();
     options.write(true).create_new(true);
@@ -42,5 +52,7 @@ pub fn replace(path: &Path, text: &str, finish: impl FnOnce(&File) -> io::Result
         opened => opened?,
     };
     let written = file.write_all(text.as_bytes()).and_then(|()| finish(&file));
-    written.and_then(|()| fs::rename(&new, path)).inspect_err(|_| drop(fs::remove_file(&new)))
+    written
+        .and_then(|()| fs::rename(&new, path))
+        .inspect_err(|_| drop(fs::remove_file(&new)))
 }

@@ -68,8 +68,10 @@ mod protocol;
 mod sysv;
 
 pub use protocol::{
-    Blink, Command, Incoming, Info, Key, KeyError, Line, Refusal, Refused, Reply, Request, State, TEXT_MAX,
+    Blink, Command, Incoming, Info, Key, KeyError, Line, Refusal, Refused, Reply, Request, State,
+    TEXT_MAX,
 };
 pub use sysv::{
-    Access, Error, Message, MessageType, Mode, ModeError, Oversize, OwnedQueue, Permissions, Queue, Select, Status,
+    Access, Error, Message, MessageType, Mode, ModeError, Oversize, OwnedQueue, Permissions, Queue,
+    Select, Status,
 };

@@ -3,26 +3,43 @@
 use std::{ffi::c_long, time::Duration};
 
 use proptest::{collection::vec, option::of, prelude::*, sample::select};
-use shared::{Blink, Command, Incoming, Info, Line, Message, MessageType, Request, State, TEXT_MAX};
+use shared::{
+    Blink, Command, Incoming, Info, Line, Message, MessageType, Request, State, TEXT_MAX,
+};
 use testing::decoding::{check_reply, check_request};
 
 const REQUEST: &str = r"(?i)(on|off|toggle|status|watch( (on|off|blink 1 1 ?1?))?|blink([ \t][0-9]{1,7}){0,4})[ \n]{0,2}(\x00-?[0-9]{0,20}\x00?)?.{0,3}";
-const REPLY: &str = r"(OK (ON|OFF|BLINK( [0-9]{1,8}){1,4})|ERR .{0,99})(\r?\n[a-z_]{1,9} .{0,9}){0,9}";
+const REPLY: &str =
+    r"(OK (ON|OFF|BLINK( [0-9]{1,8}){1,4})|ERR .{0,99})(\r?\n[a-z_]{1,9} .{0,9}){0,9}";
 
 /// Texts that match the expression, and any bytes, cut to the longest length.
 fn text(expression: &'static str, longest: usize) -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![expression.prop_map(String::into_bytes), vec(any::<u8>(), 0..=longest)].prop_map(move |mut text| {
+    prop_oneof![
+        expression.prop_map(String::into_bytes),
+        vec(any::<u8>(), 0..=longest)
+    ]
+    .prop_map(move |mut text| {
         text.truncate(longest);
         text
     })
 }
 
 fn state() -> impl Strategy<Value = State> {
-    prop_oneof![Just(State::On), Just(State::Off), blink().prop_map(State::Blink)]
+    prop_oneof![
+        Just(State::On),
+        Just(State::Off),
+        blink().prop_map(State::Blink)
+    ]
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    let without_arguments = [Command::On, Command::Off, Command::Toggle, Command::Status, Command::Exit];
+    let without_arguments = [
+        Command::On,
+        Command::Off,
+        Command::Toggle,
+        Command::Status,
+        Command::Exit,
+    ];
     prop_oneof![
         select(without_arguments.to_vec()),
         blink().prop_map(Command::Blink),
@@ -32,11 +49,13 @@ fn command() -> impl Strategy<Value = Command> {
 
 fn blink() -> impl Strategy<Value = Blink> {
     let phase = || (1..=3_600_000_u64).prop_map(Duration::from_millis);
-    (phase(), phase(), of(Blink::COUNT)).prop_map(|(on, off, count)| Blink::new(on, off, count).unwrap())
+    (phase(), phase(), of(Blink::COUNT))
+        .prop_map(|(on, off, count)| Blink::new(on, off, count).unwrap())
 }
 
 fn message_type() -> impl Strategy<Value = MessageType> {
-    prop_oneof![Just(1), Just(2), 1..=c_long::MAX].prop_map(|number| MessageType::new(number).unwrap())
+    prop_oneof![Just(1), Just(2), 1..=c_long::MAX]
+        .prop_map(|number| MessageType::new(number).unwrap())
 }
 
 proptest! {

@@ -12,14 +12,20 @@ const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
 
 fn example(name: &str) -> PathBuf {
     static PROFILE: OnceLock<PathBuf> = OnceLock::new();
-    PROFILE.get_or_init(|| build(&["--package", "shared", "--examples"])).join("examples").join(name)
+    PROFILE
+        .get_or_init(|| build(&["--package", "shared", "--examples"]))
+        .join("examples")
+        .join(name)
 }
 
 /// Compiles the counterpart of an example in C.
 fn peer(fixture: &Fixture, name: &str) -> PathBuf {
     let program = fixture.path().join(name);
     let mut compiler = Command::new("cc");
-    compiler.args(["-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(format!("{FOLDER}/tests/peers/{name}.c"));
+    compiler
+        .args(["-Wall", "-Wextra", "-Werror", "-o"])
+        .arg(&program)
+        .arg(format!("{FOLDER}/tests/peers/{name}.c"));
     let compiled = Outcome::of(&mut compiler);
     assert_eq!(compiled.code, Some(0), "{}", compiled.err);
     program
@@ -49,12 +55,21 @@ fn wait(program: Running) -> Vec<String> {
 /// The output of an example, from its documentation.
 fn transcript(name: &str) -> Vec<String> {
     let source = fs::read_to_string(format!("{FOLDER}/examples/{name}.rs")).unwrap();
-    let documentation: Vec<&str> =
-        source.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim_start).collect();
-    let mut lines = documentation.into_iter().skip_while(|line| *line != "```text").skip(1);
+    let documentation: Vec<&str> = source
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .map(str::trim_start)
+        .collect();
+    let mut lines = documentation
+        .into_iter()
+        .skip_while(|line| *line != "```text")
+        .skip(1);
     let command = format!("$ cargo run --quiet --package shared --example {name}");
     assert_eq!(lines.next(), Some(command.as_str()));
-    lines.take_while(|line| *line != "```").map(str::to_owned).collect()
+    lines
+        .take_while(|line| *line != "```")
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Asserts that an example printed what its documentation shows. In lines with a varying part the numbers may differ.
@@ -71,11 +86,15 @@ fn assert_printed(name: &str, lines: &[String], varying: &[&str]) {
 
 /// A text with its numbers replaced by those of another text.
 fn replace_numbers(text: &str, other: &str) -> String {
-    let mut numbers = other.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty());
+    let mut numbers = other
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|number| !number.is_empty());
     let mut result = String::new();
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
-        let end = rest[start..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |length| start + length);
+        let end = rest[start..]
+            .find(|c: char| !c.is_ascii_digit())
+            .map_or(rest.len(), |length| start + length);
         result += &rest[..start];
         result += numbers.next().unwrap_or_default();
         rest = &rest[end..];
@@ -86,7 +105,11 @@ fn replace_numbers(text: &str, other: &str) -> String {
 #[test]
 fn a_process_sends_a_message_to_itself() {
     let fixture = Fixture::new();
-    assert_printed("mailbox", &run(&fixture, example("mailbox")), &["queue 32768"]);
+    assert_printed(
+        "mailbox",
+        &run(&fixture, example("mailbox")),
+        &["queue 32768"],
+    );
 }
 
 #[test]
@@ -121,7 +144,9 @@ fn each_client_receives_its_own_reply() {
     let fixture = Fixture::new();
     let server = start(&fixture, example("reply_server"));
     let mut lines = vec![server.line()];
-    let clients: Vec<Running> = (0..5).map(|_| start(&fixture, example("reply_client"))).collect();
+    let clients: Vec<Running> = (0..5)
+        .map(|_| start(&fixture, example("reply_client")))
+        .collect();
     for client in clients {
         assert_printed("reply_client", &wait(client), &["asks"]);
     }
@@ -161,9 +186,17 @@ fn an_invalid_request_does_not_stop_the_reply_server() {
 
 #[test]
 fn an_urgent_message_that_is_sent_last_is_received_first() {
-    for (is_client_in_c, is_server_in_c) in [(false, false), (false, true), (true, false), (true, true)] {
+    for (is_client_in_c, is_server_in_c) in
+        [(false, false), (false, true), (true, false), (true, true)]
+    {
         let fixture = Fixture::new();
-        let program = |name, is_in_c| if is_in_c { peer(&fixture, name) } else { example(name) };
+        let program = |name, is_in_c| {
+            if is_in_c {
+                peer(&fixture, name)
+            } else {
+                example(name)
+            }
+        };
         let sent = run(&fixture, program("priority_client", is_client_in_c));
         if !is_client_in_c {
             assert_printed("priority_client", &sent, &[]);
@@ -184,9 +217,16 @@ fn the_monitor_shows_an_empty_queue_and_the_last_sender() {
     let server = start(&fixture, peer(&fixture, "reply_server"));
     let _ = server.line();
     let empty = run(&fixture, example("monitor"));
-    let expected = ["msg_qnum    0 messages", "msg_cbytes  0 bytes", "msg_qbytes  16384 bytes at most"];
+    let expected = [
+        "msg_qnum    0 messages",
+        "msg_cbytes  0 bytes",
+        "msg_qbytes  16384 bytes at most",
+    ];
     let limit = fs::read_to_string("/proc/sys/kernel/msgmnb").unwrap();
-    assert_eq!(empty[1..4], expected.map(|line| line.replace("16384", limit.trim())));
+    assert_eq!(
+        empty[1..4],
+        expected.map(|line| line.replace("16384", limit.trim()))
+    );
     assert_eq!(
         empty[4..8],
         [
@@ -204,14 +244,26 @@ fn the_monitor_shows_an_empty_queue_and_the_last_sender() {
     let pid = sent[0].trim_end_matches('"').rsplit(' ').next().unwrap();
     let mut shown = run(&fixture, example("monitor"));
     // The transcript is that of root.
-    let permissions = |owner: User, group: Group| format!("msg_perm    owner {owner}, group {group}, mode 0666");
-    assert_eq!(shown[9], permissions(User(own_user()), Group(own_groups()[0])));
+    let permissions =
+        |owner: User, group: Group| format!("msg_perm    owner {owner}, group {group}, mode 0666");
+    assert_eq!(
+        shown[9],
+        permissions(User(own_user()), Group(own_groups()[0]))
+    );
     shown[9] = permissions(User(0), Group(0));
     assert_eq!(shown[1], "msg_qnum    7 messages");
     assert_eq!(shown[4], format!("msg_lspid   {pid} sent last"));
     assert_printed(
         "monitor",
         &shown,
-        &["queue", "msg_qnum", "msg_cbytes", "msg_qbytes", "msg_lspid", "msg_stime", "msg_ctime"],
+        &[
+            "queue",
+            "msg_qnum",
+            "msg_cbytes",
+            "msg_qbytes",
+            "msg_lspid",
+            "msg_stime",
+            "msg_ctime",
+        ],
     );
 }

@@ -21,6 +21,9 @@ pub fn words(known: &'static str) -> impl Strategy<Value = Vec<OsString>> {
 /// A refused command line has a message, and exit status 2; one that requests help or the version has exit status 0.
 fn check_refusal(error: &Error) {
     assert_ne!(error.render().to_string(), "");
-    let is_requested = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let is_requested = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
     assert_eq!(error.exit_code(), if is_requested { 0 } else { 2 });
 }

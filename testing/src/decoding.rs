@@ -11,12 +11,22 @@ const REPLY_TYPE: MessageType = MessageType::LED;
 /// The property does not hold.
 pub fn check_request(message: &Incoming) {
     let decoded = Request::decode(message);
-    let is_exit = matches!(decoded, Ok(Request { command: Command::Exit, .. }));
-    assert_eq!(is_exit, message.message_type() == MessageType::EXIT && message.text().len() <= TEXT_MAX);
+    let is_exit = matches!(
+        decoded,
+        Ok(Request {
+            command: Command::Exit,
+            ..
+        })
+    );
+    assert_eq!(
+        is_exit,
+        message.message_type() == MessageType::EXIT && message.text().len() <= TEXT_MAX
+    );
     match decoded {
         Ok(request) => {
             let encoded = request.encode();
-            let encoded = Incoming::new(encoded.message_type(), encoded.text()).expect("a request fits");
+            let encoded =
+                Incoming::new(encoded.message_type(), encoded.text()).expect("a request fits");
             assert_eq!(Request::decode(&encoded), Ok(request));
         }
         Err(refused) => {

@@ -18,7 +18,8 @@ impl Fixture {
     #[must_use]
     pub fn replace_keys(&self, code: &str) -> String {
         assert!(code.contains("1234"), "{code}");
-        code.replace("1234", &self.key.to_string()).replace("1235", &self.key.reply().to_string())
+        code.replace("1234", &self.key.to_string())
+            .replace("1235", &self.key.reply().to_string())
     }
 
     /// Writes a file into the directory, and returns its path.
@@ -42,7 +43,10 @@ impl Fixture {
     pub fn compile(&self, code: &str) -> PathBuf {
         let (source, program) = (self.write("client.c", code), self.path().join("client"));
         let mut compiler = Command::new("cc");
-        compiler.args(["-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(source);
+        compiler
+            .args(["-Wall", "-Wextra", "-Werror", "-o"])
+            .arg(&program)
+            .arg(source);
         let compiled = Outcome::of(compiler.stdin(Stdio::null()));
         assert_eq!(compiled.code, Some(0), "{}", compiled.err);
         program
@@ -55,7 +59,10 @@ impl Fixture {
     /// /proc is not mounted.
     #[must_use]
     pub fn lock_file(&self, extension: &str) -> PathBuf {
-        let namespace = fs::metadata("/proc/self/ns/ipc").expect("/proc is mounted").ino();
-        self.path().join(format!("{}-{namespace}.{extension}", self.key))
+        let namespace = fs::metadata("/proc/self/ns/ipc")
+            .expect("/proc is mounted")
+            .ino();
+        self.path()
+            .join(format!("{}-{namespace}.{extension}", self.key))
     }
 }

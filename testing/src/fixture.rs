@@ -36,12 +36,20 @@ impl Fixture {
         let key = std::iter::repeat_with(|| {
             // Two keys for the queues, and two that stay free: a client also looks at the keys beside its own.
             let number = COUNTER.fetch_add(4, Ordering::Relaxed);
-            Key::new(0x2000_0000 | (id() & 0xffff) << 12 | (number & 0xfff)).expect("neither 0 nor the last key")
+            Key::new(0x2000_0000 | (id() & 0xffff) << 12 | (number & 0xfff))
+                .expect("neither 0 nor the last key")
         });
-        let key = key.into_iter().find(|key| is_free(key) && is_free(&key.reply())).expect("keys do not run out");
-        let directory = tempfile::Builder::new().prefix("led-").tempdir().expect("a temporary directory");
+        let key = key
+            .into_iter()
+            .find(|key| is_free(key) && is_free(&key.reply()))
+            .expect("keys do not run out");
+        let directory = tempfile::Builder::new()
+            .prefix("led-")
+            .tempdir()
+            .expect("a temporary directory");
         // Processes of other users have their locks in it too.
-        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).expect("the directory is ours");
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777))
+            .expect("the directory is ours");
         Fixture { key, directory }
     }
 
@@ -65,7 +73,10 @@ impl Fixture {
                 // Copy in another process: a child that another test forks meanwhile would inherit the descriptor, and the
                 // program would be busy.
                 let copied = Command::new("cp").arg(&program).arg(&copy).status();
-                assert!(copied.is_ok_and(|status| status.success()), "cannot copy {name}");
+                assert!(
+                    copied.is_ok_and(|status| status.success()),
+                    "cannot copy {name}"
+                );
             }
             program = copy;
         }
@@ -79,8 +90,13 @@ impl Fixture {
 
     /// Sets the key and the lock directory of a program, and unsets what it would inherit from the environment of the tests.
     pub fn configure(&self, program: &mut Command) {
-        program.arg("--key").arg(self.key.to_string()).stdin(Stdio::null());
-        program.env_remove("RUST_LOG").env("LED_LOCK_DIRECTORY", self.path());
+        program
+            .arg("--key")
+            .arg(self.key.to_string())
+            .stdin(Stdio::null());
+        program
+            .env_remove("RUST_LOG")
+            .env("LED_LOCK_DIRECTORY", self.path());
     }
 
     /// Starts a simulated controller with these options, and waits until it is ready.
@@ -110,9 +126,18 @@ impl Fixture {
     #[track_caller]
     pub fn assert_led(&self, state: &str) {
         let outcome = self.command(&["status"]);
-        let (printed, queue) = outcome.out.split_once(" (").expect("the queue comes after the state");
-        assert_eq!((outcome.code, printed, outcome.err.as_str()), (Some(0), state, ""));
-        assert!(queue.starts_with(&format!("queue {}: ", self.key)) && queue.ends_with(")\n"), "{queue}");
+        let (printed, queue) = outcome
+            .out
+            .split_once(" (")
+            .expect("the queue comes after the state");
+        assert_eq!(
+            (outcome.code, printed, outcome.err.as_str()),
+            (Some(0), state, "")
+        );
+        assert!(
+            queue.starts_with(&format!("queue {}: ", self.key)) && queue.ends_with(")\n"),
+            "{queue}"
+        );
     }
 
     /// The command queue, opened for sending.
@@ -133,13 +158,17 @@ impl Fixture {
     pub fn send(&self, message_type: i64, text: &[u8]) {
         let message_type = MessageType::new(message_type).expect("a positive type");
         let message: Message<8192> = Message::new(message_type, text).expect("at most 8192 bytes");
-        self.queue().send(&message).expect("the message can be sent");
+        self.queue()
+            .send(&message)
+            .expect("the message can be sent");
     }
 
     /// Whether neither queue exists.
     #[must_use]
     pub fn has_no_queues(&self) -> bool {
-        [self.key, self.key.reply()].iter().all(|&key| Queue::open(key, Access::Find).is_err())
+        [self.key, self.key.reply()]
+            .iter()
+            .all(|&key| Queue::open(key, Access::Find).is_err())
     }
 }
 

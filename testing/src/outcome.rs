@@ -16,7 +16,11 @@ pub struct Outcome {
 impl From<Output> for Outcome {
     fn from(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Outcome { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        Outcome {
+            code: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
     }
 }
 
@@ -38,7 +42,10 @@ impl Outcome {
     /// The exit status or the output differs.
     #[track_caller]
     pub fn assert_printed(&self, line: &str) {
-        assert_eq!((self.code, self.out.as_str(), self.err.as_str()), (Some(0), format!("{line}\n").as_str(), ""));
+        assert_eq!(
+            (self.code, self.out.as_str(), self.err.as_str()),
+            (Some(0), format!("{line}\n").as_str(), "")
+        );
     }
 
     /// Asserts this exit status, no standard output, and an error that contains all of these parts.
@@ -59,7 +66,13 @@ impl Outcome {
     /// One of them differs.
     #[track_caller]
     pub fn assert_failed_after(&self, code: i32, begin: &str, parts: &[&str]) {
-        assert_eq!((self.code, self.out.starts_with(begin)), (Some(code), true), "{}{}", self.out, self.err);
+        assert_eq!(
+            (self.code, self.out.starts_with(begin)),
+            (Some(code), true),
+            "{}{}",
+            self.out,
+            self.err
+        );
         for part in parts {
             assert!(self.err.contains(part), "{part:?} is not in {:?}", self.err);
         }

@@ -35,15 +35,26 @@ pub fn programs() -> &'static Path {
 pub fn build(arguments: &[&str]) -> PathBuf {
     // target/PROFILE/deps/TEST
     let test = env::current_exe().expect("the path of the test is readable");
-    let folder = test.ancestors().nth(2).expect("the test is in target/PROFILE/deps").to_owned();
+    let folder = test
+        .ancestors()
+        .nth(2)
+        .expect("the test is in target/PROFILE/deps")
+        .to_owned();
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet"]).args(arguments);
-    cargo.arg("--manifest-path").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
-    cargo.arg("--target-dir").arg(folder.parent().expect("target is above the profile"));
+    cargo
+        .arg("--manifest-path")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
+    cargo
+        .arg("--target-dir")
+        .arg(folder.parent().expect("target is above the profile"));
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
-    assert!(cargo.status().expect("cargo starts").success(), "cargo build failed: {arguments:?}");
+    assert!(
+        cargo.status().expect("cargo starts").success(),
+        "cargo build failed: {arguments:?}"
+    );
     folder
 }
 
@@ -54,9 +65,15 @@ pub(crate) fn unignore_signals() {
     ONCE.call_once(|| {
         let status = fs::read("/proc/self/status").expect("/proc is mounted");
         let status = String::from_utf8_lossy(&status);
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("the status has a mask");
+        let mask = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigIgn:"))
+            .expect("the status has a mask");
         let mask = u64::from_str_radix(mask.trim(), 16).expect("the mask is hexadecimal");
-        for signal in [SIGHUP, SIGINT, SIGQUIT].into_iter().filter(|signal| mask >> (signal - 1) & 1 == 1) {
+        for signal in [SIGHUP, SIGINT, SIGQUIT]
+            .into_iter()
+            .filter(|signal| mask >> (signal - 1) & 1 == 1)
+        {
             // The handler only sets a flag: the tests still ignore the signal.
             flag::register(signal, Arc::default()).expect("a handler can be registered");
         }

@@ -68,7 +68,9 @@ impl Running {
     /// There is none within [`PATIENCE`].
     #[must_use]
     pub fn line(&self) -> String {
-        self.out.recv_timeout(PATIENCE).expect("a line on standard output")
+        self.out
+            .recv_timeout(PATIENCE)
+            .expect("a line on standard output")
     }
 
     /// The next line of its standard error that contains this part. Skips other lines.
@@ -88,7 +90,10 @@ impl Running {
     pub fn wait_for_log_within(&self, part: &str, patience: Duration) -> String {
         let (start, mut skipped) = (Instant::now(), String::new());
         loop {
-            match self.log.recv_timeout(patience.saturating_sub(start.elapsed())) {
+            match self
+                .log
+                .recv_timeout(patience.saturating_sub(start.elapsed()))
+            {
                 Ok(line) if line.contains(part) => return line,
                 Ok(line) => skipped += &(line + "\n"),
                 Err(_) => panic!("not logged: {part:?}; the log:\n{skipped}"),
@@ -127,11 +132,15 @@ impl Running {
     /// It has ended.
     pub fn wait_until_stopped(&self) {
         let is_stopped = |task: fs::DirEntry| {
-            let stat = fs::read_to_string(task.path().join("stat")).expect("a task has a stat file");
+            let stat =
+                fs::read_to_string(task.path().join("stat")).expect("a task has a stat file");
             stat.contains(") T ")
         };
-        let tasks = || fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the process runs");
-        wait_until("the process is stopped", || tasks().all(|task| is_stopped(task.expect("the task is readable"))));
+        let tasks =
+            || fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the process runs");
+        wait_until("the process is stopped", || {
+            tasks().all(|task| is_stopped(task.expect("the task is readable")))
+        });
     }
 
     /// The voluntary and the involuntary context switches of each of its threads, see proc_pid_status(5).
@@ -143,12 +152,21 @@ impl Running {
     pub fn context_switches(&self) -> Vec<u64> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the process runs");
         let status = |task: io::Result<fs::DirEntry>| {
-            fs::read_to_string(task.expect("the task is readable").path().join("status")).expect("the task runs")
+            fs::read_to_string(task.expect("the task is readable").path().join("status"))
+                .expect("the task runs")
         };
         let statuses: Vec<String> = tasks.map(status).collect();
-        let lines = statuses.iter().flat_map(|status| status.lines()).filter(|line| line.contains("ctxt_switches:"));
+        let lines = statuses
+            .iter()
+            .flat_map(|status| status.lines())
+            .filter(|line| line.contains("ctxt_switches:"));
         lines
-            .map(|line| line.split_whitespace().last().and_then(|count| count.parse().ok()).expect("a count"))
+            .map(|line| {
+                line.split_whitespace()
+                    .last()
+                    .and_then(|count| count.parse().ok())
+                    .expect("a count")
+            })
             .collect()
     }
 
@@ -164,7 +182,10 @@ impl Running {
     ///
     /// waitpid(2) fails.
     pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("the child can be waited for").is_none()
+        self.child
+            .try_wait()
+            .expect("the child can be waited for")
+            .is_none()
     }
 
     /// Waits for its end. Returns the exit status, and the lines of standard output and standard error that were not read

@@ -22,15 +22,20 @@ pub(crate) fn programs(workspace: &Path) -> Result<Programs, Error> {
     println!("building controller and command for arm64");
     make(workspace, "arm64")?;
     let folder = workspace.join("target/arm64");
-    Ok(Programs { controller: folder.join("controller"), command: folder.join("command") })
+    Ok(Programs {
+        controller: folder.join("controller"),
+        command: folder.join("command"),
+    })
 }
 
 fn make(workspace: &Path, target: &str) -> Result<(), Error> {
     let mut make = Command::new("make");
-    make.current_dir(workspace).args(["--no-print-directory", target]);
+    make.current_dir(workspace)
+        .args(["--no-print-directory", target]);
     // Variables of rustup, cargo and an outer make would select other compilers and options.
-    let foreign =
-        |name: &str| name.starts_with("RUSTUP_") || name.starts_with("CARGO_PKG_") || name.starts_with("MAKE");
+    let foreign = |name: &str| {
+        name.starts_with("RUSTUP_") || name.starts_with("CARGO_PKG_") || name.starts_with("MAKE")
+    };
     for (name, _) in env::vars().filter(|(name, _)| foreign(name)) {
         make.env_remove(name);
     }
@@ -48,7 +53,10 @@ pub(crate) fn clients_of_32_bit(workspace: &Path, cache: &Path) -> Result<[PathB
     make(workspace, "armhf")?;
     let command = cache.join("command32");
     fs::copy(workspace.join("target/armhf/command"), &command)?;
-    Ok([command, textbook(workspace, cache.join("textbook32"), CC_OF_32_BIT)?])
+    Ok([
+        command,
+        textbook(workspace, cache.join("textbook32"), CC_OF_32_BIT)?,
+    ])
 }
 
 fn textbook(workspace: &Path, program: PathBuf, compiler: &str) -> Result<PathBuf, Error> {

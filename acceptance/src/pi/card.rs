@@ -57,35 +57,61 @@ impl<'a> Card<'a> {
         let _ = fs::remove_dir_all(&added);
         let modules = added.join("usr/lib/card");
         let units = added.join("etc/systemd/system");
-        let [at_sysinit, at_boot] = ["sysinit", "multi-user"].map(|name| units.join(format!("{name}.target.wants")));
+        let [at_sysinit, at_boot] =
+            ["sysinit", "multi-user"].map(|name| units.join(format!("{name}.target.wants")));
         let defaults = added.join("etc/default");
         for folder in [&modules, &at_sysinit, &at_boot, &defaults] {
             fs::create_dir_all(folder)?;
         }
         let mut load = String::new();
         for module in Parts::card_modules() {
-            fs::copy(parts.module(module), modules.join(format!("{module}.ko.xz")))?;
+            fs::copy(
+                parts.module(module),
+                modules.join(format!("{module}.ko.xz")),
+            )?;
             load += &format!("insmod /usr/lib/card/{module}.ko.xz; ");
         }
-        fs::write(units.join("card.service"), MODULES.replace("LOAD", load.trim_end()))?;
+        fs::write(
+            units.join("card.service"),
+            MODULES.replace("LOAD", load.trim_end()),
+        )?;
         symlink("../card.service", at_sysinit.join("card.service"))?;
         fs::write(added.join("etc/fstab"), MOUNTS)?;
-        fs::write(defaults.join("led-controller"), format!("OPTIONS=\"{options}\"\n"))?;
+        fs::write(
+            defaults.join("led-controller"),
+            format!("OPTIONS=\"{options}\"\n"),
+        )?;
         for (name, options) in instances {
-            fs::write(defaults.join(format!("led-controller-{name}")), format!("OPTIONS=\"{options}\"\n"))?;
+            fs::write(
+                defaults.join(format!("led-controller-{name}")),
+                format!("OPTIONS=\"{options}\"\n"),
+            )?;
             let template = "/usr/lib/systemd/system/led-controller@.service";
-            symlink(template, at_boot.join(format!("led-controller@{name}.service")))?;
+            symlink(
+                template,
+                at_boot.join(format!("led-controller@{name}.service")),
+            )?;
         }
         // The kernel unpacks both archives, and a file of the second one replaces one of the first.
         let initramfs = cache.join("debian-with-card.cpio");
         fs::copy(debian, &initramfs)?;
         let added = archive(&added, &cache.join("card.cpio"))?;
-        io::copy(&mut File::open(added)?, &mut File::options().append(true).open(&initramfs)?)?;
+        io::copy(
+            &mut File::open(added)?,
+            &mut File::options().append(true).open(&initramfs)?,
+        )?;
         let card = cache.join("card.img");
         let _ = fs::remove_file(&card);
         // No space is reserved for root, who fills the card in a scene.
-        run(Command::new("mke2fs").args(["-q", "-t", "ext4", "-m", "0"]).arg(&card).arg(SIZE))?;
-        Ok(Card { parts, initramfs, card })
+        run(Command::new("mke2fs")
+            .args(["-q", "-t", "ext4", "-m", "0"])
+            .arg(&card)
+            .arg(SIZE))?;
+        Ok(Card {
+            parts,
+            initramfs,
+            card,
+        })
     }
 
     /// Boots the Pi. What it writes to the card is there at the next boot.

@@ -71,14 +71,22 @@ pub(crate) struct Packages<'a> {
 
 impl<'a> Packages<'a> {
     pub(crate) fn new(first: &'a str, second: &'a str, mqtt: &'a str) -> Packages<'a> {
-        Packages { first: Path::new(first), second: Path::new(second), mqtt: Path::new(mqtt) }
+        Packages {
+            first: Path::new(first),
+            second: Path::new(second),
+            mqtt: Path::new(mqtt),
+        }
     }
 }
 
 /// Installs the first package into a fresh Debian, adds the others, and packs the file system.
 pub(crate) fn pack(suite: Suite, cache: &Path, packages: &Packages<'_>) -> Result<PathBuf, Error> {
     let root = Root::copy(suite, cache, "debian-with-package")?;
-    let Packages { first, second, mqtt } = packages;
+    let Packages {
+        first,
+        second,
+        mqtt,
+    } = packages;
     for (name, package) in [("first", first), ("second", second), ("mqtt", mqtt)] {
         root.put(&format!("root/{name}.deb"), &fs::read(package)?)?;
     }
@@ -86,7 +94,9 @@ pub(crate) fn pack(suite: Suite, cache: &Path, packages: &Packages<'_>) -> Resul
     root.chroot("DEBIAN_FRONTEND=noninteractive apt-get install --yes /root/first.deb")?;
     root.chroot("useradd --create-home pi && usermod --append --groups gpio pi && useradd --create-home eve")?;
     let gpiod = suite.gpiod();
-    let hold_line = HOLD_LINE.replace("HOLD", &gpiod.hold(0)).replace("INFO", &gpiod.info("gpiochip0"));
+    let hold_line = HOLD_LINE
+        .replace("HOLD", &gpiod.hold(0))
+        .replace("INFO", &gpiod.info("gpiochip0"));
     root.enable("hold-line", &hold_line)?;
     root.archive(cache)
 }
@@ -101,7 +111,10 @@ impl Root {
         if root.0.exists() {
             fs::remove_dir_all(&root.0)?;
         }
-        run(Command::new("cp").arg("--archive").arg(debian(suite, cache)?).arg(&root.0))?;
+        run(Command::new("cp")
+            .arg("--archive")
+            .arg(debian(suite, cache)?)
+            .arg(&root.0))?;
         root.enable("shell", SHELL)?;
         root.put("etc/systemd/system/service.d/slow.conf", SLOW.as_bytes())?;
         // No login prompt on the shell's console.
@@ -110,7 +123,10 @@ impl Root {
     }
 
     pub(crate) fn chroot(&self, line: &str) -> Result<(), Error> {
-        run(Command::new("chroot").arg(&self.0).args(["/bin/sh", "-ec", line])).map(drop)
+        run(Command::new("chroot")
+            .arg(&self.0)
+            .args(["/bin/sh", "-ec", line]))
+        .map(drop)
     }
 
     pub(crate) fn put(&self, path: &str, content: &[u8]) -> Result<(), Error> {
@@ -121,7 +137,10 @@ impl Root {
 
     /// Enables a systemd unit at boot.
     pub(crate) fn enable(&self, name: &str, unit: &str) -> Result<(), Error> {
-        self.put(&format!("etc/systemd/system/{name}.service"), unit.as_bytes())?;
+        self.put(
+            &format!("etc/systemd/system/{name}.service"),
+            unit.as_bytes(),
+        )?;
         self.chroot(&format!("systemctl enable {name}"))
     }
 
@@ -143,18 +162,34 @@ fn debian(suite: Suite, cache: &Path) -> Result<PathBuf, Error> {
     if root.exists() {
         fs::remove_dir_all(&root)?;
     }
-    println!("creating a Debian {} for arm64; this takes some minutes", suite.name());
+    println!(
+        "creating a Debian {} for arm64; this takes some minutes",
+        suite.name()
+    );
     let apt = Apt::update(suite, cache)?;
     let mut mmdebstrap = Command::new("mmdebstrap");
-    mmdebstrap.args(["--quiet", "--arch=arm64", "--variant=minbase", "--format=directory"]);
-    mmdebstrap.arg(format!("--include={PACKAGES}")).args(["--dpkgopt=path-exclude=/usr/share/man/*"]);
-    mmdebstrap.args(["--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/doc/*"]);
+    mmdebstrap.args([
+        "--quiet",
+        "--arch=arm64",
+        "--variant=minbase",
+        "--format=directory",
+    ]);
+    mmdebstrap
+        .arg(format!("--include={PACKAGES}"))
+        .args(["--dpkgopt=path-exclude=/usr/share/man/*"]);
+    mmdebstrap.args([
+        "--dpkgopt=path-exclude=/usr/share/locale/*",
+        "--dpkgopt=path-exclude=/usr/share/doc/*",
+    ]);
     run(mmdebstrap.arg(suite.name()).arg(&root).arg(&apt.sources))?;
     // The kernel starts /init in an initramfs, and no file system is on a disk.
     symlink("lib/systemd/systemd", root.join("init"))?;
     fs::write(root.join("etc/fstab"), "")?;
     // Debian's installer writes these too.
-    fs::write(root.join("etc/hosts"), "127.0.0.1 localhost\n::1 localhost\n")?;
+    fs::write(
+        root.join("etc/hosts"),
+        "127.0.0.1 localhost\n::1 localhost\n",
+    )?;
     // The package lists are most of the size, and nothing here reads them.
     for folder in ["var/lib/apt/lists", "var/cache/apt"] {
         fs::remove_dir_all(root.join(folder))?;
@@ -173,7 +208,9 @@ fn debian(suite: Suite, cache: &Path) -> Result<PathBuf, Error> {
 fn register_qemu() -> Result<(), Error> {
     let registered = Path::new("/proc/sys/fs/binfmt_misc");
     if !registered.join("status").exists() {
-        run(Command::new("mount").args(["-t", "binfmt_misc", "binfmt_misc"]).arg(registered))?;
+        run(Command::new("mount")
+            .args(["-t", "binfmt_misc", "binfmt_misc"])
+            .arg(registered))?;
     }
     if !registered.join("qemu-aarch64").exists() {
         run(Command::new("update-binfmts").args(["--enable", "qemu-aarch64"]))?;

@@ -44,20 +44,31 @@ const BOARD: [(&str, &str); 4] = [
         "- 2712_BOOT_CS_N 2712_BOOT_MISO 2712_BOOT_MOSI 2712_BOOT_SCLK - - - - - - - - - PCIE_SDA PCIE_SCL - - - - \
          PWR_GPIO 2712_G21_FS - - BT_RTS BT_CTS BT_TXD BT_RXD WL_ON BT_ON WIFI_SDIO_CLK WIFI_SDIO_CMD",
     ),
-    ("gpio-brcmstb@107d508520", "WIFI_SDIO_D0 WIFI_SDIO_D1 WIFI_SDIO_D2 WIFI_SDIO_D3"),
+    (
+        "gpio-brcmstb@107d508520",
+        "WIFI_SDIO_D0 WIFI_SDIO_D1 WIFI_SDIO_D2 WIFI_SDIO_D3",
+    ),
     (
         "gpio-brcmstb@107d517c00",
         "RP1_SDA RP1_SCL RP1_RUN SD_IOVDD_SEL SD_PWR_ON SD_CDET_N SD_FLG_N - 2712_WAKE 2712_STAT_LED - - PMIC_INT \
          UART_TX_FS UART_RX_FS - -",
     ),
-    ("gpio-brcmstb@107d517c20", "HDMI0_SCL HDMI0_SDA HDMI1_SCL HDMI1_SDA PMIC_SCL PMIC_SDA"),
+    (
+        "gpio-brcmstb@107d517c20",
+        "HDMI0_SCL HDMI0_SDA HDMI1_SCL HDMI1_SDA PMIC_SCL PMIC_SDA",
+    ),
 ];
 
 /// Chips that take the numbers 1 to 9 until the board's chips have those from 10 on. A Pi 5's kernel assigns these itself.
 pub(crate) const SPARE_CHIPS: &str = "spare-chips";
 
 /// The Pi's device tree with another chip before the header's, whose lines have these names.
-pub(crate) fn with_other_chip(cache: &Path, parts: &Parts, name: &str, lines: &[&str]) -> Result<PathBuf, Error> {
+pub(crate) fn with_other_chip(
+    cache: &Path,
+    parts: &Parts,
+    name: &str,
+    lines: &[&str],
+) -> Result<PathBuf, Error> {
     let tree = source(parts)? + &OTHER_CHIP.replace("LINES", &strings(lines.iter().copied()));
     compile(cache, name, &tree)
 }
@@ -65,13 +76,26 @@ pub(crate) fn with_other_chip(cache: &Path, parts: &Parts, name: &str, lines: &[
 /// The Pi's device tree with the chips of a Pi 5 instead of its own, for the kernel's simulator.
 pub(crate) fn of_a_pi_5(cache: &Path, parts: &Parts) -> Result<PathBuf, Error> {
     // Devices that wait for these pins would never start, among them the serial ports.
-    let kept = source(parts)?.lines().filter(|line| !line.contains("pinctrl-")).collect::<Vec<_>>().join("\n");
+    let kept = source(parts)?
+        .lines()
+        .filter(|line| !line.contains("pinctrl-"))
+        .collect::<Vec<_>>()
+        .join("\n");
     let numbered: Vec<String> = (2..28).map(|number| format!("GPIO{number}")).collect();
-    let header = ["ID_SDA", "ID_SCL"].into_iter().chain(numbered.iter().map(String::as_str));
+    let header = ["ID_SDA", "ID_SCL"]
+        .into_iter()
+        .chain(numbered.iter().map(String::as_str));
     let header = bank("pinctrl-rp1", header.chain(RP1_LINES.split_whitespace()));
-    let spare: String = (1..10).map(|number| bank(&format!("spare-{number}"), ["-"])).collect();
-    let board: String = BOARD.iter().map(|(label, lines)| bank(label, lines.split_whitespace())).collect();
-    let chips = |name: &str, banks: &str| format!("{name} {{ compatible = \"gpio-simulator\"; {banks} }};\n");
+    let spare: String = (1..10)
+        .map(|number| bank(&format!("spare-{number}"), ["-"]))
+        .collect();
+    let board: String = BOARD
+        .iter()
+        .map(|(label, lines)| bank(label, lines.split_whitespace()))
+        .collect();
+    let chips = |name: &str, banks: &str| {
+        format!("{name} {{ compatible = \"gpio-simulator\"; {banks} }};\n")
+    };
     let chips = chips("rp1", &header) + &chips(SPARE_CHIPS, &spare) + &chips("bcm2712", &board);
     let tree = format!(
         "{kept}\n/ {{ model = \"Raspberry Pi 5 Model B Rev 1.0\"; {chips} }};\n\
@@ -85,20 +109,34 @@ fn bank<'a>(label: &str, lines: impl IntoIterator<Item = &'a str>) -> String {
     let lines: Vec<&str> = lines.into_iter().collect();
     let node = label.replace('@', "-");
     let (count, names) = (lines.len(), strings(lines));
-    format!("{node} {{ gpio-sim,label = \"{label}\"; ngpios = <{count}>; gpio-line-names = {names}; }};\n")
+    format!(
+        "{node} {{ gpio-sim,label = \"{label}\"; ngpios = <{count}>; gpio-line-names = {names}; }};\n"
+    )
 }
 
 fn strings<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    names.into_iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+    names
+        .into_iter()
+        .map(|name| format!("\"{name}\""))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn source(parts: &Parts) -> Result<String, Error> {
-    run(Command::new("dtc").args(["-q", "-I", "dtb", "-O", "dts"]).arg(&parts.device_tree))
+    run(Command::new("dtc")
+        .args(["-q", "-I", "dtb", "-O", "dts"])
+        .arg(&parts.device_tree))
 }
 
 fn compile(cache: &Path, name: &str, tree: &str) -> Result<PathBuf, Error> {
-    let (source, compiled) = (cache.join(format!("{name}.dts")), cache.join(format!("{name}.dtb")));
+    let (source, compiled) = (
+        cache.join(format!("{name}.dts")),
+        cache.join(format!("{name}.dtb")),
+    );
     fs::write(&source, tree)?;
-    run(Command::new("dtc").args(["-q", "-I", "dts", "-O", "dtb", "-o"]).arg(&compiled).arg(&source))?;
+    run(Command::new("dtc")
+        .args(["-q", "-I", "dts", "-O", "dtb", "-o"])
+        .arg(&compiled)
+        .arg(&source))?;
     Ok(compiled)
 }

@@ -53,7 +53,10 @@ The symbol above shows the level of the pin, read from outside.
 pub(crate) fn pack(cache: &Path, parts: &Parts, programs: &[PathBuf]) -> Result<PathBuf, Error> {
     let root = cache.join("initramfs");
     let _ = fs::remove_dir_all(&root);
-    run(Command::new("cp").arg("--archive").arg(&parts.root).arg(&root))?;
+    run(Command::new("cp")
+        .arg("--archive")
+        .arg(&parts.root)
+        .arg(&root))?;
     // Files that no program here reads.
     fs::remove_dir_all(root.join("usr/share"))?;
     let _ = fs::remove_dir_all(root.join("usr/lib/aarch64-linux-gnu/gconv"));

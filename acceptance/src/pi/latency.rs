@@ -30,15 +30,24 @@ pub(crate) fn compare(machine: &mut Machine) -> Result<(), Error> {
         machine.run("./controller >/dev/null 2>&1 & until ./command status >/dev/null 2>&1; do usleep 10000; done")?;
         for client in [COMMAND, NO_WAIT] {
             let line = format!("{client} on; {client} off");
-            samples.entry(client).or_default().push(time(machine, &line)?);
+            samples
+                .entry(client)
+                .or_default()
+                .push(time(machine, &line)?);
         }
         machine.run("./command exit; wait")?;
         let [on, off] = [1, 0].map(|level| machine.gpiod.set(level));
-        samples.entry(GPIOSET).or_default().push(time(machine, &format!("{on}; {off}"))?);
+        samples
+            .entry(GPIOSET)
+            .or_default()
+            .push(time(machine, &format!("{on}; {off}"))?);
         if let Some(path) = &sysfs {
             machine.run(&format!("({export})"))?;
             let write = |value: u32| format!("/bin/busybox sh -c 'echo {value} >{path}/value'");
-            samples.entry(SYSFS).or_default().push(time(machine, &format!("{}; {}", write(1), write(0)))?);
+            samples
+                .entry(SYSFS)
+                .or_default()
+                .push(time(machine, &format!("{}; {}", write(1), write(0)))?);
             unexport(machine)?;
         }
     }
@@ -54,7 +63,12 @@ pub(crate) fn compare(machine: &mut Machine) -> Result<(), Error> {
         .collect();
     for (what, times) in &samples {
         let (median, ratio) = (medians[what], medians[what] / medians[GPIOSET]);
-        println!("{:<24}{median:7.2} ms ({:.2}–{:.2}) {ratio:6.2}", what, times[0], times[SAMPLES - 1]);
+        println!(
+            "{:<24}{median:7.2} ms ({:.2}–{:.2}) {ratio:6.2}",
+            what,
+            times[0],
+            times[SAMPLES - 1]
+        );
     }
     if sysfs.is_none() {
         println!("sysfs: this kernel has none for GPIO");
@@ -74,7 +88,10 @@ fn time(machine: &mut Machine, line: &str) -> Result<f64, Error> {
         "cut -d' ' -f1 /proc/uptime; i=0; while [ $i -lt {RUNS} ]; do {line}; i=$((i+2)); done >/dev/null; cut -d' ' -f1 /proc/uptime"
     );
     let said = machine.run(&looped)?;
-    let times: Vec<f64> = said.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+    let times: Vec<f64> = said
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
     match times[..] {
         [begin, end] => Ok((end - begin) * 1000.0 / f64::from(RUNS)),
         _ => Err(format!("{line}: {said}").into()),

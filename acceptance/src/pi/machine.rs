@@ -75,7 +75,12 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// Boots this file system in memory, and waits for the shell. `arguments` are for the kernel.
-    pub(crate) fn boot(parts: &Parts, device_tree: &Path, initramfs: &Path, arguments: &str) -> Result<Machine, Error> {
+    pub(crate) fn boot(
+        parts: &Parts,
+        device_tree: &Path,
+        initramfs: &Path,
+        arguments: &str,
+    ) -> Result<Machine, Error> {
         Machine::boot_with(parts, device_tree, initramfs, arguments, &[])
     }
 
@@ -87,7 +92,13 @@ impl Machine {
         card: &Path,
     ) -> Result<Machine, Error> {
         let card = format!("if=sd,format=raw,file={}", text(card)?);
-        Machine::boot_with(parts, &parts.device_tree, initramfs, arguments, &["-drive", &card])
+        Machine::boot_with(
+            parts,
+            &parts.device_tree,
+            initramfs,
+            arguments,
+            &["-drive", &card],
+        )
     }
 
     fn boot_with(
@@ -100,23 +111,50 @@ impl Machine {
         let start = Instant::now();
         // The path of a socket must be short.
         let folder = tempfile::Builder::new().prefix("pi-").tempdir()?;
-        let [serial, monitor, console] = ["serial", "monitor", "console"].map(|name| folder.path().join(name));
+        let [serial, monitor, console] =
+            ["serial", "monitor", "console"].map(|name| folder.path().join(name));
         // If this process is killed and drops nothing, QEMU ends too.
         let mut qemu = Command::new("setpriv");
         qemu.args(["--pdeathsig", "KILL", "qemu-system-aarch64"]);
-        qemu.args(["-M", "raspi3b", "-m", "1G", "-accel", "tcg,thread=single", "-display", "none", "-no-reboot"]);
+        qemu.args([
+            "-M",
+            "raspi3b",
+            "-m",
+            "1G",
+            "-accel",
+            "tcg,thread=single",
+            "-display",
+            "none",
+            "-no-reboot",
+        ]);
         qemu.args(devices);
-        qemu.arg("-kernel").arg(&parts.kernel).arg("-dtb").arg(device_tree).arg("-initrd").arg(initramfs);
+        qemu.arg("-kernel")
+            .arg(&parts.kernel)
+            .arg("-dtb")
+            .arg(device_tree)
+            .arg("-initrd")
+            .arg(initramfs);
         // A released output keeps its level, as on a Pi 5.
-        let fixed = "console=ttyAMA0,115200 console=ttyAMA1,115200 pinctrl_bcm2835.persist_gpio_outputs=1";
+        let fixed =
+            "console=ttyAMA0,115200 console=ttyAMA1,115200 pinctrl_bcm2835.persist_gpio_outputs=1";
         qemu.args(["-append", &format!("{fixed} {arguments}")]);
         qemu.args(["-serial", &format!("file:{}", text(&console)?)]);
-        qemu.args(["-serial", &format!("unix:{},server=on,wait=on", text(&serial)?)]);
-        qemu.args(["-qmp", &format!("unix:{},server=on,wait=off", text(&monitor)?)]);
-        let qemu = qemu.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        qemu.args([
+            "-serial",
+            &format!("unix:{},server=on,wait=on", text(&serial)?),
+        ]);
+        qemu.args([
+            "-qmp",
+            &format!("unix:{},server=on,wait=off", text(&monitor)?),
+        ]);
+        let qemu = qemu
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
         let mut qemu = qemu.map_err(|error| format!("setpriv: {error}"))?;
-        let connected =
-            Serial::connect(&serial, &mut qemu).and_then(|serial| Ok((serial, Monitor::connect(&monitor, &mut qemu)?)));
+        let connected = Serial::connect(&serial, &mut qemu)
+            .and_then(|serial| Ok((serial, Monitor::connect(&monitor, &mut qemu)?)));
         let (serial, monitor) = match connected {
             Ok(connected) => connected,
             Err(error) => {
@@ -125,13 +163,24 @@ impl Machine {
                 return Err(error);
             }
         };
-        let mut machine = Machine { gpiod: parts.suite.gpiod(), qemu, serial, monitor, console, _folder: folder };
+        let mut machine = Machine {
+            gpiod: parts.suite.gpiod(),
+            qemu,
+            serial,
+            monitor,
+            console,
+            _folder: folder,
+        };
         if let Err(error) = machine.serial.wait_for_shell() {
             return Err(format!("{error}; the kernel's console:\n{}", machine.console()).into());
         }
         // A program reads the output of this shell.
         machine.run("export NO_COLOR=1")?;
-        println!("booted in {:.1} s: {}", start.elapsed().as_secs_f32(), machine.run("uname -srm")?.trim());
+        println!(
+            "booted in {:.1} s: {}",
+            start.elapsed().as_secs_f32(),
+            machine.run("uname -srm")?.trim()
+        );
         Ok(machine)
     }
 
@@ -155,7 +204,9 @@ impl Machine {
 
     /// The kernel's output on its console.
     pub(crate) fn console(&self) -> String {
-        fs::read(&self.console).map(|said| String::from_utf8_lossy(&said).into_owned()).unwrap_or_default()
+        fs::read(&self.console)
+            .map(|said| String::from_utf8_lossy(&said).into_owned())
+            .unwrap_or_default()
     }
 
     /// Whether it has halted, as a Pi that waits for its power to be cut. A reboot ends here too.
@@ -190,7 +241,10 @@ impl Machine {
             1 => Function::Output,
             other => Function::Other(other),
         };
-        Ok(Pin { high: self.monitor.register(GPLEV0)? >> number & 1 == 1, function })
+        Ok(Pin {
+            high: self.monitor.register(GPLEV0)? >> number & 1 == 1,
+            function,
+        })
     }
 }
 
@@ -207,7 +261,9 @@ fn connect(path: &Path, qemu: &mut Child) -> Result<UnixStream, Error> {
     loop {
         match UnixStream::connect(path) {
             Ok(stream) => return Ok(stream),
-            Err(error) if start.elapsed() > PATIENCE => return Err(format!("{}: {error}", path.display()).into()),
+            Err(error) if start.elapsed() > PATIENCE => {
+                return Err(format!("{}: {error}", path.display()).into());
+            }
             Err(_) if qemu.try_wait()?.is_some() => return Err("QEMU did not start".into()),
             Err(_) => thread::sleep(Duration::from_millis(10)),
         }

@@ -30,7 +30,9 @@ use crate::Error;
 
 /// Runs a command to its end. Its output is shown only if it fails.
 fn run(command: &mut Command) -> Result<String, Error> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    let output = command
+        .output()
+        .map_err(|error| format!("{command:?}: {error}"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(format!("{command:?}: {}\n{said}", output.status).into());
@@ -39,24 +41,33 @@ fn run(command: &mut Command) -> Result<String, Error> {
 }
 
 fn text(path: &Path) -> Result<&str, Error> {
-    path.to_str().ok_or_else(|| format!("{} is not UTF-8", path.display()).into())
+    path.to_str()
+        .ok_or_else(|| format!("{} is not UTF-8", path.display()).into())
 }
 
 /// Reports that something could not be checked: on standard output, and in the file that `LED_NOT_CHECKED` names.
 pub(crate) fn not_checked(what: &str) -> Result<(), Error> {
     println!("not checked: {what}");
     if let Some(file) = env::var_os("LED_NOT_CHECKED") {
-        writeln!(File::options().append(true).create(true).open(file)?, "{what}")?;
+        writeln!(
+            File::options().append(true).create(true).open(file)?,
+            "{what}"
+        )?;
     }
     Ok(())
 }
 
 /// Packs a folder as an initramfs.
 fn archive(root: &Path, file: &Path) -> Result<PathBuf, Error> {
-    let mut find = Command::new("find").current_dir(root).arg(".").stdout(Stdio::piped()).spawn()?;
+    let mut find = Command::new("find")
+        .current_dir(root)
+        .arg(".")
+        .stdout(Stdio::piped())
+        .spawn()?;
     let names = find.stdout.take().ok_or("the output of find is a pipe")?;
     let mut cpio = Command::new("cpio");
-    cpio.current_dir(root).args(["--quiet", "--create", "--format=newc", "--owner=+0:+0"]);
+    cpio.current_dir(root)
+        .args(["--quiet", "--create", "--format=newc", "--owner=+0:+0"]);
     run(cpio.stdin(names).arg("--file").arg(file))?;
     find.wait()?;
     Ok(file.to_owned())

@@ -47,7 +47,9 @@ impl Parts {
 
     /// The names of the modules for a file system on an SD card, in the order in which they are loaded.
     pub(crate) fn card_modules() -> impl Iterator<Item = &'static str> {
-        MODULES[1..].iter().filter_map(|path| path.rsplit('/').next())
+        MODULES[1..]
+            .iter()
+            .filter_map(|path| path.rsplit('/').next())
     }
 }
 
@@ -78,17 +80,31 @@ pub(crate) fn fetch(suite: Suite, cache: &Path) -> Result<Parts, Error> {
     }
     let apt = Apt::update(suite, cache)?;
     let kernel = newest_kernel(&apt)?;
-    println!("downloading {kernel}, {list} for arm64, of Debian {}", suite.name());
+    println!(
+        "downloading {kernel}, {list} for arm64, of Debian {}",
+        suite.name()
+    );
     apt.unpack(&kernel, &unpacked)?;
     let parts = parts(kernel.trim_start_matches("linux-image-"));
-    fs::copy(unpacked.join(format!("boot/vmlinuz-{}", parts.version)), &parts.kernel)?;
+    fs::copy(
+        unpacked.join(format!("boot/vmlinuz-{}", parts.version)),
+        &parts.kernel,
+    )?;
     let trees = unpacked.join(format!("usr/lib/linux-image-{}/broadcom", parts.version));
     fs::copy(trees.join("bcm2837-rpi-3-b.dtb"), &parts.device_tree)?;
     let usr = ["usr/lib", "lib"].map(|lib| unpacked.join(lib).join("modules").join(&parts.version));
-    let modules = usr.iter().find(|folder| folder.exists()).ok_or("the kernel's package has no modules")?;
+    let modules = usr
+        .iter()
+        .find(|folder| folder.exists())
+        .ok_or("the kernel's package has no modules")?;
     for module in MODULES {
         let file = modules.join("kernel").join(module).with_extension("ko.xz");
-        fs::copy(&file, parts.modules.join(file.file_name().ok_or("a module has a name")?))?;
+        fs::copy(
+            &file,
+            parts
+                .modules
+                .join(file.file_name().ok_or("a module has a name")?),
+        )?;
     }
     // These are links in Debian, and older packages have files in them.
     for folder in ["bin", "sbin", "lib"] {
@@ -104,9 +120,15 @@ pub(crate) fn fetch(suite: Suite, cache: &Path) -> Result<Parts, Error> {
 }
 
 fn newest_kernel(apt: &Apt) -> Result<String, Error> {
-    let listed = run(apt.command("apt-cache").args(["search", "--names-only", KERNELS]))?;
+    let listed = run(apt
+        .command("apt-cache")
+        .args(["search", "--names-only", KERNELS]))?;
     let names = listed.lines().filter_map(|line| line.split(' ').next());
-    let patch = |name: &str| name.split(['.', '+']).nth(2).and_then(|number| number.parse::<u32>().ok());
+    let patch = |name: &str| {
+        name.split(['.', '+'])
+            .nth(2)
+            .and_then(|number| number.parse::<u32>().ok())
+    };
     let newest = names.max_by_key(|name| patch(name)).map(str::to_owned);
     newest.ok_or_else(|| {
         "apt has no kernel 6.12 for arm64; for bookworm add bookworm-security to the sources of this machine".into()

@@ -40,7 +40,9 @@ pub(crate) fn connect_terminal(machine: &mut Machine) -> Result<(), Error> {
     }
     let mut screen = Screen::open()?;
     let (rows, columns) = screen.shell_size()?;
-    machine.run(&format!("echo 'stty rows {rows} cols {columns}' >>/etc/profile"))?;
+    machine.run(&format!(
+        "echo 'stty rows {rows} cols {columns}' >>/etc/profile"
+    ))?;
     machine.type_without_wait("exit")?;
 
     // In threads: QEMU blocks if the guest's output is not read, and then the pin cannot be read either.
@@ -127,7 +129,10 @@ mod tests {
 
     #[test]
     fn ctrl_a_x_ends_the_connection() {
-        assert_eq!(Keys::default().translate(b"on\x01xoff"), (b"on".to_vec(), true));
+        assert_eq!(
+            Keys::default().translate(b"on\x01xoff"),
+            (b"on".to_vec(), true)
+        );
         assert_eq!(Keys::default().translate(b"\x01X"), (vec![], true));
         let mut keys = Keys::default();
         assert_eq!(keys.translate(b"\x01"), (vec![], false));
@@ -136,8 +141,17 @@ mod tests {
 
     #[test]
     fn every_other_key_reaches_the_guest() {
-        assert_eq!(Keys::default().translate(b"xX\x03\x1a"), (b"xX\x03\x1a".to_vec(), false));
-        assert_eq!(Keys::default().translate(b"\x01\x01\x01ax"), (b"\x01\x01x".to_vec(), false));
-        assert_eq!(Keys::default().translate(b"\x01ex"), (b"\x01ex".to_vec(), false));
+        assert_eq!(
+            Keys::default().translate(b"xX\x03\x1a"),
+            (b"xX\x03\x1a".to_vec(), false)
+        );
+        assert_eq!(
+            Keys::default().translate(b"\x01\x01\x01ax"),
+            (b"\x01\x01x".to_vec(), false)
+        );
+        assert_eq!(
+            Keys::default().translate(b"\x01ex"),
+            (b"\x01ex".to_vec(), false)
+        );
     }
 }

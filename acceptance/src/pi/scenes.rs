@@ -10,7 +10,10 @@ use super::{
 use crate::Error;
 
 const SCENES: [(&str, Scene); 17] = [
-    ("the line is taken and the LED is off at start", operation::start),
+    (
+        "the line is taken and the LED is off at start",
+        operation::start,
+    ),
     ("on, off, toggle, status", operation::commands),
     ("blink, counted", operation::blink),
     ("the end of blinking", operation::blink_ends),
@@ -21,7 +24,10 @@ const SCENES: [(&str, Scene); 17] = [
     ("--active-low", operation::active_low),
     ("the line is busy", problems::busy),
     ("a line that does not exist", problems::missing),
-    ("each request to the chip and the line fails once", problems::faults),
+    (
+        "each request to the chip and the line fails once",
+        problems::faults,
+    ),
     ("no GPIO chip", problems::no_chip),
     ("a second controller", problems::second),
     ("a textbook client in C", operation::textbook),
@@ -30,7 +36,10 @@ const SCENES: [(&str, Scene); 17] = [
 ];
 
 /// Some installations of Raspberry Pi OS have a 32-bit system on a 64-bit kernel.
-const OF_32_BIT: (&str, Scene) = ("32-bit clients, ours and the textbook's", operation::clients_of_32_bit);
+const OF_32_BIT: (&str, Scene) = (
+    "32-bit clients, ours and the textbook's",
+    operation::clients_of_32_bit,
+);
 
 /// Plays all scenes, and stops at the first that fails. Skips that of the 32-bit clients if they are missing.
 pub(crate) fn play(machine: &mut Machine) -> Result<(), Error> {
@@ -55,13 +64,19 @@ pub(crate) fn play(machine: &mut Machine) -> Result<(), Error> {
 /// Starts a controller in the background, and waits until it is ready.
 fn controller(stage: &mut Stage<'_>, options: &str) -> Result<(), Error> {
     println!("    # ./controller {options}");
-    stage.machine.run(&format!("./controller {options} >/tmp/log 2>&1 & echo $! >/tmp/pid"))?;
+    stage.machine.run(&format!(
+        "./controller {options} >/tmp/log 2>&1 & echo $! >/tmp/pid"
+    ))?;
     stage.wait_for("grep -q ready /tmp/log")
 }
 
 /// Signals the controller, and asserts its exit status.
 fn signal(stage: &mut Stage<'_>, signal: &str, status: i32) -> Result<(), Error> {
-    stage.run(&format!("kill -{signal} $(cat /tmp/pid); wait $(cat /tmp/pid)"), status, &[])
+    stage.run(
+        &format!("kill -{signal} $(cat /tmp/pid); wait $(cat /tmp/pid)"),
+        status,
+        &[],
+    )
 }
 
 /// Asserts that the line is free, and that no queue is left.

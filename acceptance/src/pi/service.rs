@@ -18,29 +18,62 @@ use super::{
 use crate::Error;
 
 const SCENES: [(&str, Scene); 17] = [
-    ("after boot the service is ready and the LED off", operation::boot),
-    ("members of gpio send commands without sudo, other users do not", users::users),
+    (
+        "after boot the service is ready and the LED off",
+        operation::boot,
+    ),
+    (
+        "members of gpio send commands without sudo, other users do not",
+        users::users,
+    ),
     ("stop, start, restart while on", operation::stop),
-    ("options are read at a restart, and wrong ones are reported", operation::options),
+    (
+        "options are read at a restart, and wrong ones are reported",
+        operation::options,
+    ),
     ("after exit the service stays inactive", operation::exit),
     ("SIGKILL while on", failures::sigkill),
-    ("SIGKILL while a client waits", failures::sigkill_with_client),
-    ("another user creates the queues while the service is down, repeatedly", users::other_user),
+    (
+        "SIGKILL while a client waits",
+        failures::sigkill_with_client,
+    ),
+    (
+        "another user creates the queues while the service is down, repeatedly",
+        users::other_user,
+    ),
     ("another user waits for the lock", users::lock_waiter),
     ("the chips are not accessible", failures::not_accessible),
-    ("a line that does not exist, until the start limit", failures::missing),
+    (
+        "a line that does not exist, until the start limit",
+        failures::missing,
+    ),
     ("the file system is read-only", failures::read_only),
-    ("the state of the last command, over a restart and a kill", initial::last),
+    (
+        "the state of the last command, over a restart and a kill",
+        initial::last,
+    ),
     ("two LEDs", operation::two),
     ("the last sender logs out", users::logout),
-    ("the journal has priorities, and no times of the controller", operation::journal),
-    ("upgrade while on, remove, purge, install again", operation::package),
+    (
+        "the journal has priorities, and no times of the controller",
+        operation::journal,
+    ),
+    (
+        "upgrade while on, remove, purge, install again",
+        operation::package,
+    ),
 ];
 
 const MQTT: [(&str, Scene); 4] = [
-    ("led-controller-mqtt is installed, and finds the broker and the controller", mqtt::install),
+    (
+        "led-controller-mqtt is installed, and finds the broker and the controller",
+        mqtt::install,
+    ),
     ("commands and states on MQTT", mqtt::commands),
-    ("offline and online, over stops, a kill and a restart of the broker", mqtt::availability),
+    (
+        "offline and online, over stops, a kill and a restart of the broker",
+        mqtt::availability,
+    ),
     ("purge of led-controller-mqtt", mqtt::purge),
 ];
 
@@ -55,18 +88,31 @@ pub(crate) fn play(cache: &Path, parts: &Parts, initramfs: &Path) -> Result<(), 
     verdict.play(&mut machine, "poweroff while on", operation::poweroff);
     drop(machine);
 
-    let mut machine = Machine::boot(parts, &parts.device_tree, initramfs, &format!("{quiet} hold_line"))?;
+    let mut machine = Machine::boot(
+        parts,
+        &parts.device_tree,
+        initramfs,
+        &format!("{quiet} hold_line"),
+    )?;
     verdict.play(&mut machine, "the line is busy at boot", failures::busy);
     drop(machine);
 
     let numbered = device_tree::with_other_chip(cache, parts, "renumbered", &["A", "B"])?;
     let mut machine = Machine::boot(parts, &numbered, initramfs, &quiet)?;
-    verdict.play(&mut machine, "the header is gpiochip1", failures::renumbered);
+    verdict.play(
+        &mut machine,
+        "the header is gpiochip1",
+        failures::renumbered,
+    );
     drop(machine);
 
     let doubled = device_tree::with_other_chip(cache, parts, "doubled", &["A", "GPIO17"])?;
     let mut machine = Machine::boot(parts, &doubled, initramfs, &quiet)?;
-    verdict.play(&mut machine, "another chip has a GPIO17 too", failures::doubled_name);
+    verdict.play(
+        &mut machine,
+        "another chip has a GPIO17 too",
+        failures::doubled_name,
+    );
     drop(machine);
 
     reboots::play(&mut verdict, cache, parts, initramfs)?;
@@ -98,12 +144,18 @@ pub(crate) fn play_briefly(parts: &Parts, initramfs: &Path) -> Result<(), Error>
     let mut machine = Machine::boot(parts, &parts.device_tree, initramfs, &quiet)?;
     let scenes: [(&str, Scene); 8] = [
         ("the service starts at boot", operation::boot),
-        ("members of gpio turn the LED on, other users do not", users::users),
+        (
+            "members of gpio turn the LED on, other users do not",
+            users::users,
+        ),
         ("stop and start", operation::stop),
         ("SIGKILL while on", failures::sigkill),
         MQTT[0],
         MQTT[3],
-        ("upgrade while on, remove, purge, install again", operation::package),
+        (
+            "upgrade while on, remove, purge, install again",
+            operation::package,
+        ),
         ("poweroff while on", operation::poweroff),
     ];
     for (name, scene) in scenes {
@@ -127,7 +179,13 @@ impl Verdict {
             Ok(()) => self.passed += 1,
             Err(error) => {
                 println!("FAILED: {error}\nthe journal:");
-                println!("{}", stage.machine.run("journalctl -b -n 40 --no-pager").unwrap_or_default());
+                println!(
+                    "{}",
+                    stage
+                        .machine
+                        .run("journalctl -b -n 40 --no-pager")
+                        .unwrap_or_default()
+                );
                 self.failed.push(format!("{name}: {error}"));
             }
         }
@@ -135,7 +193,11 @@ impl Verdict {
 
     fn end(self) -> Result<(), Error> {
         println!("{} passed, {} failed", self.passed, self.failed.len());
-        if self.failed.is_empty() { Ok(()) } else { Err(self.failed.join("\n").into()) }
+        if self.failed.is_empty() {
+            Ok(())
+        } else {
+            Err(self.failed.join("\n").into())
+        }
     }
 }
 
@@ -143,13 +205,17 @@ const ACTIVE: &str = "systemctl is-active led-controller";
 
 /// A property of the unit.
 fn property(stage: &mut Stage<'_>, name: &str) -> Result<String, Error> {
-    let value = stage.machine.run(&format!("systemctl show --value --property={name} led-controller"))?;
+    let value = stage.machine.run(&format!(
+        "systemctl show --value --property={name} led-controller"
+    ))?;
     Ok(value.trim().to_owned())
 }
 
 /// Restarts the service, whatever its state is.
 fn restart(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.machine.run("systemctl reset-failed led-controller; systemctl restart led-controller")?;
+    stage
+        .machine
+        .run("systemctl reset-failed led-controller; systemctl restart led-controller")?;
     stage.pin_is(OFF)
 }
 
@@ -159,6 +225,8 @@ fn failed(stage: &mut Stage<'_>) -> Result<(), Error> {
 
 /// Waits until systemd stops restarting the service.
 fn wait_for_start_limit(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.wait_for("journalctl -b -u led-controller | grep -q 'Start request repeated too quickly'")?;
+    stage.wait_for(
+        "journalctl -b -u led-controller | grep -q 'Start request repeated too quickly'",
+    )?;
     failed(stage)
 }

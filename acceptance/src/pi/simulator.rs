@@ -37,28 +37,48 @@ pub(crate) fn build(cache: &Path, parts: &Parts) -> Result<PathBuf, Error> {
     if folder.exists() {
         return Ok(folder);
     }
-    println!("compiling the simulator of GPIO chips for kernel {}", parts.version);
+    println!(
+        "compiling the simulator of GPIO chips for kernel {}",
+        parts.version
+    );
     let apt = Apt::update(parts.suite, cache)?;
     let workshop = cache.join("workshop");
     if workshop.exists() {
         fs::remove_dir_all(&workshop)?;
     }
     let release = parts.version.trim_end_matches("-arm64");
-    let compiler = if ARCH == "aarch64" { "gcc" } else { "gcc-aarch64-linux-gnu" };
+    let compiler = if ARCH == "aarch64" {
+        "gcc"
+    } else {
+        "gcc-aarch64-linux-gnu"
+    };
     let mut mmdebstrap = Command::new("mmdebstrap");
     mmdebstrap.args(["--quiet", "--variant=essential", "--format=directory"]);
     mmdebstrap.arg(format!("--include=make,{compiler},linux-kbuild-{release}"));
-    run(mmdebstrap.arg(parts.suite.name()).arg(&workshop).arg(&apt.sources))?;
+    run(mmdebstrap
+        .arg(parts.suite.name())
+        .arg(&workshop)
+        .arg(&apt.sources))?;
     for headers in [&parts.version, &format!("{release}-common")] {
         apt.unpack(&format!("linux-headers-{headers}"), &workshop)?;
     }
 
     let source = workshop.join("gpio-sim");
     fs::create_dir(&source)?;
-    apt.unpack(&format!("linux-source-6.12={}", package_version(&apt, &parts.version)?), &workshop)?;
+    apt.unpack(
+        &format!(
+            "linux-source-6.12={}",
+            package_version(&apt, &parts.version)?
+        ),
+        &workshop,
+    )?;
     let mut tar = Command::new("tar");
-    tar.arg("--extract").arg("--file").arg(workshop.join("usr/src/linux-source-6.12.tar.xz"));
-    tar.arg("-C").arg(&source).args(["--strip-components=3", "--wildcards"]);
+    tar.arg("--extract")
+        .arg("--file")
+        .arg(workshop.join("usr/src/linux-source-6.12.tar.xz"));
+    tar.arg("-C")
+        .arg(&source)
+        .args(["--strip-components=3", "--wildcards"]);
     run(tar.args(["*/drivers/gpio/gpio-sim.c", "*/kernel/irq/irq_sim.c"]))?;
     let chips = fs::read_to_string(source.join("gpio-sim.c"))?;
     if !chips.contains(RESET) {
@@ -67,8 +87,13 @@ pub(crate) fn build(cache: &Path, parts: &Parts) -> Result<PathBuf, Error> {
     fs::write(source.join("gpio-sim.c"), chips.replace(RESET, ""))?;
     fs::write(source.join("interrupts.c"), INTERRUPTS)?;
     fs::write(source.join("Kbuild"), "obj-m := gpio-sim.o interrupts.o\n")?;
-    let make = format!("make -C /usr/src/linux-headers-{} M=/gpio-sim modules", parts.version);
-    run(Command::new("chroot").arg(&workshop).args(["/bin/sh", "-ec", &make]))?;
+    let make = format!(
+        "make -C /usr/src/linux-headers-{} M=/gpio-sim modules",
+        parts.version
+    );
+    run(Command::new("chroot")
+        .arg(&workshop)
+        .args(["/bin/sh", "-ec", &make]))?;
 
     let built = cache.join("gpio-sim");
     let _ = fs::remove_dir_all(&built);
@@ -85,7 +110,15 @@ pub(crate) fn build(cache: &Path, parts: &Parts) -> Result<PathBuf, Error> {
 
 /// The version of the kernel's package, and of its source.
 fn package_version(apt: &Apt, kernel: &str) -> Result<String, Error> {
-    let shown = run(apt.command("apt-cache").args(["show", "--no-all-versions", &format!("linux-image-{kernel}")]))?;
-    let version = shown.lines().find_map(|line| line.strip_prefix("Version: "));
-    Ok(version.ok_or("apt-cache shows no version of the kernel")?.to_owned())
+    let shown = run(apt.command("apt-cache").args([
+        "show",
+        "--no-all-versions",
+        &format!("linux-image-{kernel}"),
+    ]))?;
+    let version = shown
+        .lines()
+        .find_map(|line| line.strip_prefix("Version: "));
+    Ok(version
+        .ok_or("apt-cache shows no version of the kernel")?
+        .to_owned())
 }

@@ -9,10 +9,16 @@ use super::machine::{Function, Machine, Pin};
 use crate::Error;
 
 /// The LED is on, and its controller holds the line.
-pub(crate) const ON: Pin = Pin { high: true, function: Function::Output };
+pub(crate) const ON: Pin = Pin {
+    high: true,
+    function: Function::Output,
+};
 /// The LED is off. This kernel keeps the level of a released output, so this is also the state when no process holds the
 /// line.
-pub(crate) const OFF: Pin = Pin { high: false, function: Function::Output };
+pub(crate) const OFF: Pin = Pin {
+    high: false,
+    function: Function::Output,
+};
 
 /// How long to wait for a condition. The machine may be shared.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -33,7 +39,9 @@ impl Stage<'_> {
         }
         let missing = parts.iter().find(|part| !said.contains(**part));
         match missing {
-            _ if found != status => Err(format!("{line}: exit status {found} instead of {status}").into()),
+            _ if found != status => {
+                Err(format!("{line}: exit status {found} instead of {status}").into())
+            }
             Some(part) => Err(format!("{line}: {part:?} is not in {said:?}").into()),
             None => Ok(()),
         }
@@ -61,12 +69,18 @@ impl Stage<'_> {
     pub(crate) fn pin_is(&mut self, expected: Pin) -> Result<(), Error> {
         let pin = self.machine.pin()?;
         println!("    pin: {pin}");
-        if pin == expected { Ok(()) } else { Err(format!("the pin shows {pin} instead of {expected}").into()) }
+        if pin == expected {
+            Ok(())
+        } else {
+            Err(format!("the pin shows {pin} instead of {expected}").into())
+        }
     }
 
     /// Waits until the pin has this state.
     pub(crate) fn pin_becomes(&mut self, expected: Pin) -> Result<(), Error> {
-        self.wait(&format!("the pin shows {expected}"), |stage| Ok(stage.machine.pin()? == expected))?;
+        self.wait(&format!("the pin shows {expected}"), |stage| {
+            Ok(stage.machine.pin()? == expected)
+        })?;
         self.pin_is(expected)
     }
 

@@ -17,7 +17,13 @@ fn many_clients_at_once_are_all_served() {
     let controller = fixture.controller(&[]);
     let count = rounds(200, 1000);
     let clients: Vec<Running> = (0..count)
-        .map(|_| Running::start(fixture.program("command", None).args(["toggle", "--timeout", "60s"])))
+        .map(|_| {
+            Running::start(
+                fixture
+                    .program("command", None)
+                    .args(["toggle", "--timeout", "60s"]),
+            )
+        })
         .collect();
     let mut codes = BTreeMap::new();
     for client in clients {
@@ -29,7 +35,10 @@ fn many_clients_at_once_are_all_served() {
     let served = codes.get(&Some(0)).copied().unwrap_or_default();
     // Turned off at the end, if it was on.
     assert_eq!(changes, served + served % 2);
-    assert!(codes.keys().all(|code| matches!(code, Some(0 | 6))), "{codes:?}");
+    assert!(
+        codes.keys().all(|code| matches!(code, Some(0 | 6))),
+        "{codes:?}"
+    );
 }
 
 #[test]
@@ -39,8 +48,14 @@ fn a_flood_does_not_grow_the_memory_and_other_clients_are_served() {
     fixture.command(&["on"]).assert_printed("on");
     let peak = || {
         let status = fs::read_to_string(format!("/proc/{}/status", controller.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap()
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse::<usize>()
+            .unwrap()
     };
     let is_over = AtomicBool::new(false);
     let (mut latencies, mut full) = (Vec::new(), 0);
@@ -49,7 +64,11 @@ fn a_flood_does_not_grow_the_memory_and_other_clients_are_served() {
         let texts = [&b"junk"[..], b"ON\0reply=99\0", b"", &[0xff; 300]];
         let junk = texts.map(|text| Message::<512>::new(MessageType::LED, text).unwrap());
         while !is_over.load(Ordering::Relaxed) {
-            sent += u64::from(queue.try_send(&junk[usize::try_from(sent % 4).unwrap()]).is_ok());
+            sent += u64::from(
+                queue
+                    .try_send(&junk[usize::try_from(sent % 4).unwrap()])
+                    .is_ok(),
+            );
         }
         sent
     };

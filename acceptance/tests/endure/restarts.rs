@@ -11,7 +11,11 @@ use testing::{Fixture, Random, Running, SetOnDrop, Signal, rounds, wait_until};
 #[test]
 fn a_kill_at_any_time_never_makes_a_client_report_a_wrong_result() {
     let fixture = Fixture::new();
-    let (is_over, confirmed, lost) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+    let (is_over, confirmed, lost) = (
+        AtomicBool::new(false),
+        AtomicUsize::new(0),
+        AtomicUsize::new(0),
+    );
     let (kills, mut applied) = (rounds(200, 5000), 0);
     thread::scope(|threads| {
         let _end = SetOnDrop(&is_over);
@@ -53,8 +57,10 @@ fn a_kill_at_any_time_never_makes_a_client_report_a_wrong_result() {
             }
             let (_, lines, log) = controller.wait();
             // Off at first, then alternating.
-            let alternates =
-                lines.iter().zip(["LED on", "LED off"].iter().cycle()).all(|(line, expected)| line == expected);
+            let alternates = lines
+                .iter()
+                .zip(["LED on", "LED off"].iter().cycle())
+                .all(|(line, expected)| line == expected);
             assert!(alternates, "{lines:?} {log:?}");
             applied += lines.len() - by_exit;
         }
@@ -95,14 +101,19 @@ fn a_restart_at_any_time_loses_no_toggle_and_applies_none_twice() {
             assert!(ready.ends_with("LED OFF"), "{ready}");
             if round + 1 == restarts {
                 is_over.store(true, Ordering::Relaxed);
-                wait_until("the clients end", || clients.iter().all(|client| client.is_finished()));
+                wait_until("the clients end", || {
+                    clients.iter().all(|client| client.is_finished())
+                });
             } else {
                 thread::sleep(Duration::from_micros(random.below(20_000)));
             }
             controller.signal(Signal::TERM);
             let (status, _, log) = controller.wait();
             assert!(status.success(), "{log:?}");
-            applied += log.iter().filter(|line| line.contains("TOGGLE: LED")).count();
+            applied += log
+                .iter()
+                .filter(|line| line.contains("TOGGLE: LED"))
+                .count();
         }
     });
     let confirmed = confirmed.into_inner();

@@ -9,8 +9,19 @@ use testing::{Fixture, Outcome, Running, wait_until};
 fn a_second_controller_ends_and_names_the_first_one() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
-    let second = fixture.program("controller", None).arg("--simulate").output().unwrap();
-    Outcome::from(second).assert_failed(1, &[&format!("(PID {}) uses key {}", controller.pid(), fixture.key)]);
+    let second = fixture
+        .program("controller", None)
+        .arg("--simulate")
+        .output()
+        .unwrap();
+    Outcome::from(second).assert_failed(
+        1,
+        &[&format!(
+            "(PID {}) uses key {}",
+            controller.pid(),
+            fixture.key
+        )],
+    );
     fixture.command(&["on"]).assert_printed("on");
 }
 
@@ -22,11 +33,17 @@ fn of_two_controllers_started_together_exactly_one_serves() {
         let mut both = [start(), start()];
         let mut loser = None;
         wait_until("one of the two ends", || {
-            loser = both.iter_mut().position(|controller| !controller.is_running());
+            loser = both
+                .iter_mut()
+                .position(|controller| !controller.is_running());
             loser.is_some()
         });
         let [first, second] = both;
-        let (loser, mut winner) = if loser == Some(0) { (first, second) } else { (second, first) };
+        let (loser, mut winner) = if loser == Some(0) {
+            (first, second)
+        } else {
+            (second, first)
+        };
         let (status, _, log) = loser.wait();
         assert_eq!(status.code(), Some(1));
         assert!(log.concat().contains("another controller"), "{log:?}");
@@ -42,12 +59,19 @@ fn two_controllers_with_different_lock_directories_do_not_disturb_each_other() {
     let controller = fixture.controller(&[]);
     fixture.command(&["on"]).assert_printed("on");
     let mut second = fixture.program("controller", None);
-    let outcome = second.arg("--simulate").env("LED_LOCK_DIRECTORY", other.path()).output().unwrap();
+    let outcome = second
+        .arg("--simulate")
+        .env("LED_LOCK_DIRECTORY", other.path())
+        .output()
+        .unwrap();
     let (pid, key) = (controller.pid(), fixture.key);
     Outcome::from(outcome).assert_failed(
         78,
         &[
-            &format!("queue {key} was created by user {}, last used by controller (PID {pid})", User(own_user())),
+            &format!(
+                "queue {key} was created by user {}, last used by controller (PID {pid})",
+                User(own_user())
+            ),
             &format!("\"sudo ipcrm -Q {key}\" removes the queue"),
         ],
     );
@@ -74,7 +98,11 @@ fn a_lock_that_is_a_link_is_not_followed() {
     let lock = fixture.lock_file("lock");
     let assert_serves_without_lock = || {
         let controller = Running::start(fixture.program("controller", None).arg("--simulate"));
-        assert!(controller.wait_for_log("no lock for key").contains(lock.to_str().unwrap()));
+        assert!(
+            controller
+                .wait_for_log("no lock for key")
+                .contains(lock.to_str().unwrap())
+        );
         controller.wait_for_log("ready");
         fixture.command(&["exit"]).assert_printed("ended");
         assert!(controller.wait().0.success());
@@ -92,17 +120,30 @@ fn it_serves_without_a_lock_if_the_directory_is_not_writable() {
     let fixture = Fixture::new();
     let start = || {
         let mut controller = fixture.program("controller", None);
-        Running::start(controller.arg("--simulate").env("LED_LOCK_DIRECTORY", "/proc/self"))
+        Running::start(
+            controller
+                .arg("--simulate")
+                .env("LED_LOCK_DIRECTORY", "/proc/self"),
+        )
     };
     let controller = start();
-    assert!(controller.wait_for_log("no lock for key").contains("/proc/self/"));
+    assert!(
+        controller
+            .wait_for_log("no lock for key")
+            .contains("/proc/self/")
+    );
     controller.wait_for_log("ready");
     fixture.command(&["on"]).assert_printed("on");
     // The kernel prevents that a second controller creates the queues, and the second one removes no queue that it did not
     // create.
     let (status, _, log) = start().wait();
     assert_eq!(status.code(), Some(78), "{log:?}");
-    assert!(log.last().unwrap().contains(&format!("queue {} was created by user", fixture.key)), "{log:?}");
+    assert!(
+        log.last()
+            .unwrap()
+            .contains(&format!("queue {} was created by user", fixture.key)),
+        "{log:?}"
+    );
     fixture.assert_led("on");
     fixture.command(&["exit"]).assert_printed("ended");
     assert!(controller.wait().0.success());

@@ -20,7 +20,12 @@ fn each_signal_ends_it_and_cleans_up() {
         let (status, out, log) = controller.wait();
         assert!(status.success(), "{signal:?}: {status}");
         assert_eq!(out, ["LED on", "LED off"]);
-        assert!(log.last().unwrap().contains("LED off, line released, queues removed"), "{log:?}");
+        assert!(
+            log.last()
+                .unwrap()
+                .contains("LED off, line released, queues removed"),
+            "{log:?}"
+        );
         assert!(fixture.has_no_queues());
     }
 }
@@ -49,13 +54,27 @@ fn a_program_name_cut_within_a_character_does_not_hide_the_ignored_signals() {
     let program = fixture.program("controller", None);
     // The kernel keeps 15 bytes of the name.
     let renamed = fixture.path().join("controller-aaaï");
-    assert!(Command::new("cp").arg(program.get_program()).arg(&renamed).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .arg(program.get_program())
+            .arg(&renamed)
+            .status()
+            .unwrap()
+            .success()
+    );
     let mut nohup = Command::new("nohup");
-    nohup.arg(&renamed).args(program.get_args()).arg("--simulate").env("LED_LOCK_DIRECTORY", fixture.path());
+    nohup
+        .arg(&renamed)
+        .args(program.get_args())
+        .arg("--simulate")
+        .env("LED_LOCK_DIRECTORY", fixture.path());
     let controller = Running::start(&mut nohup);
     controller.wait_for_log("ready");
     let status = fs::read(format!("/proc/{}/status", controller.pid())).unwrap();
-    assert!(String::from_utf8(status).is_err(), "the name is not cut within a character");
+    assert!(
+        String::from_utf8(status).is_err(),
+        "the name is not cut within a character"
+    );
     controller.signal(Signal::HUP);
     fixture.command(&["on"]).assert_printed("on");
     controller.signal(Signal::TERM);
@@ -82,16 +101,22 @@ fn sigterm_and_exit_at_any_time_turn_the_led_off_and_remove_the_queues() {
             }
             // With an exit message too, if there is a queue.
             let exit: Message = Message::empty(MessageType::EXIT);
-            let by_exit =
-                round % 2 == 1 && Queue::open(fixture.key, Access::Send).is_ok_and(|queue| queue.send(&exit).is_ok());
+            let by_exit = round % 2 == 1
+                && Queue::open(fixture.key, Access::Send)
+                    .is_ok_and(|queue| queue.send(&exit).is_ok());
             if !by_exit {
                 controller.signal(Signal::TERM);
             }
             let (status, out, log) = controller.wait();
             // Before main a signal is not caught, and there is nothing to clean up.
-            let is_caught = status.success() || (status.code().is_none() && log.is_empty() && out.is_empty());
+            let is_caught =
+                status.success() || (status.code().is_none() && log.is_empty() && out.is_empty());
             assert!(is_caught, "{delay:?}: {status} {log:?}");
-            assert_ne!(out.last().map(String::as_str), Some("LED on"), "{delay:?}: {log:?}");
+            assert_ne!(
+                out.last().map(String::as_str),
+                Some("LED on"),
+                "{delay:?}: {log:?}"
+            );
             assert!(fixture.has_no_queues(), "{delay:?}: {log:?}");
         }
     };
@@ -110,11 +135,25 @@ fn a_signal_during_the_installation_of_the_handlers_is_not_lost() {
     let program = fixture.program("controller", None);
     let mut strace = Command::new("strace");
     // -D: the controller itself is our child.
-    strace.args(["-D", "-e", "trace=rt_sigaction", "-e", "inject=rt_sigaction:delay_exit=20000", "-o"]).arg(&trace);
-    strace.arg(program.get_program()).args(program.get_args()).arg("--simulate");
+    strace
+        .args([
+            "-D",
+            "-e",
+            "trace=rt_sigaction",
+            "-e",
+            "inject=rt_sigaction:delay_exit=20000",
+            "-o",
+        ])
+        .arg(&trace);
+    strace
+        .arg(program.get_program())
+        .args(program.get_args())
+        .arg("--simulate");
     let controller = Running::start(strace.env("LED_LOCK_DIRECTORY", fixture.path()));
     let calls = || fs::read_to_string(&trace).unwrap_or_default();
-    wait_until("the handler of SIGTERM is installed", || calls().contains("SIGTERM, {sa_handler"));
+    wait_until("the handler of SIGTERM is installed", || {
+        calls().contains("SIGTERM, {sa_handler")
+    });
     controller.signal(Signal::TERM);
     let (status, out, log) = controller.wait();
     assert!(status.success(), "{status} {log:?}");

@@ -21,15 +21,24 @@ fn check_rules(fixture: &Fixture, client: impl Fn(&str) -> Command) {
     let first = fixture.controller(&[]);
     run("ON").assert_printed("OK ON");
     run("blink 3600000 1 7").assert_printed("OK BLINK 3600000 1 7");
-    assert_eq!((run("FLASH").code, run("FLASH").out), (Some(1), format!("ERR {}\n", Refusal::UnknownVerb)));
+    assert_eq!(
+        (run("FLASH").code, run("FLASH").out),
+        (Some(1), format!("ERR {}\n", Refusal::UnknownVerb))
+    );
     run("OFF").assert_printed("OK OFF");
-    let wait_until_sent =
-        || wait_until("the client has sent its command", || fixture.queue().status().unwrap().messages == 1);
+    let wait_until_sent = || {
+        wait_until("the client has sent its command", || {
+            fixture.queue().status().unwrap().messages == 1
+        })
+    };
 
     first.stop();
     let toggle = Running::start(&mut client("TOGGLE"));
     wait_until_sent();
-    Queue::open(fixture.key.reply(), Access::Find).unwrap().remove().unwrap();
+    Queue::open(fixture.key.reply(), Access::Find)
+        .unwrap()
+        .remove()
+        .unwrap();
     first.signal(Signal::CONT);
     assert_eq!(toggle.line(), "OK ON");
     assert!(toggle.wait().0.success());

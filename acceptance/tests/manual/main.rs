@@ -14,11 +14,18 @@ use help::{help, help_of_command, listed_words, options_of, values};
 use pages::{Words, column, document, items, marked_words, options_in, page, plain};
 
 fn assert_defaults(page: &str, help: &str) {
-    let defaults: Words =
-        help.split("[default: ").skip(1).filter_map(|text| text.split([',', ']']).next()).map(str::to_owned).collect();
+    let defaults: Words = help
+        .split("[default: ")
+        .skip(1)
+        .filter_map(|text| text.split([',', ']']).next())
+        .map(str::to_owned)
+        .collect();
     assert!(!defaults.is_empty());
     for default in defaults {
-        assert!(page.contains(&format!("{default} by default")), "{default} by default");
+        assert!(
+            page.contains(&format!("{default} by default")),
+            "{default} by default"
+        );
     }
 }
 
@@ -42,10 +49,16 @@ fn controller_has_the_options_and_values_of_its_page() {
 
 #[test]
 fn the_options_in_the_examples_exist() {
-    let known: Words = [help_of_command(), help("controller", None)].iter().flat_map(|help| options_of(help)).collect();
+    let known: Words = [help_of_command(), help("controller", None)]
+        .iter()
+        .flat_map(|help| options_of(help))
+        .collect();
     for name in ["command.1", "controller.8", "led-controller.7"] {
         let text = plain(&page(name));
-        for option in text.split_ascii_whitespace().filter(|word| word.starts_with("--")) {
+        for option in text
+            .split_ascii_whitespace()
+            .filter(|word| word.starts_with("--"))
+        {
             assert!(known.contains(option), "{name}: {option}");
         }
     }
@@ -56,7 +69,10 @@ fn exit_statuses_are_the_same_everywhere() {
     let help = listed_words(&help("command", None), "Exit status:");
     assert_eq!(items(&page("command.1"), ".Sh EXIT STATUS"), help);
     let readme = document("README.md");
-    let rows = readme.lines().skip_while(|line| !line.starts_with("| status |")).skip(2);
+    let rows = readme
+        .lines()
+        .skip_while(|line| !line.starts_with("| status |"))
+        .skip(2);
     let rows = rows.map_while(|line| line.strip_prefix("| ")?.split(" |").next());
     assert_eq!(rows.map(str::to_owned).collect::<Words>(), help);
 }
@@ -72,29 +88,49 @@ fn json_has_the_names_of_the_page() {
     }
     let fixture = Fixture::new();
     let _controller = fixture.controller(&[]);
-    fixture.command(&["blink", "1h"]).assert_printed("blink 3600s 500ms");
+    fixture
+        .command(&["blink", "1h"])
+        .assert_printed("blink 3600s 500ms");
     let mut all = Words::new();
-    names("", &serde_json::from_str(&fixture.command(&["status", "--json"]).out).unwrap(), &mut all);
+    names(
+        "",
+        &serde_json::from_str(&fixture.command(&["status", "--json"]).out).unwrap(),
+        &mut all,
+    );
     assert_eq!(column(&page("command.1"), "Name"), all);
 }
 
 #[test]
 fn doctor_checks_what_the_page_lists() {
     let outcome = Fixture::new().command(&["doctor"]);
-    let checks = outcome.out.lines().filter_map(|line| line.split_ascii_whitespace().nth(1));
-    assert_eq!(items(&page("command.1"), ".Ss Doctor"), checks.map(str::to_owned).collect());
+    let checks = outcome
+        .out
+        .lines()
+        .filter_map(|line| line.split_ascii_whitespace().nth(1));
+    assert_eq!(
+        items(&page("command.1"), ".Ss Doctor"),
+        checks.map(str::to_owned).collect()
+    );
 }
 
 #[test]
 fn the_protocol_has_the_verbs_of_its_page() {
     let refusal = Refusal::UnknownVerb.to_string();
     let (_, verbs) = refusal.split_once("known are ").unwrap();
-    assert_eq!(marked_words(&page("led-controller.7"), "Cm"), verbs.split(", ").map(str::to_owned).collect());
+    assert_eq!(
+        marked_words(&page("led-controller.7"), "Cm"),
+        verbs.split(", ").map(str::to_owned).collect()
+    );
 }
 
 #[test]
 fn the_reply_to_status_has_the_names_of_the_page() {
-    let line = Line { name: "GPIO17".into(), offset: 17, chip: "gpiochip0".into(), label: "pinctrl-rp1".into() };
+    let line = Line {
+        name: "GPIO17".into(),
+        offset: 17,
+        chip: "gpiochip0".into(),
+        label: "pinctrl-rp1".into(),
+    };
     let info = Info {
         state: State::Off,
         pid: 1,
@@ -107,7 +143,9 @@ fn the_reply_to_status_has_the_names_of_the_page() {
     };
     let reply = info.encode(MessageType::LED);
     let lines = str::from_utf8(reply.text()).unwrap().lines().skip(1);
-    let names = lines.filter_map(|line| line.split(' ').next()).map(str::to_owned);
+    let names = lines
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned);
     assert_eq!(column(&page("led-controller.7"), "Name"), names.collect());
 }
 
@@ -124,6 +162,8 @@ fn every_refusal_is_on_the_page() {
         Refusal::ReplyType => Some(Refusal::Ended),
         Refusal::Ended => None,
     };
-    let all: Words = iter::successors(Some(Refusal::TooLong), next).map(|refusal| refusal.to_string()).collect();
+    let all: Words = iter::successors(Some(Refusal::TooLong), next)
+        .map(|refusal| refusal.to_string())
+        .collect();
     assert_eq!(items(&page("led-controller.7"), ".Ss Refusals"), all);
 }

@@ -12,11 +12,23 @@ pub(crate) fn step(state: &mut State, me: usize, case: &Case) -> Step {
     let (next, action) = match client {
         Client::Confirmed | Client::Unconfirmed | Client::NoController => return None,
         Client::Look if state.queues[COMMANDS].is_none() => {
-            return end(state, me, verb, Client::NoController, "finds no command queue, and ends");
+            return end(
+                state,
+                me,
+                verb,
+                Client::NoController,
+                "finds no command queue, and ends",
+            );
         }
         // The lock is free, and the next controller must not get the exit.
         Client::LookAgain if verb == Verb::Exit && server == Server::Gone => {
-            return end(state, me, verb, Client::Confirmed, "finds that the controller has ended");
+            return end(
+                state,
+                me,
+                verb,
+                Client::Confirmed,
+                "finds that the controller has ended",
+            );
         }
         Client::Look | Client::LookAgain => {
             let creator = state.queues[COMMANDS]?.creator;
@@ -31,20 +43,40 @@ pub(crate) fn step(state: &mut State, me: usize, case: &Case) -> Step {
             state.client_ids[me][REPLIES] = Id::There;
             (Client::Send, "opens the reply queue")
         }
-        Client::FindReplies if !case.has(Fault::SendsNoStatus) => (Client::RequestReply, "finds no open reply queue"),
+        Client::FindReplies if !case.has(Fault::SendsNoStatus) => {
+            (Client::RequestReply, "finds no open reply queue")
+        }
         Client::FindReplies | Client::AwaitReplies if is_served => return None,
         Client::FindReplies | Client::AwaitReplies => {
-            return look_again(state, me, server, "finds the command queue removed, and looks again");
+            return look_again(
+                state,
+                me,
+                server,
+                "finds the command queue removed, and looks again",
+            );
         }
         Client::RequestReply | Client::Send if !is_served || !state.is_usable(COMMANDS) => {
-            return look_again(state, me, server, "finds the command queue closed or removed, and looks again");
+            return look_again(
+                state,
+                me,
+                server,
+                "finds the command queue closed or removed, and looks again",
+            );
         }
         Client::RequestReply => {
-            state.send(Message { client: me, is_status: true, reply_to: ReplyTo::None });
+            state.send(Message {
+                client: me,
+                is_status: true,
+                reply_to: ReplyTo::None,
+            });
             (Client::AwaitReplies, "sends STATUS, for a reply queue")
         }
         Client::Send => {
-            state.send(Message { client: me, is_status: false, reply_to: ReplyTo::First });
+            state.send(Message {
+                client: me,
+                is_status: false,
+                reply_to: ReplyTo::First,
+            });
             state.servers[me] = match state.queues[COMMANDS]?.creator {
                 Creator::Running(directory) => Server::Running(directory),
                 Creator::Killed(_) => Server::Gone,
@@ -64,8 +96,15 @@ pub(crate) fn step(state: &mut State, me: usize, case: &Case) -> Step {
         Client::AskAgain if !state.is_usable(COMMANDS) => return None,
         Client::AskAgain => {
             state.forget(me, ReplyTo::Second);
-            state.send(Message { client: me, is_status: verb != Verb::On, reply_to: ReplyTo::Second });
-            (Client::AwaitOtherReplies, "sends a second message, for another reply queue")
+            state.send(Message {
+                client: me,
+                is_status: verb != Verb::On,
+                reply_to: ReplyTo::Second,
+            });
+            (
+                Client::AwaitOtherReplies,
+                "sends a second message, for another reply queue",
+            )
         }
         Client::AwaitOtherReplies if state.is_usable(REPLIES) => {
             state.client_ids[me][REPLIES] = Id::There;
@@ -77,13 +116,18 @@ pub(crate) fn step(state: &mut State, me: usize, case: &Case) -> Step {
         Client::CheckCommands if !is_served && !case.has(Fault::DoesNotCheckAgain) => {
             return continue_without_reply(state, me, case);
         }
-        Client::CheckCommands if case.has(Fault::DoesNotAskAgain) => (Client::AwaitFirst, "waits for its reply"),
+        Client::CheckCommands if case.has(Fault::DoesNotAskAgain) => {
+            (Client::AwaitFirst, "waits for its reply")
+        }
         Client::CheckCommands => (Client::AwaitSecond, "waits for the second reply"),
         Client::AwaitSecond => match state.replies[me][1] {
             Reply::None if ids[REPLIES] == Id::There => return None,
             Reply::None => (Client::AskAgain, "finds the reply queue removed"),
             Reply::Ok => (Client::TakeFirstAfterOk, "receives the second reply, OK"),
-            Reply::NotApplied => (Client::TakeFirstAfterRefusal, "receives the second reply, NOT_APPLIED"),
+            Reply::NotApplied => (
+                Client::TakeFirstAfterRefusal,
+                "receives the second reply, NOT_APPLIED",
+            ),
         },
         Client::TakeFirstAfterOk | Client::TakeFirstAfterRefusal => {
             let is_ok = client == Client::TakeFirstAfterOk;
@@ -107,20 +151,40 @@ pub(crate) fn step(state: &mut State, me: usize, case: &Case) -> Step {
 fn handle_reply(state: &mut State, me: usize, verb: Verb, reply: Reply) -> Step {
     match (reply, verb) {
         (Reply::Ok, _) => end(state, me, verb, Client::Confirmed, "receives the reply OK"),
-        (_, Verb::Exit) => end(state, me, verb, Client::Confirmed, "receives NOT_APPLIED, and the controller ends"),
-        _ => look_again(state, me, Server::None, "receives the reply NOT_APPLIED, and looks again"),
+        (_, Verb::Exit) => end(
+            state,
+            me,
+            verb,
+            Client::Confirmed,
+            "receives NOT_APPLIED, and the controller ends",
+        ),
+        _ => look_again(
+            state,
+            me,
+            Server::None,
+            "receives the reply NOT_APPLIED, and looks again",
+        ),
     }
 }
 
 /// There will be no reply to the command.
 fn continue_without_reply(state: &mut State, me: usize, case: &Case) -> Step {
     match case.verbs[me] {
-        verb @ Verb::Toggle if !case.has(Fault::TogglesAgain) => {
-            end(state, me, verb, Client::Unconfirmed, "reports that its command may have been applied")
-        }
+        verb @ Verb::Toggle if !case.has(Fault::TogglesAgain) => end(
+            state,
+            me,
+            verb,
+            Client::Unconfirmed,
+            "reports that its command may have been applied",
+        ),
         Verb::Exit if !case.has(Fault::ExitsAgain) => {
             let server = state.servers[me];
-            look_again(state, me, server, "has no reply, and checks whether that controller still serves")
+            look_again(
+                state,
+                me,
+                server,
+                "has no reply, and checks whether that controller still serves",
+            )
         }
         _ => look_again(state, me, Server::None, "has no reply, and looks again"),
     }
@@ -147,5 +211,6 @@ fn end(state: &mut State, me: usize, verb: Verb, how: Client, action: &'static s
 fn leave(state: &mut State, me: usize, next: Client) {
     state.forget(me, ReplyTo::First);
     state.forget(me, ReplyTo::Second);
-    (state.clients[me], state.client_ids[me], state.servers[me]) = (next, [Id::None; 2], Server::None);
+    (state.clients[me], state.client_ids[me], state.servers[me]) =
+        (next, [Id::None; 2], Server::None);
 }

@@ -12,13 +12,27 @@ pub(crate) fn serve(state: &mut State, me: usize, case: &Case) -> Step {
         Main::FindCommands => match find(state, me, COMMANDS, case)? {
             Found::Nothing => (Main::FindReplies, "finds no command queue"),
             Found::Stale => (Main::FindReplies, "finds a stale command queue"),
-            Found::Foreign => return end(state, me, "finds a command queue of another program, and ends"),
+            Found::Foreign => {
+                return end(
+                    state,
+                    me,
+                    "finds a command queue of another program, and ends",
+                );
+            }
         },
         Main::FindReplies => match find(state, me, REPLIES, case)? {
-            Found::Nothing if it.ids[COMMANDS] == Id::None => (Main::CreateCommands, "finds no reply queue"),
+            Found::Nothing if it.ids[COMMANDS] == Id::None => {
+                (Main::CreateCommands, "finds no reply queue")
+            }
             Found::Nothing => (Main::RemoveStale, "finds no reply queue"),
             Found::Stale => (Main::RemoveStale, "finds a stale reply queue"),
-            Found::Foreign => return end(state, me, "finds a reply queue of another program, and ends"),
+            Found::Foreign => {
+                return end(
+                    state,
+                    me,
+                    "finds a reply queue of another program, and ends",
+                );
+            }
         },
         // A controller that served has a reply queue, where clients wait.
         Main::CreateCommands if create(state, me, COMMANDS) && it.ids[REPLIES] == Id::None => {
@@ -34,7 +48,9 @@ pub(crate) fn serve(state: &mut State, me: usize, case: &Case) -> Step {
             state.controllers[me].must_end = true;
             (Main::Done, "finds the command key taken, and stops serving")
         }
-        Main::CreateReplies if create(state, me, REPLIES) => (Main::Record, "creates the reply queue"),
+        Main::CreateReplies if create(state, me, REPLIES) => {
+            (Main::Record, "creates the reply queue")
+        }
         Main::CreateReplies => (Main::Undo, "finds the reply key taken"),
         Main::Undo => {
             remove(state, me, COMMANDS);
@@ -55,8 +71,12 @@ pub(crate) fn serve(state: &mut State, me: usize, case: &Case) -> Step {
             open(state, me, COMMANDS);
             (Main::Receive, "opens the command queue to clients")
         }
-        Main::Receive if it.ids[COMMANDS] != Id::There && it.is_ending() => (Main::Done, "stops serving"),
-        Main::Receive if it.ids[COMMANDS] != Id::There => (Main::CreateCommands, "finds its command queue removed"),
+        Main::Receive if it.ids[COMMANDS] != Id::There && it.is_ending() => {
+            (Main::Done, "stops serving")
+        }
+        Main::Receive if it.ids[COMMANDS] != Id::There => {
+            (Main::CreateCommands, "finds its command queue removed")
+        }
         Main::Receive => {
             let message = state.receive()?;
             state.controllers[me].message = Some(message);
@@ -78,11 +98,19 @@ pub(crate) fn serve(state: &mut State, me: usize, case: &Case) -> Step {
             state.reply(it.message?, Reply::Ok);
             (Main::Receive, "replies OK")
         }
-        Main::Reply if it.is_ending() => (Main::Receive, "finds its reply queue removed, and creates no other"),
+        Main::Reply if it.is_ending() => (
+            Main::Receive,
+            "finds its reply queue removed, and creates no other",
+        ),
         Main::Reply => (Main::RecreateReplies, "finds its reply queue removed"),
-        Main::RecreateReplies if create(state, me, REPLIES) => (Main::RecordReplies, "creates another reply queue"),
+        Main::RecreateReplies if create(state, me, REPLIES) => {
+            (Main::RecordReplies, "creates another reply queue")
+        }
         Main::RecreateReplies => {
-            (state.controllers[me].message, state.controllers[me].must_end) = (None, true);
+            (
+                state.controllers[me].message,
+                state.controllers[me].must_end,
+            ) = (None, true);
             (Main::Done, "finds the reply key taken, and stops serving")
         }
         Main::RecordReplies => {
@@ -91,7 +119,14 @@ pub(crate) fn serve(state: &mut State, me: usize, case: &Case) -> Step {
         }
         Main::ReopenReplies => {
             open(state, me, REPLIES);
-            (if case.has(Fault::DropsReply) { Main::Receive } else { Main::Reply }, "opens it to clients")
+            (
+                if case.has(Fault::DropsReply) {
+                    Main::Receive
+                } else {
+                    Main::Reply
+                },
+                "opens it to clients",
+            )
         }
         Main::RemoveCommandsAgain => {
             remove(state, me, COMMANDS);
@@ -123,7 +158,12 @@ pub(crate) fn clean_up(state: &mut State, me: usize, case: &Case) -> Step {
             (Cleanup::No, "removes the stale reply queue")
         }
         Cleanup::No
-            if is_start || it.must_end && matches!(it.main, Main::Receive | Main::Apply | Main::Reply | Main::Done) =>
+            if is_start
+                || it.must_end
+                    && matches!(
+                        it.main,
+                        Main::Receive | Main::Apply | Main::Reply | Main::Done
+                    ) =>
         {
             if let (Id::There, Some(queue)) = (it.ids[COMMANDS], &mut state.queues[COMMANDS]) {
                 queue.is_closed = true;
@@ -145,14 +185,24 @@ pub(crate) fn clean_up(state: &mut State, me: usize, case: &Case) -> Step {
             if it.ids[REPLIES] == Id::There {
                 state.reply(it.refused?, Reply::NotApplied);
             }
-            (Cleanup::Drain, "replies NOT_APPLIED if it has a reply queue")
+            (
+                Cleanup::Drain,
+                "replies NOT_APPLIED if it has a reply queue",
+            )
         }
         Cleanup::RemoveCommands => {
             remove(state, me, COMMANDS);
             if is_start && it.ids[REPLIES] == Id::None {
                 state.controllers[me].main = Main::CreateCommands;
             }
-            (if is_start { Cleanup::No } else { Cleanup::ReplyToExit }, "removes the command queue")
+            (
+                if is_start {
+                    Cleanup::No
+                } else {
+                    Cleanup::ReplyToExit
+                },
+                "removes the command queue",
+            )
         }
         Cleanup::ReplyToExit if it.main != Main::Done => return None,
         Cleanup::ReplyToExit => {
@@ -160,11 +210,18 @@ pub(crate) fn clean_up(state: &mut State, me: usize, case: &Case) -> Step {
                 state.reply(message, Reply::Ok);
             }
             state.controllers[me].message = None;
-            (Cleanup::RemoveReplies, "turns the LED off, and replies OK to an exit command")
+            (
+                Cleanup::RemoveReplies,
+                "turns the LED off, and replies OK to an exit command",
+            )
         }
         Cleanup::RemoveReplies => {
             // The time limit is longer than a client takes.
-            let is_collected = state.replies.as_flattened().iter().all(|&reply| reply == Reply::None);
+            let is_collected = state
+                .replies
+                .as_flattened()
+                .iter()
+                .all(|&reply| reply == Reply::None);
             if !is_collected && !case.has(Fault::EndsAtOnce) {
                 return None;
             }
@@ -185,8 +242,13 @@ enum Found {
 
 /// Looks up a key; none while it waits for another controller that creates a queue there.
 fn find(state: &mut State, me: usize, key: usize, case: &Case) -> Option<Found> {
-    let Some(queue) = state.queues[key] else { return Some(Found::Nothing) };
-    if !queue.is_open && matches!(queue.creator, Creator::Running(_)) && !case.has(Fault::DoesNotWaitForCreator) {
+    let Some(queue) = state.queues[key] else {
+        return Some(Found::Nothing);
+    };
+    if !queue.is_open
+        && matches!(queue.creator, Creator::Running(_))
+        && !case.has(Fault::DoesNotWaitForCreator)
+    {
         return None;
     }
     if queue.is_open && state.records[me][key] != Id::There && !case.has(Fault::IgnoresRecord) {
@@ -204,7 +266,11 @@ fn create(state: &mut State, me: usize, key: usize) -> bool {
     if state.queues[key].is_some() {
         return false;
     }
-    state.queues[key] = Some(Queue { creator: Creator::Running(me), is_open: false, is_closed: false });
+    state.queues[key] = Some(Queue {
+        creator: Creator::Running(me),
+        is_open: false,
+        is_closed: false,
+    });
     state.controllers[me].ids[key] = Id::There;
     true
 }
@@ -227,7 +293,12 @@ fn remove(state: &mut State, me: usize, key: usize) {
 }
 
 fn end(state: &mut State, me: usize, action: &'static str) -> Step {
-    if state.queues.iter().flatten().any(|queue| queue.creator == Creator::Running(me)) {
+    if state
+        .queues
+        .iter()
+        .flatten()
+        .any(|queue| queue.creator == Creator::Running(me))
+    {
         state.violated = Some(Invariant::NoQueueIsLeft);
     }
     state.end_controller(me);
@@ -236,7 +307,12 @@ fn end(state: &mut State, me: usize, action: &'static str) -> Step {
 
 /// SIGKILL.
 pub(crate) fn kill(state: &mut State, me: usize) {
-    for queue in state.queues.iter_mut().flatten().filter(|queue| queue.creator == Creator::Running(me)) {
+    for queue in state
+        .queues
+        .iter_mut()
+        .flatten()
+        .filter(|queue| queue.creator == Creator::Running(me))
+    {
         queue.creator = Creator::Killed(me);
     }
     state.end_controller(me);

@@ -19,7 +19,14 @@ impl State {
             replies: [[Reply::None; 2]; 2],
             records: [[Id::None; 2]; 2],
             controllers: [ABSENT; 2],
-            clients: [Client::Look, if case.verbs.len() == 2 { Client::Look } else { Client::NoController }],
+            clients: [
+                Client::Look,
+                if case.verbs.len() == 2 {
+                    Client::Look
+                } else {
+                    Client::NoController
+                },
+            ],
             client_ids: [[Id::None; 2]; 2],
             servers: [Server::None; 2],
             applied: [0; 2],
@@ -44,7 +51,8 @@ impl State {
         } else {
             self.replies = [[Reply::None; 2]; 2];
         }
-        let [[one, two], [three, four]] = [&mut self.client_ids, &mut self.records].map(|ids| ids.each_mut());
+        let [[one, two], [three, four]] =
+            [&mut self.client_ids, &mut self.records].map(|ids| ids.each_mut());
         let [five, six] = self.controllers.each_mut();
         for ids in [one, two, three, four, &mut five.ids, &mut six.ids] {
             if ids[key] == Id::There {
@@ -54,7 +62,11 @@ impl State {
     }
 
     pub(crate) fn send(&mut self, message: Message) {
-        let end = self.waiting.iter().position(Option::is_none).expect("two clients send four messages at most");
+        let end = self
+            .waiting
+            .iter()
+            .position(Option::is_none)
+            .expect("two clients send four messages at most");
         self.waiting[end] = Some(message);
     }
 
@@ -73,7 +85,12 @@ impl State {
     pub(crate) fn forget(&mut self, client: usize, reply_to: ReplyTo) {
         self.replies[client][reply_to as usize] = Reply::None;
         let [one, two] = self.controllers.each_mut();
-        let held = [&mut one.message, &mut one.refused, &mut two.message, &mut two.refused];
+        let held = [
+            &mut one.message,
+            &mut one.refused,
+            &mut two.message,
+            &mut two.refused,
+        ];
         for message in held.into_iter().chain(&mut self.waiting).flatten() {
             if message.client == client && message.reply_to == reply_to {
                 message.reply_to = ReplyTo::None;
@@ -101,16 +118,36 @@ impl State {
     /// These are in the set of seen states. Deriving Hash and Eq takes twice the time without optimisation.
     pub(crate) fn packed(&self) -> (u64, u64) {
         let message = |at: usize| message_code(&self.waiting[at]);
-        let waiting = pack(pack(message(0), 4, message(1)), 8, pack(message(2), 4, message(3)));
-        let queues = pack(queue_code(self.queues[COMMANDS]), 5, queue_code(self.queues[REPLIES]));
+        let waiting = pack(
+            pack(message(0), 4, message(1)),
+            8,
+            pack(message(2), 4, message(3)),
+        );
+        let queues = pack(
+            queue_code(self.queues[COMMANDS]),
+            5,
+            queue_code(self.queues[REPLIES]),
+        );
         let [one, other] = self.replies;
-        let replies = pack(pack(one[0] as u64, 2, one[1] as u64), 4, pack(other[0] as u64, 2, other[1] as u64));
+        let replies = pack(
+            pack(one[0] as u64, 2, one[1] as u64),
+            4,
+            pack(other[0] as u64, 2, other[1] as u64),
+        );
         let records = pack(ids_code(self.records[0]), 4, ids_code(self.records[1]));
         let applied = pack(self.applied[0].into(), 2, self.applied[1].into());
-        let faults = pack(pack(self.was_killed.into(), 1, self.was_terminated.into()), 1, self.was_removed.into());
+        let faults = pack(
+            pack(self.was_killed.into(), 1, self.was_terminated.into()),
+            1,
+            self.was_removed.into(),
+        );
         let past = pack(pack(applied, 3, faults), 2, self.started as u64);
         let kernel = pack(pack(pack(waiting, 10, queues), 8, replies), 8, records);
-        let controllers = pack(controller_code(&self.controllers[0]), 21, controller_code(&self.controllers[1]));
+        let controllers = pack(
+            controller_code(&self.controllers[0]),
+            21,
+            controller_code(&self.controllers[1]),
+        );
         let clients = pack(self.client_code(0), 10, self.client_code(1));
         (pack(kernel, 9, past), pack(controllers, 20, clients))
     }
@@ -121,7 +158,15 @@ impl State {
             Server::Gone => 1,
             Server::Running(directory) => 2 + directory as u64,
         };
-        pack(pack(self.clients[client] as u64, 4, ids_code(self.client_ids[client])), 2, server)
+        pack(
+            pack(
+                self.clients[client] as u64,
+                4,
+                ids_code(self.client_ids[client]),
+            ),
+            2,
+            server,
+        )
     }
 }
 
@@ -132,7 +177,11 @@ fn pack(others: u64, bits: u8, number: u64) -> u64 {
 }
 
 fn controller_code(it: &Controller) -> u64 {
-    let progress = pack(pack(it.main as u64, 3, it.cleanup as u64), 1, it.must_end.into());
+    let progress = pack(
+        pack(it.main as u64, 3, it.cleanup as u64),
+        1,
+        it.must_end.into(),
+    );
     let messages = pack(message_code(&it.message), 4, message_code(&it.refused));
     pack(pack(progress, 4, ids_code(it.ids)), 8, messages)
 }
@@ -152,5 +201,9 @@ fn queue_code(queue: Option<Queue>) -> u64 {
         Creator::Running(directory) => 4 + directory as u64,
         Creator::Killed(directory) => 6 + directory as u64,
     };
-    pack(pack(creator, 1, queue.is_open.into()), 1, queue.is_closed.into())
+    pack(
+        pack(creator, 1, queue.is_open.into()),
+        1,
+        queue.is_closed.into(),
+    )
 }

@@ -27,9 +27,16 @@ const TWO_DIRECTORIES: &[usize] = &[0, 1, 0];
 
 #[track_caller]
 fn assert_no_violation(verbs: &'static [Verb], directories: &'static [usize]) {
-    match search::explore(&Case { verbs, directories, faults: &[] }) {
+    match search::explore(&Case {
+        verbs,
+        directories,
+        faults: &[],
+    }) {
         Ok(states) => println!("{verbs:?}, controllers in {directories:?}: {states} states"),
-        Err(violation) => panic!("{verbs:?} violates {:?}:\n{}", violation.invariant, violation.trace),
+        Err(violation) => panic!(
+            "{verbs:?} violates {:?}:\n{}",
+            violation.invariant, violation.trace
+        ),
     }
 }
 
@@ -40,7 +47,12 @@ fn assert_violates(
     directories: &'static [usize],
     faults: &'static [Fault],
 ) {
-    let violation = search::explore(&Case { verbs, directories, faults }).expect_err("the fault leads to a violation");
+    let violation = search::explore(&Case {
+        verbs,
+        directories,
+        faults,
+    })
+    .expect_err("the fault leads to a violation");
     println!("{:?}:\n{}", violation.invariant, violation.trace);
     assert_eq!(violation.invariant, invariant);
 }
@@ -81,7 +93,14 @@ fn controllers_with_two_lock_directories_remove_no_queue_of_each_other() {
 #[test]
 #[cfg(not(debug_assertions))]
 fn controllers_with_two_lock_directories_serve_two_clients() {
-    for verbs in [&[Toggle, Toggle], &[Toggle, On], &[On, On], &[On, Exit], &[Toggle, Exit], &[Exit, Exit]] {
+    for verbs in [
+        &[Toggle, Toggle],
+        &[Toggle, On],
+        &[On, On],
+        &[On, Exit],
+        &[Toggle, Exit],
+        &[Exit, Exit],
+    ] {
         assert_no_violation(verbs, TWO_DIRECTORIES);
     }
     assert_no_violation(&[On, On], ONE_DIRECTORY);
@@ -89,46 +108,105 @@ fn controllers_with_two_lock_directories_serve_two_clients() {
 
 #[test]
 fn a_restart_without_replies_or_waiting_loses_commands() {
-    let faults = &[Fault::DrainsWithoutReply, Fault::EndsAtOnce, Fault::TogglesAgain];
-    assert_violates(Invariant::RestartLosesNothing, &[Toggle], ONE_DIRECTORY, faults);
-    assert_violates(Invariant::RestartLosesNothing, &[Toggle], ONE_DIRECTORY, &[Fault::DrainsWithoutReply]);
-    assert_violates(Invariant::RestartLosesNothing, &[Toggle], ONE_DIRECTORY, &[Fault::EndsAtOnce]);
+    let faults = &[
+        Fault::DrainsWithoutReply,
+        Fault::EndsAtOnce,
+        Fault::TogglesAgain,
+    ];
+    assert_violates(
+        Invariant::RestartLosesNothing,
+        &[Toggle],
+        ONE_DIRECTORY,
+        faults,
+    );
+    assert_violates(
+        Invariant::RestartLosesNothing,
+        &[Toggle],
+        ONE_DIRECTORY,
+        &[Fault::DrainsWithoutReply],
+    );
+    assert_violates(
+        Invariant::RestartLosesNothing,
+        &[Toggle],
+        ONE_DIRECTORY,
+        &[Fault::EndsAtOnce],
+    );
 }
 
 #[test]
 fn a_toggle_that_is_sent_again_is_applied_twice() {
-    assert_violates(Invariant::ToggleIsAppliedOnce, &[Toggle], ONE_DIRECTORY, &[Fault::TogglesAgain]);
+    assert_violates(
+        Invariant::ToggleIsAppliedOnce,
+        &[Toggle],
+        ONE_DIRECTORY,
+        &[Fault::TogglesAgain],
+    );
 }
 
 #[test]
 fn an_exit_that_is_sent_again_ends_two_controllers() {
-    assert_violates(Invariant::ExitEndsOneController, &[Exit], ONE_DIRECTORY, &[Fault::ExitsAgain]);
+    assert_violates(
+        Invariant::ExitEndsOneController,
+        &[Exit],
+        ONE_DIRECTORY,
+        &[Fault::ExitsAgain],
+    );
 }
 
 #[test]
 fn a_controller_that_ignores_its_record_removes_a_live_queue() {
-    assert_violates(Invariant::LiveQueuesStay, &[On], TWO_DIRECTORIES, &[Fault::IgnoresRecord]);
+    assert_violates(
+        Invariant::LiveQueuesStay,
+        &[On],
+        TWO_DIRECTORIES,
+        &[Fault::IgnoresRecord],
+    );
 }
 
 #[test]
 fn a_controller_that_does_not_wait_for_a_closed_queue_removes_a_live_queue() {
-    assert_violates(Invariant::LiveQueuesStay, &[On], TWO_DIRECTORIES, &[Fault::DoesNotWaitForCreator]);
+    assert_violates(
+        Invariant::LiveQueuesStay,
+        &[On],
+        TWO_DIRECTORIES,
+        &[Fault::DoesNotWaitForCreator],
+    );
 }
 
 #[test]
 fn a_reply_that_is_lost_with_its_queue_makes_a_client_hang() {
     let faults = &[Fault::DropsReply, Fault::DoesNotAskAgain];
     assert_violates(Invariant::NoProcessHangs, &[Toggle], ONE_DIRECTORY, faults);
-    assert_violates(Invariant::NoProcessHangs, &[Toggle], ONE_DIRECTORY, &[Fault::DropsReply]);
-    assert_violates(Invariant::NoProcessHangs, &[Toggle], ONE_DIRECTORY, &[Fault::DoesNotAskAgain]);
+    assert_violates(
+        Invariant::NoProcessHangs,
+        &[Toggle],
+        ONE_DIRECTORY,
+        &[Fault::DropsReply],
+    );
+    assert_violates(
+        Invariant::NoProcessHangs,
+        &[Toggle],
+        ONE_DIRECTORY,
+        &[Fault::DoesNotAskAgain],
+    );
 }
 
 #[test]
 fn a_client_that_finds_no_reply_queue_and_sends_nothing_hangs() {
-    assert_violates(Invariant::NoProcessHangs, &[Toggle], ONE_DIRECTORY, &[Fault::SendsNoStatus]);
+    assert_violates(
+        Invariant::NoProcessHangs,
+        &[Toggle],
+        ONE_DIRECTORY,
+        &[Fault::SendsNoStatus],
+    );
 }
 
 #[test]
 fn a_client_that_does_not_check_the_command_queue_again_hangs() {
-    assert_violates(Invariant::NoProcessHangs, &[Toggle], ONE_DIRECTORY, &[Fault::DoesNotCheckAgain]);
+    assert_violates(
+        Invariant::NoProcessHangs,
+        &[Toggle],
+        ONE_DIRECTORY,
+        &[Fault::DoesNotCheckAgain],
+    );
 }

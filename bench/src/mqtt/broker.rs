@@ -42,8 +42,14 @@ impl Broker {
                 "cafile {path}/ca.pem\ncertfile {path}/broker.pem\nkeyfile {path}/broker.key\nrequire_certificate true\n"
             );
         }
-        fs::write(directory.path().join("mosquitto.conf"), config).expect("the configuration can be written");
-        let mut broker = Broker { port, directory, has_tls, process: None };
+        fs::write(directory.path().join("mosquitto.conf"), config)
+            .expect("the configuration can be written");
+        let mut broker = Broker {
+            port,
+            directory,
+            has_tls,
+            process: None,
+        };
         broker.start_again();
         broker
     }
@@ -51,9 +57,14 @@ impl Broker {
     /// Starts it, without what an earlier one had retained.
     pub(crate) fn start_again(&mut self) {
         let mut mosquitto = Command::new("mosquitto");
-        self.process =
-            Some(Running::start_silent(mosquitto.arg("-c").arg(self.directory.path().join("mosquitto.conf"))));
-        wait_until("the broker listens", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+        self.process = Some(Running::start_silent(
+            mosquitto
+                .arg("-c")
+                .arg(self.directory.path().join("mosquitto.conf")),
+        ));
+        wait_until("the broker listens", || {
+            TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+        });
     }
 
     pub(crate) fn kill(&mut self) {
@@ -63,19 +74,27 @@ impl Broker {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("{}://localhost:{}", if self.has_tls { "mqtts" } else { "mqtt" }, self.port)
+        format!(
+            "{}://localhost:{}",
+            if self.has_tls { "mqtts" } else { "mqtt" },
+            self.port
+        )
     }
 
     /// The settings of a client that has a certificate.
     pub(crate) fn settings(&self) -> String {
         let path = self.directory.path().display();
-        format!("ca = \"{path}/ca.pem\"\ncertificate = \"{path}/node.pem\"\nprivate_key = \"{path}/node.key\"")
+        format!(
+            "ca = \"{path}/ca.pem\"\ncertificate = \"{path}/node.pem\"\nprivate_key = \"{path}/node.key\""
+        )
     }
 
     /// Whether a client whose identifier begins so has connected.
     pub(crate) fn has_client(&self, id: &str) -> bool {
         let log = fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
-        log.lines().any(|line| line.contains("New client connected") && line.contains(&format!(" as {id}")))
+        log.lines().any(|line| {
+            line.contains("New client connected") && line.contains(&format!(" as {id}"))
+        })
     }
 }
 
@@ -83,11 +102,21 @@ impl Broker {
 fn certificates(directory: &std::path::Path) {
     let openssl = |arguments: &str| {
         let mut openssl = Command::new("openssl");
-        let output = openssl.args(arguments.split_whitespace()).current_dir(directory).output().expect("openssl runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = openssl
+            .args(arguments.split_whitespace())
+            .current_dir(directory)
+            .output()
+            .expect("openssl runs");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     };
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(&format!("req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=authority -days 1"));
+    openssl(&format!(
+        "req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=authority -days 1"
+    ));
     for (name, host) in [("broker", "localhost"), ("node", "node")] {
         openssl(&format!(
             "req -x509 {key} -keyout {name}.key -out {name}.pem -subj /CN={host} -days 1 -CA ca.pem -CAkey ca.key -addext \

@@ -11,7 +11,8 @@ const SIZES: [usize; 3] = [10, 100, 1000];
 /// Starts fleets of each size.
 pub(crate) fn run(programs: &Path) {
     let memory = SIZES.map(|size| measure(programs, size));
-    let marginal = |from: usize| (memory[from + 1] - memory[from]) / (SIZES[from + 1] - SIZES[from]) as f64;
+    let marginal =
+        |from: usize| (memory[from + 1] - memory[from]) / (SIZES[from + 1] - SIZES[from]) as f64;
     let factor = marginal(1) / marginal(0);
     row(
         "memory of one more node, at 100 to 1000 and at 10 to 100",
@@ -28,18 +29,35 @@ fn measure(programs: &Path, size: usize) -> f64 {
     let subscriber = Subscriber::connect(broker.port, &topics);
     let start = Instant::now();
     let nodes: Vec<Node> = (0..size)
-        .map(|number| Node::start(programs, &format!("node{number}"), &broker.url(), "groups = [\"all-of-them\"]"))
+        .map(|number| {
+            Node::start(
+                programs,
+                &format!("node{number}"),
+                &broker.url(),
+                "groups = [\"all-of-them\"]",
+            )
+        })
         .collect();
     subscriber.wait_for_all(size, "/availability", "online");
     let seconds = |start: Instant| start.elapsed().as_secs_f64();
     let elapsed = seconds(start);
-    row(&format!("{size} nodes started and online"), &format!("{elapsed:.2} s"), "≤ 10 s", elapsed <= 10.);
+    row(
+        &format!("{size} nodes started and online"),
+        &format!("{elapsed:.2} s"),
+        "≤ 10 s",
+        elapsed <= 10.,
+    );
     for state in ["ON", "OFF"] {
         let start = Instant::now();
         subscriber.publish("led/group/all-of-them/set", state);
         subscriber.wait_for_all(size, "/state", &format!("\"state\":\"{state}\""));
         let elapsed = seconds(start);
-        row(&format!("{size} nodes, {state} to a group"), &format!("{elapsed:.3} s"), "≤ 1 s", elapsed <= 1.);
+        row(
+            &format!("{size} nodes, {state} to a group"),
+            &format!("{elapsed:.3} s"),
+            "≤ 1 s",
+            elapsed <= 1.,
+        );
     }
     thread::sleep(SETTLE);
     let memory: f64 = nodes
@@ -47,7 +65,12 @@ fn measure(programs: &Path, size: usize) -> f64 {
         .flat_map(|node| [node.controller.pid(), node.bridge.pid()])
         .map(|pid| proportional_memory(pid) / 1024.)
         .sum();
-    row(&format!("{size} nodes, memory of all (PSS)"), &format!("{:.1} MiB", memory / 1024.), "", true);
+    row(
+        &format!("{size} nodes, memory of all (PSS)"),
+        &format!("{:.1} MiB", memory / 1024.),
+        "",
+        true,
+    );
     drop(subscriber);
     broker.kill();
     let start = Instant::now();

@@ -42,12 +42,20 @@ impl Node {
         let controller = Running::start_silent(controller.arg("--simulate").stdout(Stdio::null()));
         let config = fixture.path().join("mqtt.toml");
         let key = fixture.key;
-        let text = format!("broker = \"{broker}\"\nnode = \"{name}\"\n{settings}\n[[led]]\nkey = {key}\n");
+        let text =
+            format!("broker = \"{broker}\"\nnode = \"{name}\"\n{settings}\n[[led]]\nkey = {key}\n");
         fs::write(&config, text).expect("the configuration can be written");
         let mut bridge = Command::new(programs.join("led-mqtt"));
-        bridge.env("LED_LOCK_DIRECTORY", fixture.path()).arg("--config").arg(config);
+        bridge
+            .env("LED_LOCK_DIRECTORY", fixture.path())
+            .arg("--config")
+            .arg(config);
         let bridge = Running::start_silent(&mut bridge);
-        Node { bridge, controller, fixture }
+        Node {
+            bridge,
+            controller,
+            fixture,
+        }
     }
 }
 
@@ -57,7 +65,8 @@ pub(crate) fn run(programs: &str) {
     crate::machine::print();
     let broker = Broker::start();
     let node = Node::start(programs, "bench", &broker.url(), "");
-    let subscriber = Subscriber::connect(broker.port, &["led/bench/state", "led/bench/availability"]);
+    let subscriber =
+        Subscriber::connect(broker.port, &["led/bench/state", "led/bench/availability"]);
     subscriber.wait_for("led/bench/availability", "online");
     latency_of_changes(&node, &subscriber);
     latency_of_commands(&subscriber);
@@ -74,7 +83,11 @@ fn latency_of_changes(node: &Node, subscriber: &Subscriber) {
     let queue = node.fixture.queue();
     let mut times = Vec::new();
     for number in 0..CHANGES {
-        let (text, state) = if number % 2 == 0 { ("ON", "ON") } else { ("OFF", "OFF") };
+        let (text, state) = if number % 2 == 0 {
+            ("ON", "ON")
+        } else {
+            ("OFF", "OFF")
+        };
         let message: shared::Message =
             shared::Message::new(shared::MessageType::LED, text.as_bytes()).expect("it fits");
         let start = Instant::now();
@@ -84,7 +97,11 @@ fn latency_of_changes(node: &Node, subscriber: &Subscriber) {
         // Not back to back, which is another measurement.
         thread::sleep(Duration::from_millis(5));
     }
-    print_times("local change to state topic", &mut times, Duration::from_millis(2));
+    print_times(
+        "local change to state topic",
+        &mut times,
+        Duration::from_millis(2),
+    );
 }
 
 fn latency_of_commands(subscriber: &Subscriber) {
@@ -97,7 +114,11 @@ fn latency_of_commands(subscriber: &Subscriber) {
         times.push(start.elapsed());
         thread::sleep(Duration::from_millis(5));
     }
-    print_times("command to state topic", &mut times, Duration::from_millis(2));
+    print_times(
+        "command to state topic",
+        &mut times,
+        Duration::from_millis(2),
+    );
 }
 
 fn rate(subscriber: &Subscriber) {
@@ -108,23 +129,42 @@ fn rate(subscriber: &Subscriber) {
         subscriber.wait_for_state(state);
     }
     let rate = f64::from(COMMANDS) / start.elapsed().as_secs_f64();
-    row("commands, one at a time", &format!("{rate:.0}/s"), "≥ 2000/s", rate >= 2000.);
+    row(
+        "commands, one at a time",
+        &format!("{rate:.0}/s"),
+        "≥ 2000/s",
+        rate >= 2000.,
+    );
 }
 
 fn idle(node: &Node) {
     thread::sleep(SETTLE);
-    let switches =
-        || -> u64 { [&node.bridge, &node.controller].iter().flat_map(|process| process.context_switches()).sum() };
+    let switches = || -> u64 {
+        [&node.bridge, &node.controller]
+            .iter()
+            .flat_map(|process| process.context_switches())
+            .sum()
+    };
     let before = switches();
     thread::sleep(REST);
     let switches = switches() - before;
-    row("context switches in 10 s, idle", &switches.to_string(), "0", switches == 0);
+    row(
+        "context switches in 10 s, idle",
+        &switches.to_string(),
+        "0",
+        switches == 0,
+    );
     memory("led-mqtt, VmHWM", node);
 }
 
 fn memory(what: &str, node: &Node) {
     let memory = peak_memory(node.bridge.pid()) / 1024.;
-    row(what, &format!("{memory:.0} KiB"), "≤ 4096 KiB", memory <= 4096.);
+    row(
+        what,
+        &format!("{memory:.0} KiB"),
+        "≤ 4096 KiB",
+        memory <= 4096.,
+    );
 }
 
 fn with_tls(programs: &Path) {
@@ -139,7 +179,12 @@ fn print_times(what: &str, times: &mut [Duration], goal: Duration) {
     times.sort();
     let median = times[times.len() / 2];
     let last = times[times.len() * 99 / 100];
-    row(what, &format!("{median:.2?} (p99 {last:.2?})"), &format!("≤ {goal:?}"), median <= goal);
+    row(
+        what,
+        &format!("{median:.2?} (p99 {last:.2?})"),
+        &format!("≤ {goal:?}"),
+        median <= goal,
+    );
 }
 
 /// Prints a row, with its goal and whether it is met.
@@ -149,5 +194,8 @@ fn row(what: &str, value: &str, goal: &str, is_met: bool) {
         (_, true) => "ok",
         (_, false) => "short",
     };
-    println!("{}", format!("{what:58} {value:>28}  {goal:14} {verdict}").trim_end());
+    println!(
+        "{}",
+        format!("{what:58} {value:>28}  {goal:14} {verdict}").trim_end()
+    );
 }

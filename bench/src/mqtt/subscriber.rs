@@ -28,7 +28,9 @@ impl Subscriber {
         options.set_receive_maximum(Some(u16::MAX));
         let (client, mut connection) = Client::builder(options).capacity(1000).build();
         for topic in topics {
-            client.subscribe(*topic, QoS::AtMostOnce).expect("there is room");
+            client
+                .subscribe(*topic, QoS::AtMostOnce)
+                .expect("there is room");
         }
         let (sender, messages) = channel();
         thread::spawn(move || {
@@ -36,7 +38,10 @@ impl Subscriber {
                 match event {
                     Ok(Event::Incoming(Incoming::Publish(publish))) => {
                         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-                        if sender.send((text(&publish.topic), text(&publish.payload))).is_err() {
+                        if sender
+                            .send((text(&publish.topic), text(&publish.payload)))
+                            .is_err()
+                        {
                             return;
                         }
                     }
@@ -49,7 +54,9 @@ impl Subscriber {
     }
 
     pub(crate) fn publish(&self, topic: &str, payload: &str) {
-        self.client.publish(topic, payload, PublishOptions::at_most_once()).expect("there is room");
+        self.client
+            .publish(topic, payload, PublishOptions::at_most_once())
+            .expect("there is room");
     }
 
     /// Waits for a message.
@@ -59,7 +66,9 @@ impl Subscriber {
 
     /// Waits for a state of the only LED.
     pub(crate) fn wait_for_state(&self, state: &str) {
-        self.wait_until(|topic, text| topic.ends_with("/state") && text.contains(&format!("\"state\":\"{state}\"")));
+        self.wait_until(|topic, text| {
+            topic.ends_with("/state") && text.contains(&format!("\"state\":\"{state}\""))
+        });
     }
 
     /// Waits until so many topics with this end have this payload.
@@ -80,7 +89,10 @@ impl Subscriber {
         let end = Instant::now() + PATIENCE;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let (topic, payload) = self.messages.recv_timeout(left).expect("the message comes in time");
+            let (topic, payload) = self
+                .messages
+                .recv_timeout(left)
+                .expect("the message comes in time");
             if is_wanted(&topic, &payload) {
                 return;
             }

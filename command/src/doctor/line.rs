@@ -17,7 +17,9 @@ pub(super) fn check(info: Option<&Info>) -> Finding {
     let name = reported.map_or(DEFAULT_LINE, |line| &line.name);
     let mut paths = Chip::list_devices().unwrap_or_default();
     if paths.is_empty() && reported.is_none() {
-        return Problem("there is no GPIO chip (/dev/gpiochip*); run the controller with --simulate".into());
+        return Problem(
+            "there is no GPIO chip (/dev/gpiochip*); run the controller with --simulate".into(),
+        );
     }
     paths.sort();
     let (mut chips, mut found) = (Vec::new(), Vec::new());
@@ -25,7 +27,12 @@ pub(super) fn check(info: Option<&Info>) -> Finding {
         match Chip::new(&path) {
             Ok(chip) => {
                 found.extend(find(&chip, name, reported));
-                chips.push(format!("{} ({}, {} lines)", chip.name(), chip.label(), chip.num_lines()));
+                chips.push(format!(
+                    "{} ({}, {} lines)",
+                    chip.name(),
+                    chip.label(),
+                    chip.num_lines()
+                ));
             }
             Err(error) => chips.push(format!("{}: {error}", path.display())),
         }
@@ -36,7 +43,10 @@ pub(super) fn check(info: Option<&Info>) -> Finding {
         // Only the controller needs access to the chip.
         (_, Some(line)) => Skipped(format!("the controller holds {line}; looked at {chips}")),
         // The controller knows the chip of a Pi's header, and its offsets if its lines have no names.
-        (found, None) => Skipped(format!("{} lines are named {name}; looked at {chips}", found.len())),
+        (found, None) => Skipped(format!(
+            "{} lines are named {name}; looked at {chips}",
+            found.len()
+        )),
     }
 }
 
@@ -47,9 +57,20 @@ fn find(chip: &Chip, name: &str, reported: Option<&Line>) -> Option<(Line, LineI
         None => info.name == name,
     };
     (0..chip.num_lines()).find_map(|offset| {
-        let info = chip.line_info(offset).ok().filter(|info| matches(offset, info))?;
+        let info = chip
+            .line_info(offset)
+            .ok()
+            .filter(|info| matches(offset, info))?;
         let (chip, label) = (chip.name().to_owned(), chip.label().to_owned());
-        Some((Line { name: name.to_owned(), offset, chip, label }, info))
+        Some((
+            Line {
+                name: name.to_owned(),
+                offset,
+                chip,
+                label,
+            },
+            info,
+        ))
     })
 }
 
@@ -58,9 +79,13 @@ fn consumer(line: &Line, info: &LineInfo, is_reported: bool) -> Finding {
     if is_reported && info.used && consumer == Line::CONSUMER {
         Good(format!("{line} is held by \"{consumer}\""))
     } else if is_reported {
-        Problem(format!("{line} is not held by the controller that reports it: restart the controller"))
+        Problem(format!(
+            "{line} is not held by the controller that reports it: restart the controller"
+        ))
     } else if info.used {
-        Problem(format!("{line} is held by \"{consumer}\": end that program, or give the controller another --line"))
+        Problem(format!(
+            "{line} is held by \"{consumer}\": end that program, or give the controller another --line"
+        ))
     } else {
         Good(format!("{line} is free"))
     }

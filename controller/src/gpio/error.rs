@@ -61,21 +61,39 @@ impl GpioError {
     /// Why this chip cannot be read.
     pub(super) fn chip(path: &Path, source: io::Error) -> GpioError {
         if source.kind() == io::ErrorKind::PermissionDenied {
-            let group = fs::metadata(path).ok().map(|device| device.gid()).filter(|&group| group != 0);
-            GpioError::NotPermitted { path: path.to_owned(), group, source }
+            let group = fs::metadata(path)
+                .ok()
+                .map(|device| device.gid())
+                .filter(|&group| group != 0);
+            GpioError::NotPermitted {
+                path: path.to_owned(),
+                group,
+                source,
+            }
         } else {
-            GpioError::Os { what: format!("cannot read {}", path.display()), source }
+            GpioError::Os {
+                what: format!("cannot read {}", path.display()),
+                source,
+            }
         }
     }
 }
 
 fn advice(group: Option<u32>) -> String {
     match group {
-        Some(group) => format!("run \"sudo usermod -aG {} $USER\" and log in again", Group(group).name()),
-        None => "only root may use it; install the package, whose udev rule gives it to group gpio".into(),
+        Some(group) => format!(
+            "run \"sudo usermod -aG {} $USER\" and log in again",
+            Group(group).name()
+        ),
+        None => "only root may use it; install the package, whose udev rule gives it to group gpio"
+            .into(),
     }
 }
 
 fn consumer_name(consumer: &str) -> String {
-    if consumer.is_empty() { "the kernel or a program without a name".into() } else { format!("\"{consumer}\"") }
+    if consumer.is_empty() {
+        "the kernel or a program without a name".into()
+    } else {
+        format!("\"{consumer}\"")
+    }
 }

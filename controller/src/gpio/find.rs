@@ -25,12 +25,19 @@ impl ChipInfo {
     }
 
     fn matches(&self, chip: &OsStr) -> bool {
-        [OsStr::new(&self.name), OsStr::new(&self.label), self.path.as_os_str()].contains(&chip)
+        [
+            OsStr::new(&self.name),
+            OsStr::new(&self.label),
+            self.path.as_os_str(),
+        ]
+        .contains(&chip)
     }
 
     fn lines_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a ChipInfo, LineId)> {
         let lines = (0..).zip(&self.lines);
-        lines.filter(move |(_, line)| *line == name).map(move |(offset, _)| (self, offset))
+        lines
+            .filter(move |(_, line)| *line == name)
+            .map(move |(offset, _)| (self, offset))
     }
 
     /// Line `GPIO17`, or `17`, of a chip whose lines have no names.
@@ -53,8 +60,14 @@ pub(super) fn find<'a>(
     line: &'a str,
     chip: Option<&OsStr>,
 ) -> Result<(&'a ChipInfo, LineId), FindError> {
-    let candidates = || chips.iter().filter(|info| chip.is_none_or(|chip| info.matches(chip)));
-    let mut found: Vec<_> = candidates().flat_map(|info| info.lines_named(line)).collect();
+    let candidates = || {
+        chips
+            .iter()
+            .filter(|info| chip.is_none_or(|chip| info.matches(chip)))
+    };
+    let mut found: Vec<_> = candidates()
+        .flat_map(|info| info.lines_named(line))
+        .collect();
     if found.is_empty() {
         let unnamed = candidates().filter(|info| chip.is_some() || info.is_header());
         found = unnamed.filter_map(|info| info.line_at(line)).collect();
@@ -66,16 +79,24 @@ pub(super) fn find<'a>(
         [] => {
             let (line, chips) = (line.to_owned(), list(chips.iter()));
             Err(match chip {
-                Some(chip) => FindError::NotOnChip { line, chip: chip.display().to_string(), chips },
+                Some(chip) => FindError::NotOnChip {
+                    line,
+                    chip: chip.display().to_string(),
+                    chips,
+                },
                 None => FindError::NotFound { line, chips },
             })
         }
-        _ => Err(FindError::Ambiguous { line: line.to_owned(), chips: list(found.iter().map(|(info, _)| *info)) }),
+        _ => Err(FindError::Ambiguous {
+            line: line.to_owned(),
+            chips: list(found.iter().map(|(info, _)| *info)),
+        }),
     }
 }
 
 fn list<'a>(chips: impl Iterator<Item = &'a ChipInfo>) -> String {
-    let chips = chips.map(|chip| format!("{} ({}, {} lines)", chip.name, chip.label, chip.lines.len()));
+    let chips =
+        chips.map(|chip| format!("{} ({}, {} lines)", chip.name, chip.label, chip.lines.len()));
     chips.collect::<Vec<_>>().join(", ")
 }
 
@@ -87,10 +108,18 @@ pub enum FindError {
     #[error("no line is named {line}; looked at {chips}; choose another with --line")]
     NotFound { line: String, chips: String },
     /// The chip that was asked for does not have it.
-    #[error("no line {line} on chip {chip}; looked at {chips}; choose another with --line or --chip")]
-    NotOnChip { line: String, chip: String, chips: String },
+    #[error(
+        "no line {line} on chip {chip}; looked at {chips}; choose another with --line or --chip"
+    )]
+    NotOnChip {
+        line: String,
+        chip: String,
+        chips: String,
+    },
     /// Several lines have the name.
-    #[error("several lines are named {line}, on {chips}; choose one with --chip NAME, LABEL or PATH")]
+    #[error(
+        "several lines are named {line}, on {chips}; choose one with --chip NAME, LABEL or PATH"
+    )]
     Ambiguous { line: String, chips: String },
 }
 
@@ -101,7 +130,12 @@ mod tests {
     fn chip(number: u32, label: &str, lines: &[&str]) -> ChipInfo {
         let name = format!("gpiochip{number}");
         let lines = lines.iter().map(|&line| line.to_owned()).collect();
-        ChipInfo { path: format!("/dev/{name}").into(), name, label: label.into(), lines }
+        ChipInfo {
+            path: format!("/dev/{name}").into(),
+            name,
+            label: label.into(),
+            lines,
+        }
     }
 
     /// 54 lines; the first 28 are the header's.
@@ -109,7 +143,10 @@ mod tests {
         let mut lines = vec!["ID_SDA".to_owned(), "ID_SCL".to_owned()];
         lines.extend((2..28).map(|number| format!("GPIO{number}")));
         lines.extend((28..54).map(|_| "-".to_owned()));
-        ChipInfo { lines, ..chip(number, label, &[]) }
+        ChipInfo {
+            lines,
+            ..chip(number, label, &[])
+        }
     }
 
     fn nameless(number: u32, label: &str, lines: usize) -> ChipInfo {
@@ -117,7 +154,11 @@ mod tests {
     }
 
     fn brcmstb(number: u32) -> ChipInfo {
-        chip(number, "gpio-brcmstb@107d508500", &["-", "2712_BOOT_CS_N", "PWR_GPIO"])
+        chip(
+            number,
+            "gpio-brcmstb@107d508500",
+            &["-", "2712_BOOT_CS_N", "PWR_GPIO"],
+        )
     }
 
     fn found(chips: &[ChipInfo], line: &str, wanted: Option<&str>) -> (String, LineId) {
@@ -126,24 +167,42 @@ mod tests {
     }
 
     fn error(chips: &[ChipInfo], line: &str, wanted: Option<&str>) -> String {
-        find(chips, line, wanted.map(OsStr::new)).unwrap_err().to_string()
+        find(chips, line, wanted.map(OsStr::new))
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
     fn on_a_pi_5_before_the_renumbering_it_is_on_gpiochip4() {
-        let chips = [brcmstb(0), brcmstb(1), brcmstb(2), brcmstb(3), header(4, "pinctrl-rp1")];
+        let chips = [
+            brcmstb(0),
+            brcmstb(1),
+            brcmstb(2),
+            brcmstb(3),
+            header(4, "pinctrl-rp1"),
+        ];
         assert_eq!(found(&chips, "GPIO17", None), ("gpiochip4".into(), 17));
     }
 
     #[test]
     fn on_a_pi_5_after_the_renumbering_it_is_on_gpiochip0() {
-        let chips = [header(0, "pinctrl-rp1"), brcmstb(10), brcmstb(11), brcmstb(12), brcmstb(13)];
+        let chips = [
+            header(0, "pinctrl-rp1"),
+            brcmstb(10),
+            brcmstb(11),
+            brcmstb(12),
+            brcmstb(13),
+        ];
         assert_eq!(found(&chips, "GPIO17", None), ("gpiochip0".into(), 17));
     }
 
     #[test]
     fn on_a_pi_4_it_is_found_by_its_name_too() {
-        let expander = chip(1, "raspberrypi-exp-gpio", &["BT_ON", "WL_ON", "PWR_LED_OFF"]);
+        let expander = chip(
+            1,
+            "raspberrypi-exp-gpio",
+            &["BT_ON", "WL_ON", "PWR_LED_OFF"],
+        );
         let chips = [header(0, "pinctrl-bcm2711"), expander];
         assert_eq!(found(&chips, "GPIO17", None), ("gpiochip0".into(), 17));
         assert_eq!(found(&chips, "WL_ON", None), ("gpiochip1".into(), 1));
@@ -151,7 +210,10 @@ mod tests {
 
     #[test]
     fn on_a_pi_without_line_names_the_number_is_the_offset_on_the_header() {
-        let chips = [nameless(0, "brcmvirt-gpio", 32), nameless(1, "pinctrl-bcm2835", 54)];
+        let chips = [
+            nameless(0, "brcmvirt-gpio", 32),
+            nameless(1, "pinctrl-bcm2835", 54),
+        ];
         assert_eq!(found(&chips, "GPIO17", None), ("gpiochip1".into(), 17));
         assert_eq!(found(&chips, "17", None), ("gpiochip1".into(), 17));
         assert!(error(&chips, "GPIO54", None).contains("no line is named GPIO54"));
@@ -165,7 +227,10 @@ mod tests {
             error(&chips, "GPIO7", None),
             "no line is named GPIO7; looked at gpiochip0 (9030000.pl061, 8 lines); choose another with --line"
         );
-        assert_eq!(found(&chips, "7", Some("9030000.pl061")), ("gpiochip0".into(), 7));
+        assert_eq!(
+            found(&chips, "7", Some("9030000.pl061")),
+            ("gpiochip0".into(), 7)
+        );
     }
 
     #[test]
@@ -176,21 +241,33 @@ mod tests {
 
     #[test]
     fn of_two_lines_with_the_name_the_one_on_the_header_is_meant() {
-        let chips = [chip(0, "mcp23017", &["GPIO16", "GPIO17"]), header(1, "pinctrl-rp1")];
+        let chips = [
+            chip(0, "mcp23017", &["GPIO16", "GPIO17"]),
+            header(1, "pinctrl-rp1"),
+        ];
         assert_eq!(found(&chips, "GPIO17", None), ("gpiochip1".into(), 17));
-        assert_eq!(found(&chips, "GPIO17", Some("mcp23017")), ("gpiochip0".into(), 1));
+        assert_eq!(
+            found(&chips, "GPIO17", Some("mcp23017")),
+            ("gpiochip0".into(), 1)
+        );
     }
 
     #[test]
     fn two_lines_with_the_name_and_no_header_are_refused_unless_the_chip_is_named() {
-        let chips = [chip(0, "mcp23017", &["GPIO17"]), chip(1, "pcf8574", &["", "GPIO17"])];
+        let chips = [
+            chip(0, "mcp23017", &["GPIO17"]),
+            chip(1, "pcf8574", &["", "GPIO17"]),
+        ];
         assert_eq!(
             error(&chips, "GPIO17", None),
             "several lines are named GPIO17, on gpiochip0 (mcp23017, 1 lines), gpiochip1 (pcf8574, 2 lines); \
              choose one with --chip NAME, LABEL or PATH"
         );
         for wanted in ["gpiochip1", "pcf8574", "/dev/gpiochip1"] {
-            assert_eq!(found(&chips, "GPIO17", Some(wanted)), ("gpiochip1".into(), 1));
+            assert_eq!(
+                found(&chips, "GPIO17", Some(wanted)),
+                ("gpiochip1".into(), 1)
+            );
         }
     }
 

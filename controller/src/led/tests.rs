@@ -30,7 +30,17 @@ fn blink(on: u64, off: u64, count: Option<u32>) -> Blink {
 /// An LED whose output takes so long for its first changes, the last one first.
 fn led(costs: Vec<Duration>, left: u32) -> (Led, Receiver<(OnOff, Instant)>) {
     let (sender, changes) = channel();
-    (Led::new(Box::new(Probe { changes: sender, costs, left }), OnOff::Off), changes)
+    (
+        Led::new(
+            Box::new(Probe {
+                changes: sender,
+                costs,
+                left,
+            }),
+            OnOff::Off,
+        ),
+        changes,
+    )
 }
 
 fn next(changes: &Receiver<(OnOff, Instant)>) -> OnOff {
@@ -50,7 +60,17 @@ fn it_flashes_as_often_as_requested_and_is_off_then() {
     let (mut led, changes) = led(vec![], u32::MAX);
     led.blink(blink(1, 1, Some(3))).unwrap();
     let all: Vec<OnOff> = (0..6).map(|_| next(&changes)).collect();
-    assert_eq!(all, [OnOff::On, OnOff::Off, OnOff::On, OnOff::Off, OnOff::On, OnOff::Off]);
+    assert_eq!(
+        all,
+        [
+            OnOff::On,
+            OnOff::Off,
+            OnOff::On,
+            OnOff::Off,
+            OnOff::On,
+            OnOff::Off
+        ]
+    );
     wait_for(&led, State::Off);
     assert!(changes.try_recv().is_err());
 }
@@ -67,7 +87,10 @@ fn it_stops_at_once_in_a_long_phase() {
     assert_eq!(led.state(), State::Off);
     drop(led);
     let all: Vec<OnOff> = changes.iter().map(|(level, _)| level).collect();
-    assert_eq!(all, [OnOff::On, OnOff::Off, OnOff::On, OnOff::Off, OnOff::Off]);
+    assert_eq!(
+        all,
+        [OnOff::On, OnOff::Off, OnOff::On, OnOff::Off, OnOff::Off]
+    );
 }
 
 #[test]
@@ -86,7 +109,10 @@ fn a_new_blink_replaces_one_that_runs() {
 fn after_an_error_it_stays_as_it_was() {
     let (mut led, changes) = led(vec![], 3);
     led.blink(blink(1, 1, None)).unwrap();
-    assert_eq!([next(&changes), next(&changes), next(&changes)], [OnOff::On, OnOff::Off, OnOff::On]);
+    assert_eq!(
+        [next(&changes), next(&changes), next(&changes)],
+        [OnOff::On, OnOff::Off, OnOff::On]
+    );
     wait_for(&led, State::On);
     assert!(led.set(OnOff::Off).is_err());
     assert_eq!(led.state(), State::On);
@@ -110,11 +136,17 @@ fn the_duration_of_changes_does_not_accumulate() {
     let period = Duration::from_millis(50);
     let (mut led, changes) = led(vec![Duration::from_millis(1); 100], u32::MAX);
     led.blink(blink(25, 25, Some(18))).unwrap();
-    let edges = changes.iter().filter(|(level, _)| *level == OnOff::On).map(|(_, at)| at).skip(1);
+    let edges = changes
+        .iter()
+        .filter(|(level, _)| *level == OnOff::On)
+        .map(|(_, at)| at)
+        .skip(1);
     let edges: Vec<Instant> = edges.take(16).collect();
     // If it accumulated, the later edges would be off the beat of the earlier ones by 12 ms and more. One pair that is on
     // the beat is enough: a loaded machine delays single edges.
-    let pairs = edges[..5].iter().flat_map(|early| edges[10..].iter().map(move |late| (early, late)));
+    let pairs = edges[..5]
+        .iter()
+        .flat_map(|early| edges[10..].iter().map(move |late| (early, late)));
     let off_beat = pairs.map(|(early, late)| {
         let late = late.duration_since(*early).as_micros() % period.as_micros();
         late.min(period.as_micros() - late)

@@ -21,7 +21,12 @@ use crate::{
 };
 
 impl ModelledController {
-    pub(crate) fn remove(&mut self, commands: bool, replies: bool, waiting: &[Text]) -> TestCaseResult {
+    pub(crate) fn remove(
+        &mut self,
+        commands: bool,
+        replies: bool,
+        waiting: &[Text],
+    ) -> TestCaseResult {
         self.turn_off_for_watchers()?;
         if commands {
             // The controller would wait for them.
@@ -35,25 +40,41 @@ impl ModelledController {
             self.model.replies = None;
         }
         if !commands {
-            waiting.iter().for_each(|text| self.model.receive(1, &text.0, false));
+            waiting
+                .iter()
+                .for_each(|text| self.model.receive(1, &text.0, false));
             return Ok(());
         }
         let old = self.commands().unwrap();
         old.remove().unwrap();
         self.model.create_replies();
         drop(blocked);
-        self.wait_until("the command queue is created again", || self.commands().is_ok_and(|new| new != old))
+        self.wait_until("the command queue is created again", || {
+            self.commands().is_ok_and(|new| new != old)
+        })
     }
 
     pub(crate) fn end(&mut self, by: &By, waiting: &[Text], led_fails: bool) -> TestCaseResult {
         self.turn_off_for_watchers()?;
         let recording = Arc::clone(&self.recording);
         // After a kill, the commands wait for the next controller.
-        let waiting = if let By::Kill { .. } = by { &[] } else { waiting };
+        let waiting = if let By::Kill { .. } = by {
+            &[]
+        } else {
+            waiting
+        };
         lock(&recording).fails = led_fails;
         let blocked = self.block(&recording, waiting, led_fails)?;
-        let exit = if let By::Exit(text) = by { &text.0[..] } else { b"" };
-        let clients = if self.model.replies.is_some() { Some(self.clients()?) } else { None };
+        let exit = if let By::Exit(text) = by {
+            &text.0[..]
+        } else {
+            b""
+        };
+        let clients = if self.model.replies.is_some() {
+            Some(self.clients()?)
+        } else {
+            None
+        };
         if let By::Exit(text) = by {
             self.send(2, &text.0);
         }
@@ -66,7 +87,10 @@ impl ModelledController {
         let ended = self.thread.take().unwrap().join();
         let expected = self.model.end(exit, waiting, led_fails);
         prop_assert_eq!(ended.ok().map(|ended| ended.is_ok()), Some(!led_fails));
-        prop_assert!(self.commands().is_err() && self.replies().is_err(), "a queue is left");
+        prop_assert!(
+            self.commands().is_err() && self.replies().is_err(),
+            "a queue is left"
+        );
         let replies = clients.map(|clients| self.read_all(clients.join().unwrap()));
         prop_assert_eq!(replies, expected);
         prop_assert_eq!(&lock(&recording).changes, &self.model.changes);
@@ -119,7 +143,9 @@ impl ModelledController {
         let replies = self.replies().unwrap();
         let (sender, task) = channel();
         let thread = thread::spawn(move || {
-            sender.send(fs::read_link("/proc/thread-self").unwrap()).unwrap();
+            sender
+                .send(fs::read_link("/proc/thread-self").unwrap())
+                .unwrap();
             iter::from_fn(|| replies.receive(Select::Any, Oversize::Truncate).ok()).collect()
         });
         let stat = Path::new("/proc").join(task.recv().unwrap()).join("stat");
@@ -135,7 +161,10 @@ impl ModelledController {
         let QueueOptions { key, mode, .. } = self.options;
         for (key, mode) in [(key.reply(), mode.of_replies()), (key, mode)] {
             let queue = Queue::create(key, mode).unwrap();
-            Lock::acquire_in(self.directory.path(), key).unwrap().record(&queue).unwrap();
+            Lock::acquire_in(self.directory.path(), key)
+                .unwrap()
+                .record(&queue)
+                .unwrap();
             mem::forget(queue);
         }
         self.model.replies = None;

@@ -22,7 +22,9 @@ impl controller::Output for RecordingLed {
         if recording.fails {
             return Err(io::Error::other("broken"));
         }
-        recording.changes.push(if level == OnOff::On { "on" } else { "off" });
+        recording
+            .changes
+            .push(if level == OnOff::On { "on" } else { "off" });
         Ok(())
     }
 }

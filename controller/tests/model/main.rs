@@ -41,18 +41,27 @@ impl Drop for RemoveQueues {
 
 #[test]
 fn the_controller_behaves_as_the_model() {
-    let mut config = Config { failure_persistence: None, max_shrink_time: 60_000, ..Config::default() };
+    let mut config = Config {
+        failure_persistence: None,
+        max_shrink_time: 60_000,
+        ..Config::default()
+    };
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(RandomState::new().hash_one(()));
     }
     // Shown only if the test fails.
-    eprintln!("to repeat this: PROPTEST_RNG_SEED={} PROPTEST_CASES={}", config.rng_seed, config.cases);
+    eprintln!(
+        "to repeat this: PROPTEST_RNG_SEED={} PROPTEST_CASES={}",
+        config.rng_seed, config.cases
+    );
     let key = Key::new(0x4000_0000 | process::id() << 2).unwrap();
     let directory = Arc::new(tempfile::tempdir().unwrap());
     let outcome = TestRunner::new(config).run(&steps(), |steps| {
         let _remove_queues = RemoveQueues(key);
         let mut controller = ModelledController::start(key, Arc::clone(&directory));
-        steps.into_iter().try_for_each(|step| controller.step(step))?;
+        steps
+            .into_iter()
+            .try_for_each(|step| controller.step(step))?;
         controller.collect()?;
         controller.end(&By::Signal, &[], false)
     });

@@ -38,7 +38,11 @@ impl Model {
         self.replies = Some(VecDeque::new());
         // Clients watch again on the new queue.
         self.watchers.0.clear();
-        self.limit = fs::read_to_string("/proc/sys/kernel/msgmnb").unwrap().trim().parse().unwrap();
+        self.limit = fs::read_to_string("/proc/sys/kernel/msgmnb")
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
     }
 
     fn state(&self) -> String {
@@ -60,7 +64,11 @@ impl Model {
         let result = match message_type {
             _ if text.len() > 256 => Err("the text is longer than 256 bytes"),
             1 if requested == Some(None) => Err("the sender gets no reply"),
-            1 => self.command(text.split(|&byte| byte == 0).next().unwrap(), led_fails, requested.flatten()),
+            1 => self.command(
+                text.split(|&byte| byte == 0).next().unwrap(),
+                led_fails,
+                requested.flatten(),
+            ),
             _ => Err("unknown message type; known are 1 (LED) and 2 (exit)"),
         };
         self.refused += u64::from(result.is_err());
@@ -89,24 +97,44 @@ impl Model {
             return;
         }
         // Without a queue they watch again on the next one.
-        for reply_to in watchers.into_iter().filter(|_| self.replies.is_some()).collect::<Vec<_>>() {
+        for reply_to in watchers
+            .into_iter()
+            .filter(|_| self.replies.is_some())
+            .collect::<Vec<_>>()
+        {
             let status = format!("OK {}", self.status());
             self.reply(reply_to, status);
         }
     }
 
     /// What WATCH replies at once, if it does.
-    fn watch(&mut self, state: &str, reply_to: Option<i64>) -> Result<Option<String>, &'static str> {
-        let words: Vec<&str> = state.split(BLANKS).filter(|word| !word.is_empty()).collect();
-        let phase =
-            |at: usize| words.get(at).and_then(|word| digits(word)).is_some_and(|ms| (1..=3_600_000).contains(&ms));
+    fn watch(
+        &mut self,
+        state: &str,
+        reply_to: Option<i64>,
+    ) -> Result<Option<String>, &'static str> {
+        let words: Vec<&str> = state
+            .split(BLANKS)
+            .filter(|word| !word.is_empty())
+            .collect();
+        let phase = |at: usize| {
+            words
+                .get(at)
+                .and_then(|word| digits(word))
+                .is_some_and(|ms| (1..=3_600_000).contains(&ms))
+        };
         match words[..] {
             [] | ["ON" | "OFF"] => {}
             ["BLINK", _, _] if phase(1) && phase(2) => {}
             _ => return Err("WATCH takes a state: ON, OFF or BLINK with its numbers"),
         }
-        let numbers = |word: &str| digits(word).map_or(word.to_owned(), |number| number.to_string());
-        let state = words.iter().map(|word| numbers(word)).collect::<Vec<_>>().join(" ");
+        let numbers =
+            |word: &str| digits(word).map_or(word.to_owned(), |number| number.to_string());
+        let state = words
+            .iter()
+            .map(|word| numbers(word))
+            .collect::<Vec<_>>()
+            .join(" ");
         // It replaces an earlier WATCH with the same type.
         self.watchers.0.retain(|&watcher| Some(watcher) != reply_to);
         if state.is_empty() || known_state(&state) != known_state(&self.state()) {
@@ -120,13 +148,25 @@ impl Model {
     }
 
     /// What it replies at once, if it does.
-    fn command(&mut self, text: &[u8], led_fails: bool, reply_to: Option<i64>) -> Result<Option<String>, &'static str> {
-        let text = str::from_utf8(text).map_err(|_| "the text is not UTF-8")?.trim_end_matches(BLANKS);
+    fn command(
+        &mut self,
+        text: &[u8],
+        led_fails: bool,
+        reply_to: Option<i64>,
+    ) -> Result<Option<String>, &'static str> {
+        let text = str::from_utf8(text)
+            .map_err(|_| "the text is not UTF-8")?
+            .trim_end_matches(BLANKS);
         let text = text.to_ascii_uppercase();
         let (verb, rest) = text.split_once(BLANKS).unwrap_or((&text, ""));
         let numbers: Vec<&str> = rest.split(BLANKS).filter(|word| !word.is_empty()).collect();
-        let number = |at: usize, most| digits(numbers.get(at)?).filter(|number| (1..=most).contains(number));
-        let (on, off, count) = (number(0, 3_600_000), number(1, 3_600_000), number(2, 1_000_000));
+        let number =
+            |at: usize, most| digits(numbers.get(at)?).filter(|number| (1..=most).contains(number));
+        let (on, off, count) = (
+            number(0, 3_600_000),
+            number(1, 3_600_000),
+            number(2, 1_000_000),
+        );
         let (is_on, blink) = match (verb, numbers.len(), on, off) {
             ("ON", 0, ..) => (true, None),
             ("OFF", 0, ..) => (false, None),
@@ -155,7 +195,12 @@ impl Model {
 
     fn status(&self) -> String {
         let (state, pid, version) = (self.state(), process::id(), env!("CARGO_PKG_VERSION"));
-        let Model { applied, refused, answers_dropped, .. } = self;
+        let Model {
+            applied,
+            refused,
+            answers_dropped,
+            ..
+        } = self;
         format!(
             "{state}\npid {pid}\nversion {version}\nuptime 0\n\
              applied {applied}\nrefused {refused}\nanswers_dropped {answers_dropped}\n"
@@ -189,15 +234,28 @@ impl Model {
     }
 
     /// The replies at the end, which this text requests, with these commands waiting; none if the reply queue was removed.
-    pub(crate) fn end(&mut self, text: &[u8], waiting: &[Text], led_fails: bool) -> Option<Vec<Reply>> {
+    pub(crate) fn end(
+        &mut self,
+        text: &[u8],
+        waiting: &[Text],
+        led_fails: bool,
+    ) -> Option<Vec<Reply>> {
         if !led_fails {
             self.write(false);
         }
         self.changes.push("released");
-        let replied = if led_fails { "ERR the LED cannot be turned off and may be on: broken" } else { "OK OFF" };
+        let replied = if led_fails {
+            "ERR the LED cannot be turned off and may be on: broken"
+        } else {
+            "OK OFF"
+        };
         self.replies.as_ref()?;
         let mut replies = not_applied(waiting);
-        replies.extend(reply_type(text).flatten().map(|reply_to| (reply_to, replied.to_owned())));
+        replies.extend(
+            reply_type(text)
+                .flatten()
+                .map(|reply_to| (reply_to, replied.to_owned())),
+        );
         Some(replies)
     }
 }
@@ -205,8 +263,12 @@ impl Model {
 /// The replies to these commands, if the controller ended before it came to them.
 pub(crate) fn not_applied<'a>(waiting: impl IntoIterator<Item = &'a Text>) -> Vec<Reply> {
     let replied = "ERR not applied: the controller ended before it came to this command";
-    let types = waiting.into_iter().filter_map(|text| reply_type(&text.0).flatten());
-    types.map(|reply_to| (reply_to, replied.to_owned())).collect()
+    let types = waiting
+        .into_iter()
+        .filter_map(|text| reply_type(&text.0).flatten());
+    types
+        .map(|reply_to| (reply_to, replied.to_owned()))
+        .collect()
 }
 
 /// A state without the number of flashes left.
@@ -217,7 +279,9 @@ fn known_state(state: &str) -> (Vec<&str>, bool) {
 
 /// The type of the reply; an inner none if `reply=` has no valid type.
 fn reply_type(text: &[u8]) -> Option<Option<i64>> {
-    let fields: Vec<&[u8]> = text[..text.len().min(257)].split(|&byte| byte == 0).collect();
+    let fields: Vec<&[u8]> = text[..text.len().min(257)]
+        .split(|&byte| byte == 0)
+        .collect();
     let field = match fields[..] {
         // The kernel may have cut the number.
         [_, _] if text.len() > 256 => return None,
@@ -225,7 +289,9 @@ fn reply_type(text: &[u8]) -> Option<Option<i64>> {
         _ => return None,
     };
     let number = str::from_utf8(field.strip_prefix(b"reply=")?).ok();
-    let number = number.and_then(digits).and_then(|number| i64::try_from(number).ok());
+    let number = number
+        .and_then(digits)
+        .and_then(|number| i64::try_from(number).ok());
     Some(number.filter(|&number| number > 0))
 }
 

@@ -35,13 +35,30 @@ pub(crate) struct ModelledController {
 impl ModelledController {
     pub(crate) fn start(key: Key, directory: Arc<TempDir>) -> ModelledController {
         let started = Instant::now();
-        let options = QueueOptions { key, mode: MODE, group: None };
+        let options = QueueOptions {
+            key,
+            mode: MODE,
+            group: None,
+        };
         let (shutdown, recording) = (Shutdown::default(), Arc::default());
         let led = Led::new(Box::new(RecordingLed(Arc::clone(&recording))), OnOff::Off);
         let locks = Locks::acquire(key, Some(directory.path())).unwrap();
-        let server = Server::new(led, None, QueuePair::create(options, locks).unwrap(), shutdown.clone());
+        let server = Server::new(
+            led,
+            None,
+            QueuePair::create(options, locks).unwrap(),
+            shutdown.clone(),
+        );
         let thread = Some(thread::spawn(|| server.run()));
-        ModelledController { options, directory, shutdown, thread, started, recording, model: Model::new() }
+        ModelledController {
+            options,
+            directory,
+            shutdown,
+            thread,
+            started,
+            recording,
+            model: Model::new(),
+        }
     }
 
     pub(crate) fn commands(&self) -> Result<Queue, shared::Error> {
@@ -54,7 +71,11 @@ impl ModelledController {
 
     pub(crate) fn step(&mut self, step: Step) -> TestCaseResult {
         match step {
-            Step::Send { message_type, text, led_fails } => {
+            Step::Send {
+                message_type,
+                text,
+                led_fails,
+            } => {
                 if text.0.to_ascii_lowercase().starts_with(b"blink 1 ") {
                     // The test cannot tell when they have their replies to this.
                     self.change_for_watchers()?;
@@ -72,14 +93,22 @@ impl ModelledController {
                 }
                 return Ok(());
             }
-            Step::Remove { commands, replies, waiting } => {
+            Step::Remove {
+                commands,
+                replies,
+                waiting,
+            } => {
                 self.remove(commands, replies, &waiting)?;
                 // Only the next reply creates the reply queue again. It should be that of the next step.
                 if self.model.replies.is_none() && waiting.is_empty() {
                     return Ok(());
                 }
             }
-            Step::End { by, waiting, led_fails } => {
+            Step::End {
+                by,
+                waiting,
+                led_fails,
+            } => {
                 self.end(&by, &waiting, led_fails)?;
                 let mut replied = None;
                 if let By::Kill { leaves_commands } = by {
@@ -88,7 +117,10 @@ impl ModelledController {
                     if !leaves_commands {
                         self.commands().unwrap().remove().unwrap();
                     }
-                    replied = Some((self.clients()?, manual::not_applied(waiting.iter().filter(|_| leaves_commands))));
+                    replied = Some((
+                        self.clients()?,
+                        manual::not_applied(waiting.iter().filter(|_| leaves_commands)),
+                    ));
                 }
                 *self = ModelledController::start(self.options.key, Arc::clone(&self.directory));
                 if let Some((clients, expected)) = replied {
@@ -100,14 +132,21 @@ impl ModelledController {
     }
 
     pub(crate) fn send(&self, message_type: i64, text: &[u8]) {
-        self.commands().unwrap().try_send(&message(message_type, text)).unwrap();
+        self.commands()
+            .unwrap()
+            .try_send(&message(message_type, text))
+            .unwrap();
     }
 
     pub(crate) fn has_ended(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    pub(crate) fn wait_until(&self, what: &str, mut condition: impl FnMut() -> bool) -> TestCaseResult {
+    pub(crate) fn wait_until(
+        &self,
+        what: &str,
+        mut condition: impl FnMut() -> bool,
+    ) -> TestCaseResult {
         let start = Instant::now();
         loop {
             let too_late = self.has_ended() || start.elapsed() > PATIENCE;

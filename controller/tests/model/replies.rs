@@ -20,16 +20,24 @@ impl ModelledController {
         while passes {
             let (reply, expected) = self.ask(b"STATUS\0reply=4711\0")?;
             // The state and the last change do not come at the same instant.
-            let has_come = reply == expected && lock(&self.recording).changes.len() >= self.model.changes.len();
+            let has_come = reply == expected
+                && lock(&self.recording).changes.len() >= self.model.changes.len();
             passes = !has_come && reply.1.starts_with("OK BLINK 1 ") && start.elapsed() < PATIENCE;
         }
         let (reply, expected) = self.ask(b"STATUS\0reply=4711\0")?;
         prop_assert_eq!(reply, expected);
         let mut recording = lock(&self.recording);
         recording.fails = false;
-        prop_assert_eq!(mem::take(&mut recording.changes), mem::take(&mut self.model.changes));
+        prop_assert_eq!(
+            mem::take(&mut recording.changes),
+            mem::take(&mut self.model.changes)
+        );
         let waiting = self.replies().unwrap().status().unwrap().messages;
-        prop_assert_eq!(waiting, self.model.replies.as_ref().unwrap().len() as u64, "replies");
+        prop_assert_eq!(
+            waiting,
+            self.model.replies.as_ref().unwrap().len() as u64,
+            "replies"
+        );
         Ok(())
     }
 
@@ -39,22 +47,32 @@ impl ModelledController {
             self.send(1, text);
             self.model.receive(1, text, false);
             let replies = self.model.replies.as_mut().unwrap();
-            if replies.back().is_some_and(|(reply_to, _)| *reply_to == PROBE) {
+            if replies
+                .back()
+                .is_some_and(|(reply_to, _)| *reply_to == PROBE)
+            {
                 let expected = replies.pop_back().unwrap();
                 let (own, mut reply) = (Select::Type(MessageType::new(PROBE).unwrap()), None);
                 self.wait_until("a reply comes", || {
-                    reply = self.replies().and_then(|replies| replies.try_receive(own, Oversize::Truncate)).ok();
+                    reply = self
+                        .replies()
+                        .and_then(|replies| replies.try_receive(own, Oversize::Truncate))
+                        .ok();
                     reply.is_some()
                 })?;
                 return Ok((self.read(&reply.unwrap()), expected));
             }
-            self.wait_until("the reply queue is created again", || self.replies().is_ok())?;
+            self.wait_until("the reply queue is created again", || {
+                self.replies().is_ok()
+            })?;
         }
     }
 
     /// Receives and compares all replies.
     pub(crate) fn collect(&mut self) -> TestCaseResult {
-        if let (Some(expected), Ok(replies)) = (self.model.replies.as_mut().map(mem::take), self.replies()) {
+        if let (Some(expected), Ok(replies)) =
+            (self.model.replies.as_mut().map(mem::take), self.replies())
+        {
             let next = || replies.try_receive(Select::Any, Oversize::Truncate).ok();
             let replies: VecDeque<_> = iter::from_fn(next).map(|reply| self.read(&reply)).collect();
             prop_assert_eq!(replies, expected);
@@ -69,9 +87,13 @@ impl ModelledController {
     /// Type and text of a reply, with an uptime of 0.
     pub(crate) fn read(&self, reply: &Message) -> Reply {
         let text = String::from_utf8_lossy(reply.text()).into_owned();
-        let uptime = text.split_once("\nuptime ").and_then(|(_, rest)| rest.lines().next()?.parse().ok());
+        let uptime = text
+            .split_once("\nuptime ")
+            .and_then(|(_, rest)| rest.lines().next()?.parse().ok());
         let uptime = uptime.filter(|&uptime: &u64| uptime <= self.started.elapsed().as_secs());
-        let text = uptime.map(|uptime| text.replace(&format!("\nuptime {uptime}\n"), "\nuptime 0\n")).unwrap_or(text);
+        let text = uptime
+            .map(|uptime| text.replace(&format!("\nuptime {uptime}\n"), "\nuptime 0\n"))
+            .unwrap_or(text);
         (reply.message_type().get(), text)
     }
 }

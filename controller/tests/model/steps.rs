@@ -7,11 +7,23 @@ use proptest::{collection::vec, prelude::*, string::bytes_regex};
 /// Waiting commands are sent while the controller is blocked, before the removal or the end.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Send { message_type: i64, text: Text, led_fails: bool },
+    Send {
+        message_type: i64,
+        text: Text,
+        led_fails: bool,
+    },
     Collect,
     LimitReplies(usize),
-    Remove { commands: bool, replies: bool, waiting: Vec<Text> },
-    End { by: By, waiting: Vec<Text>, led_fails: bool },
+    Remove {
+        commands: bool,
+        replies: bool,
+        waiting: Vec<Text>,
+    },
+    End {
+        by: By,
+        waiting: Vec<Text>,
+        led_fails: bool,
+    },
 }
 
 /// A kill leaves both queues, or only the reply queue: that is created first and removed last.
@@ -42,15 +54,18 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let blanks = r"[ \t\r\n]{0,3}";
     let command = format!(r"(?i-u:on|off|toggle|status|watch( +(on|off))?|{hours}){blanks}");
     let requested = r"\x00reply=(0{0,2}[1-9][0-9]{0,2}|9223372036854775807)(\x00(?s-u:.{0,4}))?";
-    let no_reply_type =
-        r"(\x00((?i-u:gle)\x00|(?-u:\xff)\x00|\x00\x00|7\x00|Reply=7\x00| reply=7|reply 7\x00|reply|-1\x00)?)?";
-    let bad_reply_type = r"\x00reply=(0|-1|\+7|7 7| 7|x|9223372036854775808|99999999999999999999)?\x00";
+    let no_reply_type = r"(\x00((?i-u:gle)\x00|(?-u:\xff)\x00|\x00\x00|7\x00|Reply=7\x00| reply=7|reply 7\x00|reply|-1\x00)?)?";
+    let bad_reply_type =
+        r"\x00reply=(0|-1|\+7|7 7| 7|x|9223372036854775808|99999999999999999999)?\x00";
     let odd = [
         r" on|on off|onx|o|exit|info|status 1|watch dim|watch on off|watch blink 1|watch watch|\tblink 1 1|blinker 1 1|blink|blink 7|blink 1 1 1 1|blink 0 1|blink 1 0",
         r"blink 3600001 1|blink 1 3600001|blink 4294967297 1|blink 1 1 0|blink 1 1 1000001|blink \+7 7|blink 7 -7",
         r"blink 7,7|blink 7ms 7|[ \t\r\n]{0,3}|\x0b|(?-u:\xff)on|on(?-u:\xc3)|on(?-u:\xc3\xa9)",
     ];
-    let refused = format!("((?i-u:{})({requested}|{no_reply_type})|{command}{bad_reply_type})", odd.join("|"));
+    let refused = format!(
+        "((?i-u:{})({requested}|{no_reply_type})|{command}{bad_reply_type})",
+        odd.join("|")
+    );
     let valid = format!("{command}({requested}|{no_reply_type})");
     let message = prop_oneof![
         12 => (Just(1), text(&valid)),
@@ -63,7 +78,10 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (Just(2), text(r" {257,259}|\x00reply=7\x00 {248,254}")),
     ];
     let by = prop_oneof![
-        text(&format!(r"(?s-u:[^\x00]{{0,8}})({requested}|{no_reply_type}|{bad_reply_type})")).prop_map(By::Exit),
+        text(&format!(
+            r"(?s-u:[^\x00]{{0,8}})({requested}|{no_reply_type}|{bad_reply_type})"
+        ))
+        .prop_map(By::Exit),
         Just(By::Signal),
         any::<bool>().prop_map(|leaves_commands| By::Kill { leaves_commands }),
     ];

@@ -24,7 +24,10 @@ impl From<ConnectionError> for Loss {
                 ..
             })
         );
-        Loss { reason: reason(error), is_takeover }
+        Loss {
+            reason: reason(error),
+            is_takeover,
+        }
     }
 }
 
@@ -33,7 +36,11 @@ impl Loss {
     /// broker is too short for MQTT 5, and the library takes it for none.
     pub(super) fn before_it_was_accepted(mut self, is_tls: bool) -> Loss {
         if self.reason == CLOSED {
-            let other = if is_tls { "mqtt://, without" } else { "mqtts://, with" };
+            let other = if is_tls {
+                "mqtt://, without"
+            } else {
+                "mqtts://, with"
+            };
             self.reason = format!(
                 "{CLOSED} without a reply: check the port: perhaps it is for {other} TLS, or the broker does not speak MQTT 5"
             );
@@ -61,9 +68,15 @@ fn reason(error: ConnectionError) -> String {
             // Without a kind: the library keeps only the text of an error of the system.
             let text = error.to_string();
             let not_mqtt = || "what listens there does not speak MQTT 5: check the port".into();
-            if text.contains("os error") { CLOSED.into() } else { advise(&text).unwrap_or_else(not_mqtt) }
+            if text.contains("os error") {
+                CLOSED.into()
+            } else {
+                advise(&text).unwrap_or_else(not_mqtt)
+            }
         }
-        ConnectionError::NotConnAck(_) => "what listens there does not speak MQTT 5: check the port".into(),
+        ConnectionError::NotConnAck(_) => {
+            "what listens there does not speak MQTT 5: check the port".into()
+        }
         ConnectionError::ConnectionRefused(
             code @ (ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized),
         ) => {
@@ -79,7 +92,9 @@ fn reason(error: ConnectionError) -> String {
         ConnectionError::Io(error)
         | ConnectionError::Tls(TlsError::Io(error))
         | ConnectionError::MqttState(StateError::Io(error)) => system(&error),
-        ConnectionError::Tls(error) => format!("TLS: {error}: check the files of ca, certificate and private_key"),
+        ConnectionError::Tls(error) => {
+            format!("TLS: {error}: check the files of ca, certificate and private_key")
+        }
         error => error.to_string(),
     }
 }
@@ -88,8 +103,12 @@ fn reason(error: ConnectionError) -> String {
 fn system(error: &io::Error) -> String {
     let text = error.to_string();
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => "no broker listens there: check host and port, and start the broker".into(),
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => CLOSED.into(),
+        io::ErrorKind::ConnectionRefused => {
+            "no broker listens there: check host and port, and start the broker".into()
+        }
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => CLOSED.into(),
         _ => advise(&text).unwrap_or(text),
     }
 }
@@ -106,15 +125,45 @@ const ADVICE: [(&str, &str); 12] = [
         "failed to lookup address",
         "check the network and the name of the host; instead of a name that ends in .local, use the address",
     ),
-    ("UnknownIssuer", "the broker's certificate is of another authority: check ca"),
-    ("CaUsedAsEndEntity", "the broker's certificate is that of the authority itself: give the broker one of its own"),
-    ("not valid for name", "the broker's certificate is for another host: use a name in it as that of the broker"),
-    ("Expired", "renew the broker's certificate, or set the clock of this machine"),
+    (
+        "UnknownIssuer",
+        "the broker's certificate is of another authority: check ca",
+    ),
+    (
+        "CaUsedAsEndEntity",
+        "the broker's certificate is that of the authority itself: give the broker one of its own",
+    ),
+    (
+        "not valid for name",
+        "the broker's certificate is for another host: use a name in it as that of the broker",
+    ),
+    (
+        "Expired",
+        "renew the broker's certificate, or set the clock of this machine",
+    ),
     ("certificate not valid yet", "set the clock of this machine"),
-    ("InvalidContentType", "what listens there does not speak TLS: check the port, or use mqtt://"),
-    ("CertificateRequired", "the broker requires a certificate of this client: set certificate and private_key"),
-    ("UnknownCA", "the broker does not trust the certificate of this client: check certificate"),
-    ("CertificateExpired", "the certificate of this client has expired: renew it"),
-    ("BadCertificate", "the broker refuses the certificate of this client: check certificate"),
-    ("HandshakeFailure", "the broker and this client have no version of TLS in common"),
+    (
+        "InvalidContentType",
+        "what listens there does not speak TLS: check the port, or use mqtt://",
+    ),
+    (
+        "CertificateRequired",
+        "the broker requires a certificate of this client: set certificate and private_key",
+    ),
+    (
+        "UnknownCA",
+        "the broker does not trust the certificate of this client: check certificate",
+    ),
+    (
+        "CertificateExpired",
+        "the certificate of this client has expired: renew it",
+    ),
+    (
+        "BadCertificate",
+        "the broker refuses the certificate of this client: check certificate",
+    ),
+    (
+        "HandshakeFailure",
+        "the broker and this client have no version of TLS in common",
+    ),
 ];

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 
 use rumqttc::{
-    AsyncClient, ClientError, PublishNotice, PublishOptions, PublishProperties, QoS, RetainForwardRule, SubscribeFilter,
+    AsyncClient, ClientError, PublishNotice, PublishOptions, PublishProperties, QoS,
+    RetainForwardRule, SubscribeFilter,
 };
 
 use crate::outbox::ResponseTo;
@@ -20,7 +21,10 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     pub(super) fn new(client: AsyncClient) -> Publisher {
-        Publisher { client, packet_max: Cell::new(usize::MAX) }
+        Publisher {
+            client,
+            packet_max: Cell::new(usize::MAX),
+        }
     }
 
     /// Drops messages that do not fit into so many bytes.
@@ -46,8 +50,16 @@ impl Publisher {
     }
 
     /// The same, and its acknowledgement; none if there is no room for it yet.
-    pub(super) fn retain_tracked(&self, topic: &str, payload: &str) -> Result<Option<PublishNotice>, String> {
-        match self.client.try_publish_tracked(topic, payload, PublishOptions::at_least_once().retained()) {
+    pub(super) fn retain_tracked(
+        &self,
+        topic: &str,
+        payload: &str,
+    ) -> Result<Option<PublishNotice>, String> {
+        match self.client.try_publish_tracked(
+            topic,
+            payload,
+            PublishOptions::at_least_once().retained(),
+        ) {
             Ok(acknowledgement) => Ok(Some(acknowledgement)),
             Err(ClientError::RequestChannelFull(_)) => Ok(None),
             Err(error) => Err(error.to_string()),
@@ -57,7 +69,10 @@ impl Publisher {
     /// Publishes a message; `false` if there is no room for it yet.
     pub(crate) fn send(&self, to: &ResponseTo, text: &str) -> bool {
         let correlation_data = to.correlation.clone().map(Into::into);
-        let properties = PublishProperties { correlation_data, ..PublishProperties::default() };
+        let properties = PublishProperties {
+            correlation_data,
+            ..PublishProperties::default()
+        };
         self.publish(&to.topic, text.into(), properties, false)
     }
 
@@ -66,14 +81,28 @@ impl Publisher {
         let _ = self.client.try_disconnect_now();
     }
 
-    fn publish(&self, topic: &str, payload: Vec<u8>, properties: PublishProperties, is_retained: bool) -> bool {
-        let correlation = properties.correlation_data.as_ref().map_or(0, |data| data.len());
+    fn publish(
+        &self,
+        topic: &str,
+        payload: Vec<u8>,
+        properties: PublishProperties,
+        is_retained: bool,
+    ) -> bool {
+        let correlation = properties
+            .correlation_data
+            .as_ref()
+            .map_or(0, |data| data.len());
         let size = OVERHEAD + topic.len() + payload.len() + correlation;
         if size > self.packet_max.get() {
-            log::error!("{topic}: not published: {size} bytes; the broker takes {}", self.packet_max.get());
+            log::error!(
+                "{topic}: not published: {size} bytes; the broker takes {}",
+                self.packet_max.get()
+            );
             return true;
         }
-        let options = PublishOptions::at_least_once().retain(is_retained).properties(properties);
+        let options = PublishOptions::at_least_once()
+            .retain(is_retained)
+            .properties(properties);
         match self.client.try_publish(topic, payload, options) {
             Ok(()) => true,
             Err(ClientError::RequestChannelFull(_)) => false,

@@ -16,7 +16,11 @@ pub(crate) struct Broker {
 impl fmt::Display for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "mqtts" } else { "mqtt" };
-        let (left, right) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
+        let (left, right) = if self.host.contains(':') {
+            ("[", "]")
+        } else {
+            ("", "")
+        };
         write!(f, "{scheme}://{left}{}{right}:{}", self.host, self.port)
     }
 }
@@ -46,7 +50,15 @@ fn broker(url: &str) -> Option<Broker> {
         },
         None => authority.split_once(':').unwrap_or((authority, "")),
     };
-    let port = if port.is_empty() { default_port } else { port.parse().ok().filter(|port| *port != 0)? };
+    let port = if port.is_empty() {
+        default_port
+    } else {
+        port.parse().ok().filter(|port| *port != 0)?
+    };
     let is_host = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']);
-    is_host.then(|| Broker { tls, host: host.to_owned(), port })
+    is_host.then(|| Broker {
+        tls,
+        host: host.to_owned(),
+        port,
+    })
 }

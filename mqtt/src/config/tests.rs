@@ -9,10 +9,23 @@ fn read(text: &str) -> Result<Config, String> {
 #[test]
 fn one_line_is_enough() {
     let config = read("broker = 'mqtt://localhost'").unwrap();
-    assert_eq!(config.broker, Broker { tls: false, host: "localhost".into(), port: 1883 });
-    assert_eq!((config.prefix.as_str(), config.discovery.as_deref()), ("led", Some("homeassistant")));
+    assert_eq!(
+        config.broker,
+        Broker {
+            tls: false,
+            host: "localhost".into(),
+            port: 1883
+        }
+    );
+    assert_eq!(
+        (config.prefix.as_str(), config.discovery.as_deref()),
+        ("led", Some("homeassistant"))
+    );
     assert_eq!(config.node, identity::hostname().unwrap());
-    assert_eq!((config.leds.len(), config.leds[0].key, &config.leds[0].name), (1, Key::DEFAULT, &None));
+    assert_eq!(
+        (config.leds.len(), config.leds[0].key, &config.leds[0].name),
+        (1, Key::DEFAULT, &None)
+    );
 }
 
 #[test]
@@ -23,11 +36,24 @@ fn each_setting_is_read() {
          discovery = false\n[[led]]\nkey = 1234\nname = 'door'\n[[led]]\nkey = '0x2000'\nname = 'gate'\nowner = 'root'\n",
     )
     .unwrap();
-    assert_eq!(config.broker, Broker { tls: true, host: "::1".into(), port: 1884 });
-    assert_eq!(config.password_file.unwrap(), Path::new("/etc/led-controller/secrets/password"));
+    assert_eq!(
+        config.broker,
+        Broker {
+            tls: true,
+            host: "::1".into(),
+            port: 1884
+        }
+    );
+    assert_eq!(
+        config.password_file.unwrap(),
+        Path::new("/etc/led-controller/secrets/password")
+    );
     assert_eq!(config.ca.unwrap(), Path::new("/etc/ssl/ca.pem"));
     assert!(config.node.starts_with("porch-") && config.discovery.is_none());
-    assert_eq!((config.leds[1].key.get(), config.leds[1].owner), (0x2000, Some(0)));
+    assert_eq!(
+        (config.leds[1].key.get(), config.leds[1].owner),
+        (0x2000, Some(0))
+    );
 }
 
 #[test]
@@ -46,18 +72,45 @@ fn what_is_wrong_is_named() {
         ("broker = 'mqtt://x'\ngroups = ['+']", "group"),
         ("broker = 'mqtt://x'\ndiscovery = true", "false for none"),
         ("broker = 'mqtt://x'\npassword_file = 'p'", "needs a user"),
-        ("broker = 'mqtts://x'\ncertificate = 'p'", "one needs the other"),
+        (
+            "broker = 'mqtts://x'\ncertificate = 'p'",
+            "one needs the other",
+        ),
         ("broker = 'mqtt://x'\nca = 'p'", "use mqtts://"),
         ("broker = 'mqtt://x'\n[[led]]\nkey = 0", "IPC_PRIVATE"),
-        ("broker = 'mqtt://x'\n[[led]]\nowner = 'no such user'", "there is no user"),
-        ("broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nkey = 2000", "each needs a name"),
-        ("broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nname = 'b'", "needs two keys"),
-        ("broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nkey = 1235\nname = 'b'", "needs two keys"),
-        ("broker = 'mqtt://x'\n[led]\nkey = 1", "line 2: [led]: invalid type: map, expected a list; write [[led]]"),
+        (
+            "broker = 'mqtt://x'\n[[led]]\nowner = 'no such user'",
+            "there is no user",
+        ),
+        (
+            "broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nkey = 2000",
+            "each needs a name",
+        ),
+        (
+            "broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nname = 'b'",
+            "needs two keys",
+        ),
+        (
+            "broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nkey = 1235\nname = 'b'",
+            "needs two keys",
+        ),
+        (
+            "broker = 'mqtt://x'\n[led]\nkey = 1",
+            "line 2: [led]: invalid type: map, expected a list; write [[led]]",
+        ),
         ("broker = 'mqtt://[::1]1883'", "use mqtt://HOST"),
-        ("broker = 'mqtt://x'\ngroups = 'a'", "line 2: groups: invalid type"),
-        ("broker = 'mqtt://x'\nuser = 'a'\npassword_file = 'a/b'", "name of a file in secrets"),
-        ("broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nkey = 2000\nname = 'a'", "two have the name"),
+        (
+            "broker = 'mqtt://x'\ngroups = 'a'",
+            "line 2: groups: invalid type",
+        ),
+        (
+            "broker = 'mqtt://x'\nuser = 'a'\npassword_file = 'a/b'",
+            "name of a file in secrets",
+        ),
+        (
+            "broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nkey = 2000\nname = 'a'",
+            "two have the name",
+        ),
     ] {
         let error = read(text).unwrap_err();
         assert!(error.contains(problem), "{text}: {error}");

@@ -26,9 +26,19 @@ impl Client {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("the broker listens");
         stream.set_nodelay(true).expect("a TCP socket");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a TCP socket");
-        let mut client = Client { stream, messages: VecDeque::new(), retained: BTreeMap::new() };
-        client.write(&packet::connect(&format!("test-{}-{}", id(), COUNTER.fetch_add(1, Ordering::Relaxed))));
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a TCP socket");
+        let mut client = Client {
+            stream,
+            messages: VecDeque::new(),
+            retained: BTreeMap::new(),
+        };
+        client.write(&packet::connect(&format!(
+            "test-{}-{}",
+            id(),
+            COUNTER.fetch_add(1, Ordering::Relaxed)
+        )));
         let reply = client.wait_for_reply(CONNACK);
         assert_eq!(reply[1], 0, "the broker refused the connection");
         client
@@ -38,7 +48,11 @@ impl Client {
     pub(crate) fn subscribe(&mut self, filter: &str) {
         self.write(&packet::subscribe(filter));
         let reply = self.wait_for_reply(SUBACK);
-        assert_eq!(reply.last(), Some(&0), "the broker refused the subscription");
+        assert_eq!(
+            reply.last(),
+            Some(&0),
+            "the broker refused the subscription"
+        );
     }
 
     /// Publishes a message. The broker has it when this returns.
@@ -48,10 +62,22 @@ impl Client {
 
     /// Publishes a message that the broker retains.
     pub(crate) fn retain(&mut self, topic: &str, payload: &str) {
-        self.publish_with(topic, payload, Properties { is_retained: true, ..Properties::default() });
+        self.publish_with(
+            topic,
+            payload,
+            Properties {
+                is_retained: true,
+                ..Properties::default()
+            },
+        );
     }
 
-    pub(crate) fn publish_with(&mut self, topic: &str, payload: impl AsRef<[u8]>, properties: Properties<'_>) {
+    pub(crate) fn publish_with(
+        &mut self,
+        topic: &str,
+        payload: impl AsRef<[u8]>,
+        properties: Properties<'_>,
+    ) {
         self.write(&packet::publish(topic, payload.as_ref(), properties));
         self.wait_for_reply(PUBACK);
     }
@@ -66,7 +92,8 @@ impl Client {
             if message.payload.is_empty() {
                 self.retained.remove(&message.topic);
             } else {
-                self.retained.insert(message.topic.clone(), message.payload.clone());
+                self.retained
+                    .insert(message.topic.clone(), message.payload.clone());
             }
         }
         message
@@ -83,14 +110,23 @@ impl Client {
     }
 
     /// Publishes a command, and returns the responses to it: one for each LED that it commands.
-    pub(crate) fn request(&mut self, topic: &str, payload: impl AsRef<[u8]>, count: usize) -> Vec<Message> {
+    pub(crate) fn request(
+        &mut self,
+        topic: &str,
+        payload: impl AsRef<[u8]>,
+        count: usize,
+    ) -> Vec<Message> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed).to_le_bytes();
         let response = Some("test/response");
         self.publish_with(
             topic,
             payload,
-            Properties { response_topic: response, correlation: Some(&number), ..Properties::default() },
+            Properties {
+                response_topic: response,
+                correlation: Some(&number),
+                ..Properties::default()
+            },
         );
         let mut responses = Vec::new();
         while responses.len() < count {
@@ -125,7 +161,11 @@ impl Client {
     /// Waits for a packet of this type, and keeps the messages before it.
     fn wait_for_reply(&mut self, kind: u8) -> Vec<u8> {
         loop {
-            if let Some(body) = self.read().filter(|(first, _)| *first == kind).map(|(_, body)| body) {
+            if let Some(body) = self
+                .read()
+                .filter(|(first, _)| *first == kind)
+                .map(|(_, body)| body)
+            {
                 return body;
             }
         }
@@ -134,7 +174,8 @@ impl Client {
     /// Reads a packet. Keeps a message, returns another one.
     fn read(&mut self) -> Option<(u8, Vec<u8>)> {
         let read = packet::read(&mut self.stream);
-        let (first, body) = read.unwrap_or_else(|error| panic!("no message: {error}; retained: {:#?}", self.retained));
+        let (first, body) = read
+            .unwrap_or_else(|error| panic!("no message: {error}; retained: {:#?}", self.retained));
         if first & 0xf0 != PUBLISH {
             return Some((first, body));
         }

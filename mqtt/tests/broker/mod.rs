@@ -48,9 +48,19 @@ impl Broker {
 
     /// One that is not started yet.
     pub(crate) fn absent() -> Broker {
-        let directory = tempfile::Builder::new().prefix("mosquitto-").tempdir().expect("a temporary directory");
-        let broker = Broker { port: free_port(), directory, process: None };
-        broker.configure(&format!("listener {} 127.0.0.1\nallow_anonymous true\n", broker.port));
+        let directory = tempfile::Builder::new()
+            .prefix("mosquitto-")
+            .tempdir()
+            .expect("a temporary directory");
+        let broker = Broker {
+            port: free_port(),
+            directory,
+            process: None,
+        };
+        broker.configure(&format!(
+            "listener {} 127.0.0.1\nallow_anonymous true\n",
+            broker.port
+        ));
         broker
     }
 
@@ -58,7 +68,11 @@ impl Broker {
     pub(crate) fn configure(&self, text: &str) {
         // As root, Mosquitto would become a user that cannot read the directory. As another user it ignores the line.
         let common = "user root\nlog_dest stderr\nlog_type all\n";
-        fs::write(self.path().join("mosquitto.conf"), format!("{common}{text}")).expect("the directory is ours");
+        fs::write(
+            self.path().join("mosquitto.conf"),
+            format!("{common}{text}"),
+        )
+        .expect("the directory is ours");
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -70,7 +84,11 @@ impl Broker {
         self.kill();
         let log = self.path().join("log");
         let mut mosquitto = Command::new("mosquitto");
-        mosquitto.arg("-c").arg(self.path().join("mosquitto.conf")).stdin(Stdio::null()).stdout(Stdio::null());
+        mosquitto
+            .arg("-c")
+            .arg(self.path().join("mosquitto.conf"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         let file = File::create(&log).expect("the directory is ours");
         self.process = Some(Running::start_with_own_output(mosquitto.stderr(file)));
         wait_until("the broker runs", || {
@@ -98,7 +116,10 @@ impl Broker {
     /// How many connections with this identifier it has accepted since its last start.
     pub(crate) fn connections(&self, identifier: &str) -> usize {
         let part = format!(" as {identifier}");
-        self.log().lines().filter(|line| line.contains("New client connected from") && line.contains(&part)).count()
+        self.log()
+            .lines()
+            .filter(|line| line.contains("New client connected from") && line.contains(&part))
+            .count()
     }
 
     /// A client that reads everything, and knows what is retained.
@@ -114,7 +135,12 @@ impl Broker {
 pub(crate) fn free_port() -> u16 {
     static COUNTER: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(id() % 10_000).expect("at most 9,999");
-    let ports = std::iter::repeat_with(|| 20_000 + (first + COUNTER.fetch_add(1, Ordering::Relaxed)) % 10_000);
+    let ports = std::iter::repeat_with(|| {
+        20_000 + (first + COUNTER.fetch_add(1, Ordering::Relaxed)) % 10_000
+    });
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    ports.into_iter().find(is_free).expect("ports do not run out")
+    ports
+        .into_iter()
+        .find(is_free)
+        .expect("ports do not run out")
 }

@@ -30,7 +30,13 @@ impl Online {
         let controller = node.controller(0, &[]);
         let bridge = node.bridge();
         client.wait_for("led/porch/availability", "online");
-        Online { client, bridge, controller, node, broker }
+        Online {
+            client,
+            bridge,
+            controller,
+            node,
+            broker,
+        }
     }
 }
 
@@ -44,12 +50,21 @@ pub(crate) struct Node {
 impl Node {
     /// A node with one LED, which has no name.
     pub(crate) fn new(broker: &Broker) -> Node {
-        Node::with(&format!("broker = 'mqtt://127.0.0.1:{}'\n", broker.port), &[])
+        Node::with(
+            &format!("broker = 'mqtt://127.0.0.1:{}'\n", broker.port),
+            &[],
+        )
     }
 
     /// A node with an LED for each of these names.
     pub(crate) fn with_leds(broker: &Broker, names: &[&str]) -> Node {
-        Node::with(&format!("broker = 'mqtt://127.0.0.1:{}'\ngroups = ['garden']\n", broker.port), names)
+        Node::with(
+            &format!(
+                "broker = 'mqtt://127.0.0.1:{}'\ngroups = ['garden']\n",
+                broker.port
+            ),
+            names,
+        )
     }
 
     /// A node with these settings. It has one LED without a name if there are no names.
@@ -73,8 +88,17 @@ impl Node {
     /// `led-mqtt` with the configuration.
     pub(crate) fn program(&self) -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_led-mqtt"));
-        program.arg("--config").arg(&self.config).stdin(Stdio::null()).env("LED_LOCK_DIRECTORY", self.leds[0].path());
-        for name in ["RUST_LOG", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM", "NOTIFY_SOCKET"] {
+        program
+            .arg("--config")
+            .arg(&self.config)
+            .stdin(Stdio::null())
+            .env("LED_LOCK_DIRECTORY", self.leds[0].path());
+        for name in [
+            "RUST_LOG",
+            "CREDENTIALS_DIRECTORY",
+            "JOURNAL_STREAM",
+            "NOTIFY_SOCKET",
+        ] {
             program.env_remove(name);
         }
         program
@@ -114,7 +138,12 @@ impl Node {
     pub(crate) fn led(&self, led: usize) -> String {
         let outcome = self.command(led, &["status"]);
         assert_eq!(outcome.code, Some(0), "{}", outcome.err);
-        outcome.out.split(" (").next().unwrap_or_default().to_owned()
+        outcome
+            .out
+            .split(" (")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     fn of(&self, program: &str, led: usize) -> Command {

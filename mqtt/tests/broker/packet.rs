@@ -105,7 +105,12 @@ pub(crate) fn message(first: u8, mut body: &[u8]) -> Message {
         }
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Message { topic: text(&topic), payload: text(payload), is_retained: first & 1 == 1, correlation }
+    Message {
+        topic: text(&topic),
+        payload: text(payload),
+        is_retained: first & 1 == 1,
+        correlation,
+    }
 }
 
 fn packet(first: u8, body: &[u8]) -> Vec<u8> {

@@ -23,27 +23,37 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn new(directory: &Path, key: Key) -> Files {
         let stem = format!("{key}-{}", own_namespace("ipc"));
-        Files { lock: directory.join(format!("{stem}.lock")), record: directory.join(format!("{stem}.record")) }
+        Files {
+            lock: directory.join(format!("{stem}.lock")),
+            record: directory.join(format!("{stem}.record")),
+        }
     }
 }
 
 /// The user who owns the service's directory, and whose queues all users trust; none if the service has not run since boot.
 #[must_use]
 pub fn service_user() -> Option<u32> {
-    fs::symlink_metadata(SERVICE_DIRECTORY).ok().filter(Metadata::is_dir).map(|found| found.uid())
+    fs::symlink_metadata(SERVICE_DIRECTORY)
+        .ok()
+        .filter(Metadata::is_dir)
+        .map(|found| found.uid())
 }
 
 /// The directories where the controllers of this user can have their locks, and their metadata. Each exists and is trusted.
 pub(super) fn trusted(user: u32) -> impl Iterator<Item = (PathBuf, Metadata)> {
     let named = from_environment();
     let directories = [SERVICE_DIRECTORY.into(), runtime(user), temporary(user)];
-    named.clone().into_iter().chain(directories).filter_map(move |path| {
-        let found = fs::symlink_metadata(&path).ok()?;
-        // In /tmp any user can create it.
-        let owners = [0, user, service_user().unwrap_or(0)];
-        let is_trusted = named.as_ref() == Some(&path) || owners.contains(&found.uid());
-        (found.is_dir() && is_trusted).then_some((path, found))
-    })
+    named
+        .clone()
+        .into_iter()
+        .chain(directories)
+        .filter_map(move |path| {
+            let found = fs::symlink_metadata(&path).ok()?;
+            // In /tmp any user can create it.
+            let owners = [0, user, service_user().unwrap_or(0)];
+            let is_trusted = named.as_ref() == Some(&path) || owners.contains(&found.uid());
+            (found.is_dir() && is_trusted).then_some((path, found))
+        })
 }
 
 /// The directories that exist now where a controller of this user can have its lock and record. Other users cannot write to
@@ -69,7 +79,10 @@ pub(super) fn create_own() -> Result<PathBuf, LockError> {
         _ if has_runtime_directory() => runtime(user),
         _ => temporary(user),
     };
-    let at = |source| LockError::Os { path: path.clone(), source };
+    let at = |source| LockError::Os {
+        path: path.clone(),
+        source,
+    };
     match DirBuilder::new().mode(0o755).create(&path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(error)),
         _ => {}
@@ -78,7 +91,10 @@ pub(super) fn create_own() -> Result<PathBuf, LockError> {
     let found = fs::symlink_metadata(&path).map_err(at)?;
     let is_own = found.uid() == user || user == 0;
     if !found.is_dir() || !is_own || found.mode() & 0o022 != 0 {
-        return Err(LockError::Untrusted { path, owner: found.uid() });
+        return Err(LockError::Untrusted {
+            path,
+            owner: found.uid(),
+        });
     }
     // All users must be able to read records; the umask can forbid it.
     if found.uid() == user && found.mode() & 0o777 != 0o755 {
@@ -88,7 +104,9 @@ pub(super) fn create_own() -> Result<PathBuf, LockError> {
 }
 
 fn from_environment() -> Option<PathBuf> {
-    env::var_os("LED_LOCK_DIRECTORY").filter(|path| !path.is_empty()).map(PathBuf::from)
+    env::var_os("LED_LOCK_DIRECTORY")
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
 }
 
 fn runtime(user: u32) -> PathBuf {

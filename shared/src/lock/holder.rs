@@ -40,19 +40,33 @@ pub fn holder(key: Key, queue: Option<Queue>, owner: u32) -> Holder {
 
 /// [`holder`], and the directory of the lock of a [`Holder::Process`].
 #[must_use]
-pub fn holder_and_directory(key: Key, queue: Option<Queue>, owner: u32) -> (Holder, Option<PathBuf>) {
-    let Ok(locks) = fs::read_to_string("/proc/locks") else { return (Holder::Unknown, None) };
+pub fn holder_and_directory(
+    key: Key,
+    queue: Option<Queue>,
+    owner: u32,
+) -> (Holder, Option<PathBuf>) {
+    let Ok(locks) = fs::read_to_string("/proc/locks") else {
+        return (Holder::Unknown, None);
+    };
     let mut result = Holder::Unknown;
     for (directory, found) in directory::trusted(owner) {
         let files = Files::new(&directory, key);
-        let Ok(Some(record)) = Record::read(&files.record, found.uid()) else { continue };
+        let Ok(Some(record)) = Record::read(&files.record, found.uid()) else {
+            continue;
+        };
         if record.pid_namespace != own_namespace("pid") {
             continue;
         }
-        if fs::symlink_metadata(&files.lock).is_ok_and(|lock| is_locked(&locks, lock.ino(), record.pid)) {
+        if fs::symlink_metadata(&files.lock)
+            .is_ok_and(|lock| is_locked(&locks, lock.ino(), record.pid))
+        {
             return (Holder::Process(record.pid), Some(directory));
         }
-        if queue.is_none_or(|queue| record.queue.is_some_and(|recorded| recorded.id == queue.id())) {
+        if queue.is_none_or(|queue| {
+            record
+                .queue
+                .is_some_and(|recorded| recorded.id == queue.id())
+        }) {
             result = Holder::Ended;
         }
     }
@@ -64,8 +78,12 @@ pub fn holder_and_directory(key: Key, queue: Option<Queue>, owner: u32) -> (Hold
 pub(super) fn is_locked(locks: &str, inode: u64, pid: u32) -> bool {
     locks.lines().any(|line| {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let [_, "FLOCK", _, "WRITE", holder, file, ..] = fields[..] else { return false };
-        let of_file = file.rsplit_once(':').and_then(|(_, inode)| inode.parse().ok());
+        let [_, "FLOCK", _, "WRITE", holder, file, ..] = fields[..] else {
+            return false;
+        };
+        let of_file = file
+            .rsplit_once(':')
+            .and_then(|(_, inode)| inode.parse().ok());
         holder.parse() == Ok(pid) && of_file == Some(inode)
     })
 }

@@ -68,21 +68,36 @@ impl Lock {
     /// Those of [`Lock::acquire`].
     pub fn acquire_in(directory: &Path, key: Key) -> Result<Lock, LockError> {
         let Files { lock: path, record } = Files::new(directory, key);
-        let at = |source| LockError::Os { path: path.clone(), source };
+        let at = |source| LockError::Os {
+            path: path.clone(),
+            source,
+        };
         // The service's user can put a link to any file into a directory that root uses too.
         let mut options = File::options();
-        options.read(true).write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+        options
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW);
         let (file, has_predecessor) = match options.open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (options.create(true).open(&path), false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                (options.create(true).open(&path), false)
+            }
             opened => (opened, true),
         };
         let file = file.map_err(at)?;
-        let (found, parent) = (file.metadata().map_err(at)?, fs::metadata(directory).map_err(at)?);
+        let (found, parent) = (
+            file.metadata().map_err(at)?,
+            fs::metadata(directory).map_err(at)?,
+        );
         // Root gives the lock to the owner of the directory, but never a file with contents: that is not a lock.
         let is_to_be_given = own_user() == 0 && parent.uid() != found.uid();
         let is_lock = found.is_file() && found.nlink() == 1;
         if !is_lock || (is_to_be_given && found.len() > 0) {
-            return Err(LockError::Untrusted { path, owner: found.uid() });
+            return Err(LockError::Untrusted {
+                path,
+                owner: found.uid(),
+            });
         }
         let before = Record::read(&record, parent.uid()).ok().flatten();
         match file.try_lock() {
@@ -100,16 +115,23 @@ impl Lock {
             fchown(&file, Some(parent.uid()), Some(parent.gid())).map_err(at)?;
         }
         if found.mode() & 0o777 != 0o600 {
-            file.set_permissions(Permissions::from_mode(0o600)).map_err(at)?;
+            file.set_permissions(Permissions::from_mode(0o600))
+                .map_err(at)?;
         }
         let queue = before.and_then(|record| record.queue);
-        Ok(Lock { record, queue, has_predecessor, _file: file })
+        Ok(Lock {
+            record,
+            queue,
+            has_predecessor,
+            _file: file,
+        })
     }
 
     /// Whether a holder of this lock created this queue. If this process did not, the queue is stale.
     #[must_use]
     pub fn has_created(&self, queue: &Queue, status: &Status) -> bool {
-        self.queue.is_some_and(|recorded| recorded.is(queue.id(), status))
+        self.queue
+            .is_some_and(|recorded| recorded.is(queue.id(), status))
     }
 
     /// Whether another process held this lock before. It may have been killed before it recorded its queue.
@@ -126,7 +148,10 @@ impl Lock {
     pub fn record(&mut self, queue: &Queue) -> Result<(), LockError> {
         let queue = Some(RecordedQueue::new(queue.id()));
         let written = Record::own(queue).write(&self.record);
-        written.map_err(|source| LockError::Os { path: self.record.clone(), source })?;
+        written.map_err(|source| LockError::Os {
+            path: self.record.clone(),
+            source,
+        })?;
         self.queue = queue;
         Ok(())
     }
@@ -162,5 +187,8 @@ pub enum LockError {
 }
 
 fn holder_name(pid: Option<u32>) -> String {
-    pid.map_or_else(|| "another controller".into(), |pid| format!("another controller (PID {pid})"))
+    pid.map_or_else(
+        || "another controller".into(),
+        |pid| format!("another controller (PID {pid})"),
+    )
 }

@@ -38,7 +38,11 @@ impl RecordedQueue {
     /// The queue with this identifier, which this process has just created.
     pub(super) fn new(id: i32) -> RecordedQueue {
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        RecordedQueue { id, created: now.as_secs(), creator: own_user() }
+        RecordedQueue {
+            id,
+            created: now.as_secs(),
+            creator: own_user(),
+        }
     }
 
     /// Whether this is the queue with that identifier and state.
@@ -47,10 +51,14 @@ impl RecordedQueue {
     /// last change is that of the creation, unless a controller closed the queue: only controllers set the limit to 0.
     pub(super) fn is(&self, id: i32, status: &Status) -> bool {
         let created = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.created));
-        let is_same_time = created.zip(status.last_changed).is_some_and(|(created, changed)| {
-            let difference = created.duration_since(changed).or_else(|_| changed.duration_since(created));
-            difference.is_ok_and(|difference| difference <= SAME_TIME)
-        });
+        let is_same_time = created
+            .zip(status.last_changed)
+            .is_some_and(|(created, changed)| {
+                let difference = created
+                    .duration_since(changed)
+                    .or_else(|_| changed.duration_since(created));
+                difference.is_ok_and(|difference| difference <= SAME_TIME)
+            });
         let is_believed = [0, status.creator, status.permissions.owner].contains(&self.creator);
         is_believed && self.id == id && (is_same_time || status.limit == 0)
     }
@@ -59,7 +67,11 @@ impl RecordedQueue {
 impl Record {
     /// The record of this process.
     pub(super) fn own(queue: Option<RecordedQueue>) -> Record {
-        Record { pid: std::process::id(), pid_namespace: own_namespace("pid"), queue }
+        Record {
+            pid: std::process::id(),
+            pid_namespace: own_namespace("pid"),
+            queue,
+        }
     }
 
     /// Reads a record; none if there is no valid one, it is a link, or neither root nor `writer` wrote it. Only root can name
@@ -76,7 +88,10 @@ impl Record {
             Ok(read) => read,
         };
         let mut record = Record::from_text(&text).filter(|_| [0, writer].contains(&found.uid()));
-        if let Some(Record { queue: Some(queue), .. }) = record.as_mut().filter(|_| found.uid() != 0) {
+        if let Some(Record {
+            queue: Some(queue), ..
+        }) = record.as_mut().filter(|_| found.uid() != 0)
+        {
             queue.creator = found.uid();
         }
         Ok(record)
@@ -84,13 +99,17 @@ impl Record {
 
     /// Replaces the record with this path atomically. All users may read it, whatever the umask is.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
-        file::replace(path, &self.to_string(), |file| file.set_permissions(fs::Permissions::from_mode(0o644)))
+        file::replace(path, &self.to_string(), |file| {
+            file.set_permissions(fs::Permissions::from_mode(0o644))
+        })
     }
 
     fn from_text(text: &str) -> Option<Record> {
         let value = |name: &str| {
             let mut lines = text.lines().filter_map(|line| line.split_once(' '));
-            lines.find(|(found, _)| *found == name).map(|(_, value)| value)
+            lines
+                .find(|(found, _)| *found == name)
+                .map(|(_, value)| value)
         };
         let queue = || {
             Some(RecordedQueue {
@@ -109,9 +128,17 @@ impl Record {
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pid {}\npid_namespace {}\n", self.pid, self.pid_namespace)?;
+        write!(
+            f,
+            "pid {}\npid_namespace {}\n",
+            self.pid, self.pid_namespace
+        )?;
         match self.queue {
-            Some(RecordedQueue { id, created, creator }) => {
+            Some(RecordedQueue {
+                id,
+                created,
+                creator,
+            }) => {
                 write!(f, "queue {id}\ncreated {created}\ncreator {creator}\n")
             }
             None => Ok(()),
@@ -131,10 +158,22 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_it_was_written() {
-        let first = RecordedQueue { id: 0, created: 1, creator: 0 };
-        let last = RecordedQueue { id: i32::MAX, created: u64::MAX, creator: u32::MAX };
+        let first = RecordedQueue {
+            id: 0,
+            created: 1,
+            creator: 0,
+        };
+        let last = RecordedQueue {
+            id: i32::MAX,
+            created: u64::MAX,
+            creator: u32::MAX,
+        };
         for queue in [None, Some(first), Some(last)] {
-            let record = Record { pid: 640, pid_namespace: 4_026_531_836, queue };
+            let record = Record {
+                pid: 640,
+                pid_namespace: 4_026_531_836,
+                queue,
+            };
             assert_eq!(Record::from_text(&record.to_string()), Some(record));
         }
     }
@@ -144,10 +183,15 @@ mod tests {
         for text in ["", "640\n", "pid 640\n", "pid x\npid_namespace 1\n"] {
             assert_eq!(Record::from_text(text), None, "{text:?}");
         }
-        let without_queue = Record { pid: 1, pid_namespace: 2, queue: None };
-        for text in
-            ["pid 1\npid_namespace 2\nqueue 3\n", "pid 1\npid_namespace 2\nqueue x\ncreated 1\ncreator 0\nnew 5\n"]
-        {
+        let without_queue = Record {
+            pid: 1,
+            pid_namespace: 2,
+            queue: None,
+        };
+        for text in [
+            "pid 1\npid_namespace 2\nqueue 3\n",
+            "pid 1\npid_namespace 2\nqueue x\ncreated 1\ncreator 0\nnew 5\n",
+        ] {
             assert_eq!(Record::from_text(text), Some(without_queue), "{text:?}");
         }
     }
@@ -159,12 +203,27 @@ mod tests {
         let now = RecordedQueue::new(id);
         assert!(now.is(id, &status));
         assert!(!now.is(id + 1, &status));
-        assert!(!RecordedQueue { creator: 4_000_000_000, ..now }.is(id, &status));
+        assert!(
+            !RecordedQueue {
+                creator: 4_000_000_000,
+                ..now
+            }
+            .is(id, &status)
+        );
         for created in [now.created - 60, now.created + 60, 0, u64::MAX] {
-            assert!(!RecordedQueue { created, ..now }.is(id, &status), "{created}");
+            assert!(
+                !RecordedQueue { created, ..now }.is(id, &status),
+                "{created}"
+            );
         }
         // Its controller changed it when it closed it.
         queue.set_limit(0).unwrap();
-        assert!(RecordedQueue { created: now.created - 60, ..now }.is(id, &queue.status().unwrap()));
+        assert!(
+            RecordedQueue {
+                created: now.created - 60,
+                ..now
+            }
+            .is(id, &queue.status().unwrap())
+        );
     }
 }

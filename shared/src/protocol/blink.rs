@@ -23,7 +23,8 @@ pub struct Blink {
 
 impl Blink {
     /// The range of a phase: 1 ms to 1 h.
-    pub const PHASE: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
+    pub const PHASE: RangeInclusive<Duration> =
+        Duration::from_millis(1)..=Duration::from_secs(3600);
     /// The range of the count: 1 to 1,000,000.
     pub const COUNT: RangeInclusive<u32> = 1..=1_000_000;
 
@@ -37,7 +38,11 @@ impl Blink {
     fn from_numbers(on_ms: u32, off_ms: u32, count: Option<u32>) -> Option<Blink> {
         let fits = |ms: u32| Self::PHASE.contains(&Duration::from_millis(ms.into()));
         let counts = count.is_none_or(|count| Self::COUNT.contains(&count));
-        (fits(on_ms) && fits(off_ms) && counts).then_some(Blink { on_ms, off_ms, count })
+        (fits(on_ms) && fits(off_ms) && counts).then_some(Blink {
+            on_ms,
+            off_ms,
+            count,
+        })
     }
 
     /// How long it is on.
@@ -66,13 +71,19 @@ impl Blink {
             Some(count) => Some(count?),
             None => None,
         };
-        if numbers.next().is_some() { None } else { Self::from_numbers(on_ms, off_ms, count) }
+        if numbers.next().is_some() {
+            None
+        } else {
+            Self::from_numbers(on_ms, off_ms, count)
+        }
     }
 }
 
 /// A number of digits only, without a sign.
 fn number(word: &str) -> Option<u32> {
-    word.parse().ok().filter(|_| word.bytes().all(|byte| byte.is_ascii_digit()))
+    word.parse()
+        .ok()
+        .filter(|_| word.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 impl fmt::Display for Blink {
@@ -88,19 +99,46 @@ mod tests {
 
     #[test]
     fn the_ends_of_the_ranges_are_taken_and_what_is_beyond_refused() {
-        for text in ["1 1", "3600000 3600000", "1 3600000 1", "500 500 1000000", "007 1"] {
+        for text in [
+            "1 1",
+            "3600000 3600000",
+            "1 3600000 1",
+            "500 500 1000000",
+            "007 1",
+        ] {
             assert!(Blink::from_text(text).is_some(), "{text}");
         }
-        for text in ["0 1", "1 0", "3600001 1", "1 3600001", "1 1 0", "1 1 1000001", "4294967297 1"] {
+        for text in [
+            "0 1",
+            "1 0",
+            "3600001 1",
+            "1 3600001",
+            "1 1 0",
+            "1 1 1000001",
+            "4294967297 1",
+        ] {
             assert_eq!(Blink::from_text(text), None, "{text}");
         }
     }
 
     #[test]
     fn two_or_three_numbers_and_nothing_else_are_blinking() {
-        for text in ["", "500", "500 500 3 4", "500 -500", "+500 500", "0.5 0.5", "500ms 500ms", "a b", "500,500"] {
+        for text in [
+            "",
+            "500",
+            "500 500 3 4",
+            "500 -500",
+            "+500 500",
+            "0.5 0.5",
+            "500ms 500ms",
+            "a b",
+            "500,500",
+        ] {
             assert_eq!(Blink::from_text(text), None, "{text}");
         }
-        assert_eq!(Blink::from_text(" 500\t500  3\n").unwrap().to_string(), "500 500 3");
+        assert_eq!(
+            Blink::from_text(" 500\t500  3\n").unwrap().to_string(),
+            "500 500 3"
+        );
     }
 }

@@ -75,9 +75,13 @@ impl Command {
         if text.is_empty() {
             return Err(Refusal::Empty);
         }
-        let (verb, arguments) = text.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((text, ""));
+        let (verb, arguments) = text
+            .split_once(|c: char| c.is_ascii_whitespace())
+            .unwrap_or((text, ""));
         if verb.eq_ignore_ascii_case(Self::BLINK) {
-            return Blink::from_text(arguments).map(Command::Blink).ok_or(Refusal::Blink);
+            return Blink::from_text(arguments)
+                .map(Command::Blink)
+                .ok_or(Refusal::Blink);
         }
         if verb.eq_ignore_ascii_case(Self::WATCH) {
             return State::from_text(arguments.trim_ascii())

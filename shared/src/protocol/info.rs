@@ -72,7 +72,11 @@ impl Line {
 /// `GPIO17 (offset 17 of gpiochip0, pinctrl-rp1)`
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (offset {} of {}, {})", self.name, self.offset, self.chip, self.label)
+        write!(
+            f,
+            "{} (offset {} of {}, {})",
+            self.name, self.offset, self.chip, self.label
+        )
     }
 }
 
@@ -88,10 +92,25 @@ impl Info {
 
     fn write_lines(&self, to: &mut Message) -> fmt::Result {
         to.write_str("\n")?;
-        if let Some(Line { name, offset, chip, label }) = &self.line {
-            write!(to, "line {name}\noffset {offset}\nchip {chip}\nlabel {label}\n")?;
+        if let Some(Line {
+            name,
+            offset,
+            chip,
+            label,
+        }) = &self.line
+        {
+            write!(
+                to,
+                "line {name}\noffset {offset}\nchip {chip}\nlabel {label}\n"
+            )?;
         }
-        write!(to, "pid {}\nversion {}\nuptime {}\n", self.pid, self.version, self.uptime.as_secs())?;
+        write!(
+            to,
+            "pid {}\nversion {}\nuptime {}\n",
+            self.pid,
+            self.version,
+            self.uptime.as_secs()
+        )?;
         write!(to, "applied {}\nrefused {}\n", self.applied, self.refused)?;
         writeln!(to, "answers_dropped {}", self.answers_dropped)
     }
@@ -99,11 +118,18 @@ impl Info {
     /// Decodes a reply; none if it is not a complete reply to `STATUS`. Unknown lines are ignored.
     #[must_use]
     pub fn decode<const N: usize>(message: &Message<N>) -> Option<Self> {
-        let Some(Reply::Ok(state)) = Reply::decode(message) else { return None };
+        let Some(Reply::Ok(state)) = Reply::decode(message) else {
+            return None;
+        };
         let text = str::from_utf8(message.text()).ok()?;
         let value = |name: &str| {
-            let lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')?.split_once(' '));
-            lines.skip(1).find(|(found, _)| *found == name).map(|(_, value)| value)
+            let lines = text
+                .split_inclusive('\n')
+                .filter_map(|line| line.strip_suffix('\n')?.split_once(' '));
+            lines
+                .skip(1)
+                .find(|(found, _)| *found == name)
+                .map(|(_, value)| value)
         };
         let number = |name| value(name)?.parse().ok();
         let line = |name: &str| {
@@ -138,7 +164,12 @@ mod tests {
         let phase = Duration::from_secs(3600);
         Info {
             state: State::Blink(Blink::new(phase, phase, Some(1_000_000)).unwrap()),
-            line: Some(Line { name, offset: 53, chip: chip.into(), label }),
+            line: Some(Line {
+                name,
+                offset: 53,
+                chip: chip.into(),
+                label,
+            }),
             pid: 4_194_304,
             version: "10.20.30".into(),
             uptime: Duration::from_secs(4_000_000_000),
@@ -151,9 +182,16 @@ mod tests {
     #[test]
     fn the_longest_reply_fits_and_is_read_back() {
         // The kernel's names of lines and labels of chips have 31 bytes at most; its names of chips end in a number.
-        let info = info("SPI MOSI SPI MOSI SPI MOSI SPI ".into(), "gpiochip10", "n".repeat(31));
+        let info = info(
+            "SPI MOSI SPI MOSI SPI MOSI SPI ".into(),
+            "gpiochip10",
+            "n".repeat(31),
+        );
         let message = info.encode(SENDER);
-        assert!(message.text().ends_with(b"\nanswers_dropped 9000000000\n"), "{message}");
+        assert!(
+            message.text().ends_with(b"\nanswers_dropped 9000000000\n"),
+            "{message}"
+        );
         assert_eq!(Info::decode(&message), Some(info));
     }
 
@@ -166,7 +204,13 @@ mod tests {
 
     #[test]
     fn replies_to_other_commands_are_not_read() {
-        for text in [&b"OK ON"[..], b"ERR unknown", b"OK ON\npid 1\n", b"OK ON\npid 1", b""] {
+        for text in [
+            &b"OK ON"[..],
+            b"ERR unknown",
+            b"OK ON\npid 1\n",
+            b"OK ON\npid 1",
+            b"",
+        ] {
             let message: Message = Message::new(SENDER, text).unwrap();
             assert_eq!(Info::decode(&message), None, "{}", text.escape_ascii());
         }

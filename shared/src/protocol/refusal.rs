@@ -43,7 +43,9 @@ pub enum Refusal {
     #[error("unknown command; known are {KnownVerbs}")]
     UnknownVerb,
     /// `BLINK` without two or three numbers, or with a number that is out of range.
-    #[error("BLINK takes two numbers of milliseconds, 1 to 3600000, and an optional count, 1 to 1000000")]
+    #[error(
+        "BLINK takes two numbers of milliseconds, 1 to 3600000, and an optional count, 1 to 1000000"
+    )]
     Blink,
     /// `WATCH` with anything but a state.
     #[error("WATCH takes a state: ON, OFF or BLINK with its numbers")]

@@ -31,7 +31,9 @@ impl State {
     /// a request.
     #[must_use]
     pub fn from_text(text: &str) -> Option<State> {
-        let (word, numbers) = text.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((text, ""));
+        let (word, numbers) = text
+            .split_once(|c: char| c.is_ascii_whitespace())
+            .unwrap_or((text, ""));
         let is = |state: &str| word.eq_ignore_ascii_case(state);
         match numbers {
             "" if is("OFF") => Some(State::Off),
@@ -107,7 +109,12 @@ mod tests {
     #[test]
     fn what_is_encoded_is_decoded_to_the_same() {
         let blink = Blink::from_text("500 500 3").map(State::Blink).unwrap();
-        for reply in [Reply::Ok(State::On), Reply::Ok(State::Off), Reply::Ok(blink), Reply::Err("no such thing")] {
+        for reply in [
+            Reply::Ok(State::On),
+            Reply::Ok(State::Off),
+            Reply::Ok(blink),
+            Reply::Err("no such thing"),
+        ] {
             assert_eq!(Reply::decode(&reply.encode(SENDER)), Some(reply));
         }
     }
@@ -121,7 +128,16 @@ mod tests {
 
     #[test]
     fn other_texts_are_not_replies() {
-        for text in [&b""[..], b"OK", b"OK ", b"OK DIM", b"OK BLINK", b"OK BLINK 0 1", b"ok ON", b"\xff"] {
+        for text in [
+            &b""[..],
+            b"OK",
+            b"OK ",
+            b"OK DIM",
+            b"OK BLINK",
+            b"OK BLINK 0 1",
+            b"ok ON",
+            b"\xff",
+        ] {
             let message: Message = Message::new(SENDER, text).unwrap();
             assert_eq!(Reply::decode(&message), None, "{}", text.escape_ascii());
         }

@@ -40,7 +40,10 @@ impl Request {
             Some(reply_to) => write!(message, "{}\0reply={reply_to}\0", self.command),
             None => write!(message, "{}\0", self.command),
         };
-        debug_assert!(written.is_ok(), "a verb and a number fit into {TEXT_MAX} bytes");
+        debug_assert!(
+            written.is_ok(),
+            "a verb and a number fit into {TEXT_MAX} bytes"
+        );
         message
     }
 
@@ -71,18 +74,35 @@ impl Request {
         match (command, reply_to) {
             (Ok(command), Ok(reply_to)) => Ok(Request { command, reply_to }),
             // A message of type 2 ends the controller, whatever its text.
-            (Ok(Command::Exit), Err(_)) => Ok(Request { command: Command::Exit, reply_to: None }),
-            (Err(refusal), reply_to) => Err(Refused { refusal, reply_to: reply_to.ok().flatten() }),
-            (Ok(_), Err(refusal)) => Err(Refused { refusal, reply_to: None }),
+            (Ok(Command::Exit), Err(_)) => Ok(Request {
+                command: Command::Exit,
+                reply_to: None,
+            }),
+            (Err(refusal), reply_to) => Err(Refused {
+                refusal,
+                reply_to: reply_to.ok().flatten(),
+            }),
+            (Ok(_), Err(refusal)) => Err(Refused {
+                refusal,
+                reply_to: None,
+            }),
         }
     }
 }
 
 fn reply_to(field: &[u8]) -> Result<Option<MessageType>, Refusal> {
-    let Some(digits) = field.strip_prefix(b"reply=") else { return Ok(None) };
+    let Some(digits) = field.strip_prefix(b"reply=") else {
+        return Ok(None);
+    };
     let is_number = digits.iter().all(u8::is_ascii_digit);
-    let number = str::from_utf8(digits).ok().filter(|_| is_number).and_then(|digits| digits.parse().ok());
-    number.and_then(MessageType::new).map(Some).ok_or(Refusal::ReplyType)
+    let number = str::from_utf8(digits)
+        .ok()
+        .filter(|_| is_number)
+        .and_then(|digits| digits.parse().ok());
+    number
+        .and_then(MessageType::new)
+        .map(Some)
+        .ok_or(Refusal::ReplyType)
 }
 
 #[cfg(test)]
@@ -100,36 +120,79 @@ mod tests {
     }
 
     fn unanswered(command: Command) -> Result<Request, Refused> {
-        Ok(Request { command, reply_to: None })
+        Ok(Request {
+            command,
+            reply_to: None,
+        })
     }
 
     #[test]
     fn what_is_encoded_is_decoded_to_the_same() {
-        let blink = |count| Command::Blink(Blink::new(*Blink::PHASE.end(), *Blink::PHASE.end(), count).unwrap());
+        let blink = |count| {
+            Command::Blink(Blink::new(*Blink::PHASE.end(), *Blink::PHASE.end(), count).unwrap())
+        };
         let blinks = [blink(None), blink(Some(*Blink::COUNT.end()))];
-        let plain = [Command::On, Command::Off, Command::Toggle, Command::Status, Command::Exit];
+        let plain = [
+            Command::On,
+            Command::Off,
+            Command::Toggle,
+            Command::Status,
+            Command::Exit,
+        ];
         for command in plain.into_iter().chain(blinks) {
-            for reply_to in [None, MessageType::new(1), MessageType::new(libc::c_long::MAX)] {
+            for reply_to in [
+                None,
+                MessageType::new(1),
+                MessageType::new(libc::c_long::MAX),
+            ] {
                 let request = Request { command, reply_to };
                 let message = request.encode();
-                assert_eq!(decode(message.message_type().get(), message.text()), Ok(request));
+                assert_eq!(
+                    decode(message.message_type().get(), message.text()),
+                    Ok(request)
+                );
             }
         }
     }
 
     #[test]
     fn verbs_are_read_in_any_case_with_blanks_newline_and_nul_at_the_end() {
-        for text in ["ON", "on", "oN", "ON\n", "ON  \t\r\n", "ON\0", "ON \0", "on\n\0"] {
-            assert_eq!(decode(1, text.as_bytes()), unanswered(Command::On), "{text:?}");
+        for text in [
+            "ON",
+            "on",
+            "oN",
+            "ON\n",
+            "ON  \t\r\n",
+            "ON\0",
+            "ON \0",
+            "on\n\0",
+        ] {
+            assert_eq!(
+                decode(1, text.as_bytes()),
+                unanswered(Command::On),
+                "{text:?}"
+            );
         }
     }
 
     #[test]
     fn the_second_field_is_the_type_of_the_answer() {
-        assert_eq!(decode(1, b"ON\0reply=77\0").unwrap().reply_to, MessageType::new(77));
-        assert_eq!(decode(1, b"ON\0reply=77\0more\0").unwrap().reply_to, MessageType::new(77));
-        assert_eq!(decode(2, b"\0reply=77\0").unwrap().reply_to, MessageType::new(77));
-        assert_eq!(decode(1, b"ON\0reply=77").unwrap().reply_to, MessageType::new(77));
+        assert_eq!(
+            decode(1, b"ON\0reply=77\0").unwrap().reply_to,
+            MessageType::new(77)
+        );
+        assert_eq!(
+            decode(1, b"ON\0reply=77\0more\0").unwrap().reply_to,
+            MessageType::new(77)
+        );
+        assert_eq!(
+            decode(2, b"\0reply=77\0").unwrap().reply_to,
+            MessageType::new(77)
+        );
+        assert_eq!(
+            decode(1, b"ON\0reply=77").unwrap().reply_to,
+            MessageType::new(77)
+        );
     }
 
     #[test]
@@ -138,7 +201,13 @@ mod tests {
         text.extend_from_slice(b"\0reply=77");
         text[..2].copy_from_slice(b"ON");
         let refused = decode(1, &text).unwrap_err();
-        assert_eq!(refused, Refused { refusal: Refusal::TooLong, reply_to: None });
+        assert_eq!(
+            refused,
+            Refused {
+                refusal: Refusal::TooLong,
+                reply_to: None
+            }
+        );
     }
 
     #[test]
@@ -152,35 +221,83 @@ mod tests {
             b"ON\0 reply=77\0",
             b"ON\0-5\0",
         ] {
-            assert_eq!(decode(1, text), unanswered(Command::On), "{}", text.escape_ascii());
+            assert_eq!(
+                decode(1, text),
+                unanswered(Command::On),
+                "{}",
+                text.escape_ascii()
+            );
         }
     }
 
     #[test]
     fn a_reply_type_that_is_none_is_refused() {
-        for text in [&b"ON\0reply=\0"[..], b"ON\0reply=+1\0", b"ON\0reply=7 7\0", b"ON\0reply=x"] {
-            assert_eq!(refused(1, text), Refusal::ReplyType, "{}", text.escape_ascii());
+        for text in [
+            &b"ON\0reply=\0"[..],
+            b"ON\0reply=+1\0",
+            b"ON\0reply=7 7\0",
+            b"ON\0reply=x",
+        ] {
+            assert_eq!(
+                refused(1, text),
+                Refusal::ReplyType,
+                "{}",
+                text.escape_ascii()
+            );
         }
-        for text in [&b"ON\0reply=0\0"[..], b"ON\0reply=-1\0", b"ON\0reply=-0\0", b"ON\0reply=99999999999999999999\0"] {
-            assert_eq!(refused(1, text), Refusal::ReplyType, "{}", text.escape_ascii());
+        for text in [
+            &b"ON\0reply=0\0"[..],
+            b"ON\0reply=-1\0",
+            b"ON\0reply=-0\0",
+            b"ON\0reply=99999999999999999999\0",
+        ] {
+            assert_eq!(
+                refused(1, text),
+                Refusal::ReplyType,
+                "{}",
+                text.escape_ascii()
+            );
         }
     }
 
     #[test]
     fn any_text_of_type_2_is_exit() {
-        for text in [&b""[..], b"EXIT", b"\xff", b"EXIT\0reply=0\0", b"\0reply=-1\0"] {
-            assert_eq!(decode(2, text), unanswered(Command::Exit), "{}", text.escape_ascii());
+        for text in [
+            &b""[..],
+            b"EXIT",
+            b"\xff",
+            b"EXIT\0reply=0\0",
+            b"\0reply=-1\0",
+        ] {
+            assert_eq!(
+                decode(2, text),
+                unanswered(Command::Exit),
+                "{}",
+                text.escape_ascii()
+            );
         }
     }
 
     #[test]
     fn a_message_that_is_refused_names_who_is_to_be_told() {
         let refused = decode(1, b"FLASH\0reply=77\0").unwrap_err();
-        assert_eq!(refused, Refused { refusal: Refusal::UnknownVerb, reply_to: MessageType::new(77) });
+        assert_eq!(
+            refused,
+            Refused {
+                refusal: Refusal::UnknownVerb,
+                reply_to: MessageType::new(77)
+            }
+        );
         let mut long = b"ON\0reply=77\0".to_vec();
         long.resize(TEXT_MAX + 1, b' ');
         let refused = decode(1, &long).unwrap_err();
-        assert_eq!(refused, Refused { refusal: Refusal::TooLong, reply_to: MessageType::new(77) });
+        assert_eq!(
+            refused,
+            Refused {
+                refusal: Refusal::TooLong,
+                reply_to: MessageType::new(77)
+            }
+        );
     }
 
     #[test]
@@ -198,7 +315,10 @@ mod tests {
         assert_eq!(refused(1, b"BLINK 0 500"), Refusal::Blink);
         assert_eq!(refused(3, b"ON"), Refusal::UnknownType);
         // What `pack("l a*")` instead of `"l! a*"` makes of type 1 and `ON` in Perl.
-        assert_eq!(refused(5_136_161_122_235_187_201, b"ON"), Refusal::UnknownType);
+        assert_eq!(
+            refused(5_136_161_122_235_187_201, b"ON"),
+            Refusal::UnknownType
+        );
     }
 
     #[test]

@@ -38,7 +38,10 @@ impl Queue {
         let mut raw = self.raw_status()?;
         raw.msg_perm.uid = permissions.owner;
         raw.msg_perm.gid = permissions.group;
-        #[allow(clippy::useless_conversion, reason = "the type of the field differs between architectures")]
+        #[allow(
+            clippy::useless_conversion,
+            reason = "the type of the field differs between architectures"
+        )]
         {
             raw.msg_perm.mode = permissions.mode.bits().into();
         }
@@ -70,13 +73,17 @@ impl Queue {
     }
 
     fn control(self, command: c_int, raw: &mut msqid_ds) -> Result<(), Error> {
-        sys::msgctl(self.id, command, raw).map(drop).map_err(|source| self.error(Call::Control, source))
+        sys::msgctl(self.id, command, raw)
+            .map(drop)
+            .map_err(|source| self.error(Call::Control, source))
     }
 
     fn raw_status(self) -> Result<msqid_ds, Error> {
         let mut raw = sys::blank_status();
         match self.control(libc::IPC_STAT, &mut raw) {
-            Err(Error::NotPermitted(source)) => self.status_of_any()?.ok_or(Error::NotPermitted(source)),
+            Err(Error::NotPermitted(source)) => {
+                self.status_of_any()?.ok_or(Error::NotPermitted(source))
+            }
             result => result.map(|()| raw),
         }
     }
@@ -84,7 +91,8 @@ impl Queue {
     /// `MSG_STAT_ANY` takes an index of the kernel instead of the identifier; `IPC_INFO` returns the highest index.
     fn status_of_any(self) -> Result<Option<msqid_ds>, Error> {
         let mut raw = sys::blank_status();
-        let highest = sys::msgctl(0, libc::IPC_INFO, &mut raw).map_err(|source| self.error(Call::Control, source))?;
+        let highest = sys::msgctl(0, libc::IPC_INFO, &mut raw)
+            .map_err(|source| self.error(Call::Control, source))?;
         for index in 0..=highest {
             if sys::msgctl(index, MSG_STAT_ANY, &mut raw).is_ok_and(|id| id == self.id) {
                 return Ok(Some(raw));

@@ -85,7 +85,10 @@ impl Error {
             Some(libc::EIDRM) => Error::Removed(source),
             Some(libc::E2BIG) => Error::TooLong(source),
             Some(libc::ENOSYS) => Error::Unsupported(source),
-            _ => Error::Os { call: call.name(), source },
+            _ => Error::Os {
+                call: call.name(),
+                source,
+            },
         }
     }
 }

@@ -28,7 +28,11 @@ impl MessageType {
     /// The type with this number; none for 0 and below, which msgsnd(2) refuses with EINVAL.
     #[must_use]
     pub const fn new(number: c_long) -> Option<MessageType> {
-        if number > 0 { Some(MessageType(number)) } else { None }
+        if number > 0 {
+            Some(MessageType(number))
+        } else {
+            None
+        }
     }
 
     /// A random type, for one request and its reply: no other process can guess it.
@@ -100,7 +104,11 @@ impl<const N: usize> Message<N> {
     #[must_use]
     pub fn new(message_type: MessageType, text: &[u8]) -> Option<Self> {
         let mut message = Self::empty(message_type);
-        message.layout.message_text.get_mut(..text.len())?.copy_from_slice(text);
+        message
+            .layout
+            .message_text
+            .get_mut(..text.len())?
+            .copy_from_slice(text);
         message.length = text.len();
         Some(message)
     }
@@ -108,7 +116,13 @@ impl<const N: usize> Message<N> {
     /// A message of this type without text, to be written to.
     #[must_use]
     pub fn empty(message_type: MessageType) -> Self {
-        Message { layout: Layout { message_type: message_type.0, message_text: [0; N] }, length: 0 }
+        Message {
+            layout: Layout {
+                message_type: message_type.0,
+                message_text: [0; N],
+            },
+            length: 0,
+        }
     }
 
     /// A message for msgrcv(2) to write.
@@ -133,10 +147,17 @@ impl<const N: usize> Message<N> {
 impl<const N: usize> fmt::Write for Message<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = N - self.length;
-        let fits = (0..=room.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        let fits = (0..=room.min(text.len()))
+            .rev()
+            .find(|&end| text.is_char_boundary(end))
+            .unwrap_or(0);
         self.layout.message_text[self.length..][..fits].copy_from_slice(&text.as_bytes()[..fits]);
         self.length += fits;
-        if fits == text.len() { Ok(()) } else { Err(fmt::Error) }
+        if fits == text.len() {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
     }
 }
 
@@ -144,7 +165,13 @@ impl<const N: usize> fmt::Write for Message<N> {
 impl<const N: usize> fmt::Display for Message<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.text();
-        write!(f, "type {}, {} bytes, \"{}\"", self.message_type(), text.len(), text.escape_ascii())
+        write!(
+            f,
+            "type {}, {} bytes, \"{}\"",
+            self.message_type(),
+            text.len(),
+            text.escape_ascii()
+        )
     }
 }
 
@@ -170,7 +197,10 @@ mod tests {
     fn zero_and_negative_numbers_are_no_types() {
         assert_eq!(MessageType::new(0), None);
         assert_eq!(MessageType::new(-1), None);
-        assert_eq!(MessageType::new(c_long::MAX).map(MessageType::get), Some(c_long::MAX));
+        assert_eq!(
+            MessageType::new(c_long::MAX).map(MessageType::get),
+            Some(c_long::MAX)
+        );
     }
 
     #[test]

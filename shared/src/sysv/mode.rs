@@ -20,7 +20,11 @@ impl Mode {
     /// The mode with these bits; none if there are bits beyond 0777.
     #[must_use]
     pub const fn new(bits: u16) -> Option<Mode> {
-        if bits <= 0o777 { Some(Mode(bits)) } else { None }
+        if bits <= 0o777 {
+            Some(Mode(bits))
+        } else {
+            None
+        }
     }
 
     /// The mode with these bits of a `msg_perm.mode`. The kernel uses the bits above 0777 for itself.
@@ -51,7 +55,9 @@ impl FromStr for Mode {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // chmod(1) takes a sign for a change of the mode.
-        let number = u16::from_str_radix(text, 8).ok().filter(|_| !text.starts_with('+'));
+        let number = u16::from_str_radix(text, 8)
+            .ok()
+            .filter(|_| !text.starts_with('+'));
         number.and_then(Mode::new).ok_or(ModeError)
     }
 }

@@ -73,7 +73,11 @@ impl Queue {
     ///
     /// [`Error::Exists`] (EEXIST), [`Error::NoMemory`] (ENOMEM), [`Error::NoSpace`] (ENOSPC).
     pub fn create(key: impl Into<key_t>, mode: Mode) -> Result<OwnedQueue, Error> {
-        Self::get(key.into(), libc::IPC_CREAT | libc::IPC_EXCL | c_int::from(mode.bits())).map(OwnedQueue)
+        Self::get(
+            key.into(),
+            libc::IPC_CREAT | libc::IPC_EXCL | c_int::from(mode.bits()),
+        )
+        .map(OwnedQueue)
     }
 
     /// Opens the queue with this key for sending and receiving, or creates it: msgget(2) with `IPC_CREAT`.
@@ -113,7 +117,9 @@ impl Queue {
     }
 
     fn get(key: key_t, flags: c_int) -> Result<Queue, Error> {
-        sys::msgget(key, flags).map(|id| Queue { id }).map_err(|source| Error::new(Call::Get, source))
+        sys::msgget(key, flags)
+            .map(|id| Queue { id })
+            .map_err(|source| Error::new(Call::Get, source))
     }
 
     /// The queue with this identifier. It may be gone, or another queue may have its identifier.

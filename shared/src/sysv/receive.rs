@@ -11,7 +11,11 @@ impl Queue {
     ///
     /// [`Error::Removed`] (EIDRM, EINVAL), [`Error::NotPermitted`] (EACCES), [`Error::TooLong`] (E2BIG, with
     /// [`Oversize::Keep`]).
-    pub fn receive<const N: usize>(&self, select: Select, oversize: Oversize) -> Result<Message<N>, Error> {
+    pub fn receive<const N: usize>(
+        &self,
+        select: Select,
+        oversize: Oversize,
+    ) -> Result<Message<N>, Error> {
         let mut message = Message::blank();
         self.receive_into(&mut message, select, oversize)?;
         Ok(message)
@@ -55,7 +59,11 @@ impl Queue {
     /// # Errors
     ///
     /// [`Error::Empty`] (ENOMSG), and those of [`Queue::receive`].
-    pub fn try_receive<const N: usize>(&self, select: Select, oversize: Oversize) -> Result<Message<N>, Error> {
+    pub fn try_receive<const N: usize>(
+        &self,
+        select: Select,
+        oversize: Oversize,
+    ) -> Result<Message<N>, Error> {
         let (selector, flag) = select.to_raw();
         let mut message = Message::blank();
         retry(|| self.receive_raw(&mut message, selector, oversize, libc::IPC_NOWAIT | flag))?;
@@ -70,11 +78,21 @@ impl Queue {
     /// `CONFIG_CHECKPOINT_RESTORE`), [`Error::NotPermitted`] (EACCES: needs the right to receive), [`Error::TooLong`]
     /// (E2BIG, or EINVAL: `kernel.msgmax` was lowered since), [`Error::Removed`] (EIDRM, EINVAL).
     pub fn peek<const N: usize>(&self, index: u32) -> Result<Message<N>, Error> {
-        #[allow(clippy::unnecessary_fallible_conversions, reason = "a `long` may have 32 bits")]
+        #[allow(
+            clippy::unnecessary_fallible_conversions,
+            reason = "a `long` may have 32 bits"
+        )]
         let index = c_long::try_from(index).unwrap_or(c_long::MAX);
         let mut message = Message::blank();
         // The kernel never cuts a copy: MSG_NOERROR would only turn E2BIG into EINVAL.
-        retry(|| self.receive_raw(&mut message, index, Oversize::Keep, libc::MSG_COPY | libc::IPC_NOWAIT))?;
+        retry(|| {
+            self.receive_raw(
+                &mut message,
+                index,
+                Oversize::Keep,
+                libc::MSG_COPY | libc::IPC_NOWAIT,
+            )
+        })?;
         Ok(message)
     }
 

@@ -70,7 +70,10 @@ pub struct Status {
 }
 
 impl From<libc::msqid_ds> for Status {
-    #[allow(clippy::useless_conversion, reason = "the types of the fields differ between architectures")]
+    #[allow(
+        clippy::useless_conversion,
+        reason = "the types of the fields differ between architectures"
+    )]
     fn from(raw: libc::msqid_ds) -> Self {
         let pid = |pid: libc::pid_t| u32::try_from(pid).ok().filter(|&pid| pid != 0);
         let time = |seconds: i64| match u64::try_from(seconds) {
@@ -81,7 +84,9 @@ impl From<libc::msqid_ds> for Status {
             permissions: Permissions {
                 owner: raw.msg_perm.uid,
                 group: raw.msg_perm.gid,
-                mode: Mode::from_raw(u16::try_from(u32::from(raw.msg_perm.mode) & 0o777).unwrap_or_default()),
+                mode: Mode::from_raw(
+                    u16::try_from(u32::from(raw.msg_perm.mode) & 0o777).unwrap_or_default(),
+                ),
             },
             creator: raw.msg_perm.cuid,
             messages: raw.msg_qnum.into(),

@@ -2,7 +2,10 @@
 //!
 //! One function per libc call. What the kernel writes is `&mut`; what it returns stays an integer or an [`io::Error`] with
 //! the errno. The modules above this one give them a meaning.
-#![allow(unsafe_code, reason = "neither libc nor a maintained crate has safe msg* calls")]
+#![allow(
+    unsafe_code,
+    reason = "neither libc nor a maintained crate has safe msg* calls"
+)]
 
 use std::io;
 
@@ -29,7 +32,12 @@ pub(super) fn msgget(key: key_t, flags: c_int) -> io::Result<c_int> {
 }
 
 /// msgsnd(2) of the first `length` bytes of the text, or of all `N` if `length` is greater.
-pub(super) fn msgsnd<const N: usize>(id: c_int, message: &Layout<N>, length: usize, flags: c_int) -> io::Result<()> {
+pub(super) fn msgsnd<const N: usize>(
+    id: c_int,
+    message: &Layout<N>,
+    length: usize,
+    flags: c_int,
+) -> io::Result<()> {
     let length = length.min(N);
     // SAFETY: `message` points to a `long` followed by N >= `length` initialised bytes, which the kernel only reads.
     let result = unsafe { libc::msgsnd(id, std::ptr::from_ref(message).cast(), length, flags) };
@@ -44,7 +52,8 @@ pub(super) fn msgrcv<const N: usize>(
     flags: c_int,
 ) -> io::Result<usize> {
     // SAFETY: `message` points to a `long` followed by N bytes, to which nothing else points, and N is the size that is given.
-    let result = unsafe { libc::msgrcv(id, std::ptr::from_mut(message).cast(), N, selector, flags) };
+    let result =
+        unsafe { libc::msgrcv(id, std::ptr::from_mut(message).cast(), N, selector, flags) };
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
@@ -65,5 +74,9 @@ pub(super) fn blank_status() -> msqid_ds {
 }
 
 fn check(result: c_int) -> io::Result<c_int> {
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+    if result == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
 }

@@ -39,13 +39,19 @@ macro_rules! assert_fails {
             Err(error @ shared::Error::$meaning(_)) => {
                 assert_eq!(crate::common::errno(&error), Some(libc::$errno), "{error}");
             }
-            other => panic!("{} expected of {}: {other:?}", stringify!($meaning), stringify!($call)),
+            other => panic!(
+                "{} expected of {}: {other:?}",
+                stringify!($meaning),
+                stringify!($call)
+            ),
         }
     };
 }
 
 pub(crate) fn errno(error: &Error) -> Option<i32> {
-    std::error::Error::source(error)?.downcast_ref::<io::Error>()?.raw_os_error()
+    std::error::Error::source(error)?
+        .downcast_ref::<io::Error>()?
+        .raw_os_error()
 }
 
 pub(crate) fn queue() -> OwnedQueue {
@@ -93,21 +99,30 @@ pub(crate) fn drain(queue: &Queue) -> Vec<(c_long, Vec<u8>)> {
 
 /// A limit of sysvipc(7): `msgmax`, `msgmnb` or `msgmni`.
 pub(crate) fn kernel(limit: &str) -> u64 {
-    fs::read_to_string(format!("/proc/sys/kernel/{limit}")).unwrap().trim().parse().unwrap()
+    fs::read_to_string(format!("/proc/sys/kernel/{limit}"))
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap()
 }
 
 /// Asserts that a time in a status is not before `start`.
 pub(crate) fn assert_since(start: SystemTime, time: Option<SystemTime>) {
     let time = time.expect("a time");
     // The kernel cuts it to whole seconds, of a clock that may be a tick behind.
-    assert!(time + Duration::from_secs(2) > start && time <= SystemTime::now(), "{time:?}, not since {start:?}");
+    assert!(
+        time + Duration::from_secs(2) > start && time <= SystemTime::now(),
+        "{time:?}, not since {start:?}"
+    );
 }
 
 /// The results of the threads. If one panics the test ends, and its queues, which ends calls that sleep in the others.
 pub(crate) fn join_all<T>(mut threads: Vec<JoinHandle<T>>) -> Vec<T> {
     let mut results = Vec::new();
     while !threads.is_empty() {
-        wait_until("a thread ends", || threads.iter().any(JoinHandle::is_finished));
+        wait_until("a thread ends", || {
+            threads.iter().any(JoinHandle::is_finished)
+        });
         for finished in threads.extract_if(.., |thread| thread.is_finished()) {
             results.push(finished.join().unwrap_or_else(|panic| resume_unwind(panic)));
         }
@@ -117,7 +132,11 @@ pub(crate) fn join_all<T>(mut threads: Vec<JoinHandle<T>>) -> Vec<T> {
 
 /// Runs an action as an ordinary user: root would pass every check.
 pub(crate) fn unprivileged<T: Send>(action: impl FnOnce() -> T + Send) -> T {
-    if geteuid().is_root() { as_user(USER, action) } else { action() }
+    if geteuid().is_root() {
+        as_user(USER, action)
+    } else {
+        action()
+    }
 }
 
 /// Runs an action in an IPC namespace of its own, with its own limits. Needs root.
@@ -130,13 +149,22 @@ pub(crate) fn in_new_ipc_namespace<T: Send>(action: impl FnOnce() -> T + Send) -
         .expect("unshare(1) of util-linux");
     // When cat(1) writes the line, unshare(1) is done.
     holder.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
-    holder.stdout.as_mut().unwrap().read_exact(&mut [0]).expect("unshare(1) needs root");
+    holder
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut [0])
+        .expect("unshare(1) needs root");
     let namespace = File::open(format!("/proc/{}/ns/ipc", holder.id())).unwrap();
     drop(holder.stdin.take());
     holder.wait().unwrap();
     thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::InterProcessCommunication)).unwrap();
+            move_into_link_name_space(
+                namespace.as_fd(),
+                Some(LinkNameSpaceType::InterProcessCommunication),
+            )
+            .unwrap();
             action()
         });
         thread.join().unwrap_or_else(|panic| resume_unwind(panic))
@@ -158,7 +186,11 @@ impl<T: Debug + Send + 'static> Sleeper<T> {
             sender.send(gettid()).unwrap();
             action()
         });
-        let sleeper = Sleeper { thread, tid: tid.recv().unwrap(), call };
+        let sleeper = Sleeper {
+            thread,
+            tid: tid.recv().unwrap(),
+            call,
+        };
         wait_until("the call sleeps", || sleeper.sleeps());
         sleeper
     }
@@ -189,7 +221,9 @@ impl<T: Debug + Send + 'static> Sleeper<T> {
 
     fn times_slept(&self) -> u64 {
         let status = self.read("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
         line.unwrap().trim().parse().unwrap()
     }
 

@@ -9,7 +9,12 @@ use crate::common::*;
 
 fn set_mode(queue: &Queue, bits: u16) {
     let permissions = queue.status().unwrap().permissions;
-    queue.set_permissions(Permissions { mode: Mode::new(bits).unwrap(), ..permissions }).unwrap();
+    queue
+        .set_permissions(Permissions {
+            mode: Mode::new(bits).unwrap(),
+            ..permissions
+        })
+        .unwrap();
 }
 
 // msgctl01.
@@ -19,10 +24,28 @@ fn a_new_queue_is_empty_and_belongs_to_its_creator() {
     let queue = queue_with(0o640);
     let new = queue.status().unwrap();
     let (owner, group) = (geteuid().as_raw(), getegid().as_raw());
-    assert_eq!(new.permissions, Permissions { owner, group, mode: Mode::new(0o640).unwrap() });
+    assert_eq!(
+        new.permissions,
+        Permissions {
+            owner,
+            group,
+            mode: Mode::new(0o640).unwrap()
+        }
+    );
     assert_eq!(new.creator, owner);
-    assert_eq!((new.messages, new.bytes, new.limit), (0, 0, kernel("msgmnb")));
-    assert_eq!((new.last_sender, new.last_receiver, new.last_sent, new.last_received), (None, None, None, None));
+    assert_eq!(
+        (new.messages, new.bytes, new.limit),
+        (0, 0, kernel("msgmnb"))
+    );
+    assert_eq!(
+        (
+            new.last_sender,
+            new.last_receiver,
+            new.last_sent,
+            new.last_received
+        ),
+        (None, None, None, None)
+    );
     assert_since(start, new.last_changed);
 }
 
@@ -31,7 +54,10 @@ fn a_new_queue_is_empty_and_belongs_to_its_creator() {
 fn permissions_and_limit_are_set_independently() {
     let queue = queue();
     let new = queue.status().unwrap();
-    let permissions = Permissions { mode: Mode::new(0o620).unwrap(), ..new.permissions };
+    let permissions = Permissions {
+        mode: Mode::new(0o620).unwrap(),
+        ..new.permissions
+    };
     let start = SystemTime::now();
     queue.set_permissions(permissions).unwrap();
     let after = queue.status().unwrap();
@@ -39,7 +65,10 @@ fn permissions_and_limit_are_set_independently() {
     assert_since(start, after.last_changed);
     queue.set_limit(new.limit - 1).unwrap();
     let after = queue.status().unwrap();
-    assert_eq!((after.permissions, after.limit), (permissions, new.limit - 1));
+    assert_eq!(
+        (after.permissions, after.limit),
+        (permissions, new.limit - 1)
+    );
 }
 
 // msgctl02.
@@ -77,7 +106,16 @@ fn a_limit_above_the_systems_needs_a_privilege() {
 fn an_impossible_owner_or_group_is_distinguished_from_a_removed_queue() {
     let queue = queue();
     let before = queue.status().unwrap().permissions;
-    for impossible in [Permissions { owner: u32::MAX, ..before }, Permissions { group: u32::MAX, ..before }] {
+    for impossible in [
+        Permissions {
+            owner: u32::MAX,
+            ..before
+        },
+        Permissions {
+            group: u32::MAX,
+            ..before
+        },
+    ] {
         let error = queue.set_permissions(impossible).unwrap_err();
         assert!(matches!(error, Error::Os { call: "msgctl", .. }), "{error}");
         assert_eq!(errno(&error), Some(libc::EINVAL));
@@ -112,7 +150,15 @@ fn an_owner_without_the_permission_to_receive_reads_and_changes_the_state() {
         queue.set_limit(5).unwrap();
         set_mode(&queue, 0);
         let state = queue.status().unwrap();
-        assert_eq!((state.permissions.mode.bits(), state.messages, state.bytes, state.limit), (0, 1, 2, 5));
+        assert_eq!(
+            (
+                state.permissions.mode.bits(),
+                state.messages,
+                state.bytes,
+                state.limit
+            ),
+            (0, 1, 2, 5)
+        );
         queue.set_limit(6).unwrap();
         set_mode(&queue, 0o400);
         assert_eq!(queue.status().unwrap().limit, 6);
@@ -128,7 +174,11 @@ fn another_user_reads_the_state_and_changes_nothing() {
     let state = queue.status().unwrap();
     as_user(THIRD_USER, || {
         assert_eq!(queue.status().unwrap(), state);
-        assert_fails!(queue.set_permissions(state.permissions), NotPermitted, EPERM);
+        assert_fails!(
+            queue.set_permissions(state.permissions),
+            NotPermitted,
+            EPERM
+        );
         assert_fails!(queue.set_limit(1), NotPermitted, EPERM);
         assert_fails!(queue.remove(), NotPermitted, EPERM);
     });
@@ -140,7 +190,11 @@ fn another_user_reads_the_state_and_changes_nothing() {
 fn a_queue_with_a_new_owner_can_be_used_by_owner_and_creator() {
     let queue = as_user(USER, queue);
     as_user(USER, || {
-        let permissions = Permissions { owner: SECOND_USER, group: SECOND_USER, mode: MODE };
+        let permissions = Permissions {
+            owner: SECOND_USER,
+            group: SECOND_USER,
+            mode: MODE,
+        };
         queue.set_permissions(permissions).unwrap();
         let given = queue.status().unwrap();
         assert_eq!((given.permissions, given.creator), (permissions, USER));
@@ -153,7 +207,9 @@ fn a_queue_with_a_new_owner_can_be_used_by_owner_and_creator() {
             set_mode(&queue, 0o600);
         });
     }
-    as_user(THIRD_USER, || assert_fails!(queue.try_send(&message(1, b"ON")), NotPermitted, EACCES));
+    as_user(THIRD_USER, || {
+        assert_fails!(queue.try_send(&message(1, b"ON")), NotPermitted, EACCES)
+    });
     as_user(SECOND_USER, || queue.remove()).unwrap();
 }
 
@@ -175,18 +231,44 @@ fn each_bit_of_the_mode_grants_one_permission_to_one_class() {
     for (class, position) in [(USER, 6), (SECOND_USER, 3), (THIRD_USER, 0)] {
         for bit in [SEND, RECEIVE] {
             let mode = Mode::new(bit << position).unwrap();
-            queue.set_permissions(Permissions { owner: USER, group: SECOND_USER, mode }).unwrap();
+            queue
+                .set_permissions(Permissions {
+                    owner: USER,
+                    group: SECOND_USER,
+                    mode,
+                })
+                .unwrap();
             for user in [USER, SECOND_USER, THIRD_USER] {
                 let expected = |wanted| user == class && bit == wanted;
                 send(&queue, 1, b"ON");
                 as_user(user, || {
                     assert!(is_granted(Queue::open(key, Access::Find)));
                     assert!(!is_granted(Queue::open(key, Access::SendAndReceive)));
-                    assert_eq!(is_granted(Queue::open(key, Access::Send)), expected(SEND), "{mode} to {user}");
-                    assert_eq!(is_granted(queue.try_send(&message(1, b"ON"))), expected(SEND), "{mode} to {user}");
-                    assert_eq!(is_granted(Queue::open(key, Access::Receive)), expected(RECEIVE), "{mode} to {user}");
-                    assert_eq!(is_granted(queue.peek::<2>(0)), expected(RECEIVE), "{mode} to {user}");
-                    assert_eq!(is_granted(take(&queue, Select::Any)), expected(RECEIVE), "{mode} to {user}");
+                    assert_eq!(
+                        is_granted(Queue::open(key, Access::Send)),
+                        expected(SEND),
+                        "{mode} to {user}"
+                    );
+                    assert_eq!(
+                        is_granted(queue.try_send(&message(1, b"ON"))),
+                        expected(SEND),
+                        "{mode} to {user}"
+                    );
+                    assert_eq!(
+                        is_granted(Queue::open(key, Access::Receive)),
+                        expected(RECEIVE),
+                        "{mode} to {user}"
+                    );
+                    assert_eq!(
+                        is_granted(queue.peek::<2>(0)),
+                        expected(RECEIVE),
+                        "{mode} to {user}"
+                    );
+                    assert_eq!(
+                        is_granted(take(&queue, Select::Any)),
+                        expected(RECEIVE),
+                        "{mode} to {user}"
+                    );
                 });
                 drain(&queue);
             }

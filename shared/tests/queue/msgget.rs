@@ -66,7 +66,8 @@ fn opening_needs_the_requested_permissions() {
 fn the_umask_does_not_change_the_mode() {
     // The umask is the whole process's, but no other test creates files.
     let before = umask(rustix::fs::Mode::from_raw_mode(0o777));
-    let modes = [0, 0o240, 0o666, 0o777].map(|bits| queue_with(bits).status().unwrap().permissions.mode.bits());
+    let modes = [0, 0o240, 0o666, 0o777]
+        .map(|bits| queue_with(bits).status().unwrap().permissions.mode.bits());
     umask(before);
     assert_eq!(modes, [0, 0o240, 0o666, 0o777]);
 }
@@ -109,16 +110,28 @@ fn the_first_queue_has_identifier_0_and_works_like_any_other() {
 #[ignore = "needs root"]
 fn a_queue_of_another_user_is_opened_and_names_its_creator() {
     let key = key();
-    let foreign = as_user(THIRD_USER, || Queue::create(key, Mode::new(0o666).unwrap()).unwrap());
+    let foreign = as_user(THIRD_USER, || {
+        Queue::create(key, Mode::new(0o666).unwrap()).unwrap()
+    });
     let opened = as_user(USER, || Queue::create_or_open(key, MODE)).unwrap();
     assert_eq!(opened, *foreign);
-    assert_eq!(as_user(USER, || opened.status()).unwrap().creator, THIRD_USER);
+    assert_eq!(
+        as_user(USER, || opened.status()).unwrap().creator,
+        THIRD_USER
+    );
     drop(foreign);
     let foreign = as_user(THIRD_USER, || Queue::create(key, MODE).unwrap());
-    assert_fails!(as_user(USER, || Queue::create_or_open(key, MODE)), NotPermitted, EACCES);
+    assert_fails!(
+        as_user(USER, || Queue::create_or_open(key, MODE)),
+        NotPermitted,
+        EACCES
+    );
     let opened = as_user(USER, || Queue::open(key, Access::Find)).unwrap();
     assert_eq!(opened, *foreign);
-    assert_eq!(as_user(USER, || opened.status()).unwrap().creator, THIRD_USER);
+    assert_eq!(
+        as_user(USER, || opened.status()).unwrap().creator,
+        THIRD_USER
+    );
 }
 
 #[test]
@@ -144,10 +157,19 @@ fn a_queue_and_its_messages_outlive_their_killed_creator() {
     }
     let key = key();
     let mut test = Command::new(env::current_exe().unwrap());
-    test.args(["--exact", thread::current().name().unwrap(), "--nocapture"]).env(KEY, key.to_string());
-    let mut creator_process = Creator(test.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap(), key);
+    test.args(["--exact", thread::current().name().unwrap(), "--nocapture"])
+        .env(KEY, key.to_string());
+    let mut creator_process = Creator(
+        test.stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap(),
+        key,
+    );
     wait_until("a queue with two messages", || {
-        Queue::open(key, Access::Find).and_then(|queue| queue.status()).is_ok_and(|status| status.messages == 2)
+        Queue::open(key, Access::Find)
+            .and_then(|queue| queue.status())
+            .is_ok_and(|status| status.messages == 2)
     });
     creator_process.0.kill().unwrap();
     creator_process.0.wait().unwrap();

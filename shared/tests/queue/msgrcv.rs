@@ -14,7 +14,10 @@ fn a_message_is_received_as_it_was_sent() {
     for text in [&b"ON"[..], b"", b"\0\xff\0", &[7; TEXT_MAX]] {
         send(&queue, 5, text);
         let message = take(&queue, Select::Any).unwrap();
-        assert_eq!((message.message_type(), message.text()), (message_type(5), text));
+        assert_eq!(
+            (message.message_type(), message.text()),
+            (message_type(5), text)
+        );
     }
 }
 
@@ -25,7 +28,10 @@ fn receiving_removes_the_message_and_records_receiver_and_time() {
     send(&queue, 1, b"ON");
     send(&queue, 2, b"OFF");
     let start = SystemTime::now();
-    assert_eq!(take(&queue, Select::Type(message_type(1))).unwrap().text(), b"ON");
+    assert_eq!(
+        take(&queue, Select::Type(message_type(1))).unwrap().text(),
+        b"ON"
+    );
     let status = queue.status().unwrap();
     assert_eq!((status.messages, status.bytes), (1, 3));
     assert_eq!(status.last_receiver, Some(process::id()));
@@ -40,9 +46,12 @@ fn each_selector_takes_the_message_that_it_names() {
         send(&queue, number, text);
     }
     let mut order = Vec::new();
-    for select in
-        [Select::Any, Select::Type(message_type(2)), Select::UpTo(message_type(3)), Select::UpTo(message_type(3))]
-    {
+    for select in [
+        Select::Any,
+        Select::Type(message_type(2)),
+        Select::UpTo(message_type(3)),
+        Select::UpTo(message_type(3)),
+    ] {
         order.extend_from_slice(take(&queue, select).unwrap().text());
     }
     assert_eq!(order, b"abcd");
@@ -54,7 +63,11 @@ fn each_selector_takes_the_message_that_it_names() {
 #[test]
 fn any_takes_messages_of_all_types_in_the_order_of_sending() {
     let queue = queue();
-    let sent: Vec<_> = [9, 1, c_long::MAX, 1, 5].into_iter().zip(0_u8..).map(|(n, byte)| (n, vec![byte])).collect();
+    let sent: Vec<_> = [9, 1, c_long::MAX, 1, 5]
+        .into_iter()
+        .zip(0_u8..)
+        .map(|(n, byte)| (n, vec![byte]))
+        .collect();
     for (number, text) in &sent {
         send(&queue, *number, text);
     }
@@ -67,7 +80,12 @@ fn types_are_distinguished_over_their_whole_range() {
     let queue = queue();
     let beyond_32_bits = c_long::try_from((1_i64 << 32) + 1).unwrap_or(c_long::MAX - 1);
     let numbers = [2, beyond_32_bits, c_long::MAX];
-    let send_all = || numbers.iter().rev().for_each(|&number| send(&queue, number, b""));
+    let send_all = || {
+        numbers
+            .iter()
+            .rev()
+            .for_each(|&number| send(&queue, number, b""))
+    };
     send_all();
     assert_fails!(take(&queue, Select::Type(message_type(1))), Empty, ENOMSG);
     assert_fails!(take(&queue, Select::UpTo(message_type(1))), Empty, ENOMSG);
@@ -76,10 +94,22 @@ fn types_are_distinguished_over_their_whole_range() {
         assert_eq!(lowest.message_type().get(), number);
     }
     send_all();
-    assert_eq!(take(&queue, Select::Except(message_type(c_long::MAX))).unwrap().message_type().get(), beyond_32_bits);
+    assert_eq!(
+        take(&queue, Select::Except(message_type(c_long::MAX)))
+            .unwrap()
+            .message_type()
+            .get(),
+        beyond_32_bits
+    );
     send(&queue, beyond_32_bits, b"");
     for number in numbers {
-        assert_eq!(take(&queue, Select::Type(message_type(number))).unwrap().message_type().get(), number);
+        assert_eq!(
+            take(&queue, Select::Type(message_type(number)))
+                .unwrap()
+                .message_type()
+                .get(),
+            number
+        );
     }
 }
 
@@ -104,13 +134,29 @@ fn a_message_longer_than_the_buffer_is_kept_or_cut_as_requested() {
     send(&queue, 1, b"OFF");
     send(&queue, 2, b"ON");
     for _ in 0..3 {
-        assert_fails!(queue.try_receive::<2>(Select::Any, Oversize::Keep), TooLong, E2BIG);
-        assert_fails!(queue.receive::<2>(Select::Any, Oversize::Keep), TooLong, E2BIG);
+        assert_fails!(
+            queue.try_receive::<2>(Select::Any, Oversize::Keep),
+            TooLong,
+            E2BIG
+        );
+        assert_fails!(
+            queue.receive::<2>(Select::Any, Oversize::Keep),
+            TooLong,
+            E2BIG
+        );
     }
     // It does not block a receiver of another type.
-    let other = queue.try_receive::<2>(Select::Type(message_type(2)), Oversize::Keep).unwrap();
+    let other = queue
+        .try_receive::<2>(Select::Type(message_type(2)), Oversize::Keep)
+        .unwrap();
     assert_eq!(other.text(), b"ON");
-    assert_eq!(queue.try_receive::<2>(Select::Any, Oversize::Truncate).unwrap().text(), b"OF");
+    assert_eq!(
+        queue
+            .try_receive::<2>(Select::Any, Oversize::Truncate)
+            .unwrap()
+            .text(),
+        b"OF"
+    );
     assert_fails!(take(&queue, Select::Any), Empty, ENOMSG);
 }
 
@@ -121,7 +167,11 @@ fn a_buffer_one_byte_longer_shows_that_a_message_was_cut() {
     send(&queue, 1, b"OFFLINE");
     let mut lengths = [0; 2];
     for length in &mut lengths {
-        *length = queue.try_receive::<4>(Select::Any, Oversize::Truncate).unwrap().text().len();
+        *length = queue
+            .try_receive::<4>(Select::Any, Oversize::Truncate)
+            .unwrap()
+            .text()
+            .len();
     }
     assert_eq!(lengths, [3, 4]);
 }
@@ -147,7 +197,11 @@ fn receiving_and_peeking_need_the_permission_to_receive() {
         let queue = queue_with(0o200);
         send(&queue, 1, b"ON");
         assert_fails!(take(&queue, Select::Any), NotPermitted, EACCES);
-        assert_fails!(queue.receive::<2>(Select::Any, Oversize::Truncate), NotPermitted, EACCES);
+        assert_fails!(
+            queue.receive::<2>(Select::Any, Oversize::Truncate),
+            NotPermitted,
+            EACCES
+        );
         assert_fails!(queue.peek::<2>(0), NotPermitted, EACCES);
         assert_eq!(queue.status().unwrap().messages, 1);
     });
@@ -158,7 +212,11 @@ fn receiving_and_peeking_need_the_permission_to_receive() {
 fn receiving_from_an_identifier_without_a_queue_fails() {
     for none in [Queue::from_id(-1), Queue::from_id(i32::MAX)] {
         assert_fails!(take(&none, Select::Any), Removed, EINVAL);
-        assert_fails!(none.receive::<2>(Select::Any, Oversize::Keep), Removed, EINVAL);
+        assert_fails!(
+            none.receive::<2>(Select::Any, Oversize::Keep),
+            Removed,
+            EINVAL
+        );
         assert_fails!(none.peek::<2>(0), Removed, EINVAL);
     }
 }
@@ -167,7 +225,10 @@ fn receiving_from_an_identifier_without_a_queue_fails() {
 #[test]
 fn an_error_has_its_meaning_and_the_errno() {
     let error = take(&queue(), Select::Any).unwrap_err();
-    assert_eq!(error.to_string(), "no such message: No message of desired type (os error 42)");
+    assert_eq!(
+        error.to_string(),
+        "no such message: No message of desired type (os error 42)"
+    );
     assert_eq!(errno(&error), Some(libc::ENOMSG));
 }
 
@@ -181,14 +242,20 @@ fn peeking_copies_by_index_and_changes_nothing() {
     let before = queue.status().unwrap();
     for (index, number, text) in [(2, 2, &b"cc"[..]), (0, 3, b"a"), (1, 1, b""), (0, 3, b"a")] {
         let peeked: Message<2> = queue.peek(index).unwrap();
-        assert_eq!((peeked.message_type(), peeked.text()), (message_type(number), text));
+        assert_eq!(
+            (peeked.message_type(), peeked.text()),
+            (message_type(number), text)
+        );
     }
     for beyond in [3, u32::MAX] {
         assert_fails!(queue.peek::<2>(beyond), Empty, ENOMSG);
     }
     assert_fails!(queue.peek::<1>(2), TooLong, E2BIG);
     assert_eq!(queue.status().unwrap(), before);
-    assert_eq!(drain(&queue), [(3, b"a".to_vec()), (1, Vec::new()), (2, b"cc".to_vec())]);
+    assert_eq!(
+        drain(&queue),
+        [(3, b"a".to_vec()), (1, Vec::new()), (2, b"cc".to_vec())]
+    );
 }
 
 #[test]

@@ -32,7 +32,10 @@ fn sending_adds_the_message_and_records_sender_and_time() {
     send(&queue, 1, b"OFF");
     let status = queue.status().unwrap();
     assert_eq!((status.messages, status.bytes), (2, 5));
-    assert_eq!((status.last_sender, status.last_receiver), (Some(process::id()), None));
+    assert_eq!(
+        (status.last_sender, status.last_receiver),
+        (Some(process::id()), None)
+    );
     assert_since(start, status.last_sent);
     assert_eq!(status.last_received, None);
 }
@@ -51,8 +54,16 @@ fn sending_needs_the_permission_to_send() {
 // msgsnd02: EINVAL for the identifier. message.rs tests that 0 and negative numbers are not types.
 #[test]
 fn sending_to_an_identifier_without_a_queue_fails() {
-    assert_fails!(Queue::from_id(-1).try_send(&message(1, b"ON")), Removed, EINVAL);
-    assert_fails!(Queue::from_id(i32::MAX).send(&message(1, b"ON")), Removed, EINVAL);
+    assert_fails!(
+        Queue::from_id(-1).try_send(&message(1, b"ON")),
+        Removed,
+        EINVAL
+    );
+    assert_fails!(
+        Queue::from_id(i32::MAX).send(&message(1, b"ON")),
+        Removed,
+        EINVAL
+    );
 }
 
 // msgsnd02: EINVAL for the length.
@@ -148,7 +159,12 @@ fn a_sleeping_sender_fails_if_it_loses_the_permission() {
         handle.send(&message(2, b"b"))
     });
     let permissions = queue.status().unwrap().permissions;
-    queue.set_permissions(Permissions { mode: Mode::new(0o604).unwrap(), ..permissions }).unwrap();
+    queue
+        .set_permissions(Permissions {
+            mode: Mode::new(0o604).unwrap(),
+            ..permissions
+        })
+        .unwrap();
     assert_eq!(drain(&queue), [(1, b"a".to_vec())]);
     assert_fails!(sender.join(), NotPermitted, EACCES);
     assert_eq!(queue.status().unwrap().messages, 0);

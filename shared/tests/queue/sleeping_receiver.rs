@@ -25,12 +25,17 @@ fn a_sleeping_receiver_continues_after_a_signal() {
 #[test]
 fn removal_ends_a_sleeping_receiver_and_the_next_call() {
     let queue = queue();
-    let receivers = [Select::Any, Select::Type(message_type(1))].map(|select| sleeping_receiver(&queue, select));
+    let receivers = [Select::Any, Select::Type(message_type(1))]
+        .map(|select| sleeping_receiver(&queue, select));
     queue.remove().unwrap();
     for receiver in receivers {
         assert_fails!(receiver.join(), Removed, EIDRM);
     }
-    assert_fails!(queue.receive::<2>(Select::Any, Oversize::Keep), Removed, EINVAL);
+    assert_fails!(
+        queue.receive::<2>(Select::Any, Oversize::Keep),
+        Removed,
+        EINVAL
+    );
 }
 
 #[test]
@@ -48,7 +53,9 @@ fn a_sleeping_receiver_ignores_messages_that_it_did_not_select() {
 fn a_message_longer_than_the_buffer_ends_a_sleeping_receiver() {
     let queue = queue();
     let handle = *queue;
-    let receiver = Sleeper::in_call(SYS_msgrcv, move || handle.receive::<2>(Select::Any, Oversize::Keep));
+    let receiver = Sleeper::in_call(SYS_msgrcv, move || {
+        handle.receive::<2>(Select::Any, Oversize::Keep)
+    });
     send(&queue, 1, b"OFF");
     assert_fails!(receiver.join(), TooLong, E2BIG);
     assert_eq!(drain(&queue), [(1, b"OFF".to_vec())]);
@@ -64,6 +71,11 @@ fn a_sleeping_receiver_fails_if_it_loses_the_permission() {
         handle.receive::<2>(Select::Any, Oversize::Keep)
     });
     let permissions = queue.status().unwrap().permissions;
-    queue.set_permissions(Permissions { mode: Mode::new(0o602).unwrap(), ..permissions }).unwrap();
+    queue
+        .set_permissions(Permissions {
+            mode: Mode::new(0o602).unwrap(),
+            ..permissions
+        })
+        .unwrap();
     assert_fails!(receiver.join(), NotPermitted, EACCES);
 }

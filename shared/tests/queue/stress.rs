@@ -13,7 +13,10 @@ const MESSAGES: usize = 500;
 fn text(writer: c_long, number: usize) -> Vec<u8> {
     let seed = number * 31 + usize::try_from(writer).unwrap() * 7;
     let mut text = number.to_le_bytes().to_vec();
-    text.extend((0..seed % (TEXT_MAX - text.len() + 1)).map(|position| u8::try_from((seed + position) % 251).unwrap()));
+    text.extend(
+        (0..seed % (TEXT_MAX - text.len() + 1))
+            .map(|position| u8::try_from((seed + position) % 251).unwrap()),
+    );
     text
 }
 
@@ -63,7 +66,10 @@ fn readers_of_one_queue_by_type_receive_all_messages_of_their_writer_in_order() 
         threads.push(thread::spawn(move || write(&queue, writer)));
         threads.push(thread::spawn(move || {
             for number in 0..MESSAGES {
-                assert_eq!(read(&queue, Select::Type(message_type(writer))), (writer, number));
+                assert_eq!(
+                    read(&queue, Select::Type(message_type(writer))),
+                    (writer, number)
+                );
             }
         }));
     }
@@ -80,13 +86,20 @@ fn readers_of_one_queue_of_any_type_receive_each_message_once_and_in_order() {
     let (mut writers, mut readers) = (Vec::new(), Vec::new());
     for writer in (1..).take(WRITERS) {
         writers.push(thread::spawn(move || write(&queue, writer)));
-        readers.push(thread::spawn(move || (0..MESSAGES).map(|_| read(&queue, Select::Any)).collect::<Vec<_>>()));
+        readers.push(thread::spawn(move || {
+            (0..MESSAGES)
+                .map(|_| read(&queue, Select::Any))
+                .collect::<Vec<_>>()
+        }));
     }
     let mut all = BTreeMap::new();
     for read in join_all(readers) {
         let mut last = BTreeMap::new();
         for (writer, number) in read {
-            assert!(last.insert(writer, number) < Some(number), "{number} of {writer} is not in order");
+            assert!(
+                last.insert(writer, number) < Some(number),
+                "{number} of {writer} is not in order"
+            );
             *all.entry((writer, number)).or_insert(0) += 1;
         }
     }
@@ -114,7 +127,9 @@ fn a_flood_fills_a_queue_exactly_to_its_limit() {
             }
             sent
         };
-        let sent: u64 = join_all((0..4).map(|_| thread::spawn(flood)).collect()).into_iter().sum();
+        let sent: u64 = join_all((0..4).map(|_| thread::spawn(flood)).collect())
+            .into_iter()
+            .sum();
         assert_eq!((sent, queue.status().unwrap().messages), (room, room));
         assert_eq!(u64::try_from(drain(&queue).len()).unwrap(), room);
     }

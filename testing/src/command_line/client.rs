@@ -16,7 +16,11 @@ use super::check_refusal;
 pub fn check_client(words: impl IntoIterator<Item = OsString>) {
     match Options::try_parse_from([OsString::from("led")].into_iter().chain(words)) {
         Ok(options) => {
-            assert!(options.timeout.is_none_or(|timeout| Blink::PHASE.contains(&timeout)));
+            assert!(
+                options
+                    .timeout
+                    .is_none_or(|timeout| Blink::PHASE.contains(&timeout))
+            );
             if let Verb::Blink { on, off, count } = options.verb {
                 assert!(Blink::new(on, off, count).is_some());
             }
@@ -36,15 +40,24 @@ pub fn check_duration(text: &str) {
         .map(|options| options.timeout.unwrap_or_default());
     // The parser uses floating point: so close to the middle between two milliseconds it may round to either.
     const SLACK: u128 = NANOS_PER_MS / 1000;
-    let (least, most) = (Blink::PHASE.start().as_nanos(), Blink::PHASE.end().as_nanos());
+    let (least, most) = (
+        Blink::PHASE.start().as_nanos(),
+        Blink::PHASE.end().as_nanos(),
+    );
     match (exact_nanos(text), parsed) {
         (Some(exact), Ok(duration)) => {
             assert!(Blink::PHASE.contains(&duration));
             assert_eq!(duration.as_nanos() % NANOS_PER_MS, 0);
-            assert!(duration.as_nanos().abs_diff(exact) <= NANOS_PER_MS / 2 + SLACK, "{duration:?}");
+            assert!(
+                duration.as_nanos().abs_diff(exact) <= NANOS_PER_MS / 2 + SLACK,
+                "{duration:?}"
+            );
         }
         (Some(exact), Err(_)) => {
-            assert!(exact < least - NANOS_PER_MS / 2 + SLACK || exact > most + NANOS_PER_MS / 2 - SLACK, "{exact}");
+            assert!(
+                exact < least - NANOS_PER_MS / 2 + SLACK || exact > most + NANOS_PER_MS / 2 - SLACK,
+                "{exact}"
+            );
         }
         (None, parsed) => assert!(parsed.is_err(), "{parsed:?}"),
     }
@@ -58,7 +71,10 @@ pub fn check_duration(text: &str) {
 pub fn check_count(text: &str) {
     let parsed = Options::try_parse_from(["led", "blink", &format!("--count={text}")]);
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    let expected = text.parse().ok().filter(|count| is_number && Blink::COUNT.contains(count));
+    let expected = text
+        .parse()
+        .ok()
+        .filter(|count| is_number && Blink::COUNT.contains(count));
     let count = parsed.ok().map(|options| match options.verb {
         Verb::Blink { count, .. } => count,
         verb => panic!("{verb:?}"),
@@ -71,7 +87,10 @@ const NANOS_PER_MS: u128 = Duration::from_millis(1).as_nanos();
 /// The nanoseconds of a decimal number with a unit. Cuts what is below a nanosecond, and numbers that are out of range with any
 /// unit.
 fn exact_nanos(text: &str) -> Option<u128> {
-    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let (number, unit) = text.split_at(
+        text.find(|c: char| c.is_ascii_alphabetic())
+            .unwrap_or(text.len()),
+    );
     let unit = match unit {
         "ms" => NANOS_PER_MS,
         "s" | "" => 1000 * NANOS_PER_MS,
@@ -85,7 +104,12 @@ fn exact_nanos(text: &str) -> Option<u128> {
         return None;
     }
     const DIGITS: usize = 15;
-    let fraction = format!("{fraction:0<DIGITS$.DIGITS$}").parse::<u128>().expect("15 digits");
-    let whole = format!("0{whole}").parse::<u128>().unwrap_or(u128::MAX).min(u64::MAX.into());
+    let fraction = format!("{fraction:0<DIGITS$.DIGITS$}")
+        .parse::<u128>()
+        .expect("15 digits");
+    let whole = format!("0{whole}")
+        .parse::<u128>()
+        .unwrap_or(u128::MAX)
+        .min(u64::MAX.into());
     Some(whole * unit + fraction * unit / 10_u128.pow(u32::try_from(DIGITS).expect("15")))
 }

@@ -18,16 +18,23 @@ pub(super) struct Serial {
 
 impl Serial {
     pub(super) fn connect(path: &Path, qemu: &mut Child) -> Result<Self, Error> {
-        Ok(Serial { reader: BufReader::new(connect(path, qemu)?), count: 0 })
+        Ok(Serial {
+            reader: BufReader::new(connect(path, qemu)?),
+            count: 0,
+        })
     }
 
     pub(super) fn wait_for_shell(&mut self) -> Result<(), Error> {
         // Input that is sent before the shell starts can be lost, so send it again.
-        self.reader.get_ref().set_read_timeout(Some(Duration::from_secs(1)))?;
+        self.reader
+            .get_ref()
+            .set_read_timeout(Some(Duration::from_secs(1)))?;
         let start = Instant::now();
         let mut said = Vec::new();
         while start.elapsed() < PATIENCE {
-            self.reader.get_ref().write_all(b"echo the shell is '' there\n")?;
+            self.reader
+                .get_ref()
+                .write_all(b"echo the shell is '' there\n")?;
             match self.reader.read_until(b'\n', &mut said) {
                 Ok(0) => return Err("QEMU ended".into()),
                 // Without the quotes it is the shell's output, not an echo of the input.
@@ -44,7 +51,10 @@ impl Serial {
     pub(super) fn run(&mut self, line: &str) -> Result<(i32, String), Error> {
         self.count += 1;
         let (begin, end) = (format!("<{}>", self.count), format!("</{}>", self.count));
-        writeln!(self.reader.get_ref(), "echo '{begin}'; {{ {line}\n}} 2>&1; echo \"$? {end}\"")?;
+        writeln!(
+            self.reader.get_ref(),
+            "echo '{begin}'; {{ {line}\n}} 2>&1; echo \"$? {end}\""
+        )?;
         let mut said = String::new();
         let mut begun = false;
         loop {
@@ -57,9 +67,14 @@ impl Serial {
             if let Some(last) = next.trim_end().strip_suffix(&end)
                 && begun
             {
-                let (rest, status) = last.trim_end().rsplit_once('\n').unwrap_or(("", last.trim()));
+                let (rest, status) = last
+                    .trim_end()
+                    .rsplit_once('\n')
+                    .unwrap_or(("", last.trim()));
                 // Output without a newline at its end is on this line too.
-                let (words, status) = status.rsplit_once(|c: char| !c.is_ascii_digit()).unwrap_or(("", status));
+                let (words, status) = status
+                    .rsplit_once(|c: char| !c.is_ascii_digit())
+                    .unwrap_or(("", status));
                 return Ok((status.parse()?, said + rest + words));
             }
             if begun {

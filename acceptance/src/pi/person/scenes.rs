@@ -25,7 +25,11 @@ type Scene = fn(&mut User) -> Result<(), Error>;
 
 /// Each with the value of `NO_COLOR`.
 const SCENES: [(&str, &str, Scene); 2] = [
-    ("a user turns the LED on, interrupts a program, and powers off", "", power_off),
+    (
+        "a user turns the LED on, interrupts a program, and powers off",
+        "",
+        power_off,
+    ),
     ("a user without colours ends with Ctrl-A X", "1", leave),
 ];
 
@@ -109,10 +113,21 @@ impl User {
         unlockpt(&keyboard)?;
         let name = ptsname(&keyboard, Vec::new())?;
         let terminal = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty())?;
-        tcsetwinsize(&terminal, Winsize { ws_row: 30, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 })?;
+        tcsetwinsize(
+            &terminal,
+            Winsize {
+                ws_row: 30,
+                ws_col: 100,
+                ws_xpixel: 0,
+                ws_ypixel: 0,
+            },
+        )?;
         let mut program = Command::new(env::current_exe()?);
         program.arg("shell").env("NO_COLOR", no_color);
-        program.stdin(terminal.try_clone()?).stdout(terminal.try_clone()?).stderr(terminal.try_clone()?);
+        program
+            .stdin(terminal.try_clone()?)
+            .stdout(terminal.try_clone()?)
+            .stderr(terminal.try_clone()?);
         let mut user = User {
             program: program.spawn()?,
             qemu: String::new(),
@@ -124,7 +139,9 @@ impl User {
         user.wait_for_status("Ctrl-A X ends")?;
         user.wait_for_text("or Ctrl-A X ends this.\r\n\r\n/led # ")?;
         let program = user.program.id();
-        user.qemu = fs::read_to_string(format!("/proc/{program}/task/{program}/children"))?.trim().to_owned();
+        user.qemu = fs::read_to_string(format!("/proc/{program}/task/{program}/children"))?
+            .trim()
+            .to_owned();
         Ok(user)
     }
 
@@ -137,7 +154,13 @@ impl User {
     /// Waits until this is in the text since a key was last typed.
     fn wait_for_text(&mut self, part: &str) -> Result<(), Error> {
         println!("    sees {part:?}");
-        self.wait(part, |user| Ok(user.screen().0.get(user.typed_at..).is_some_and(|text| text.contains(part))))
+        self.wait(part, |user| {
+            Ok(user
+                .screen()
+                .0
+                .get(user.typed_at..)
+                .is_some_and(|text| text.contains(part)))
+        })
     }
 
     /// Waits until the status line contains this.
@@ -148,14 +171,21 @@ impl User {
 
     /// Waits until the program has ended with exit status 0, and asserts that it left nothing behind.
     fn assert_released(&mut self) -> Result<(), Error> {
-        self.wait("the top line is released", |user| Ok(user.screen().0.contains("\x1b[r")))?;
-        self.wait("the program ends", |user| Ok(user.program.try_wait()?.is_some()))?;
+        self.wait("the top line is released", |user| {
+            Ok(user.screen().0.contains("\x1b[r"))
+        })?;
+        self.wait("the program ends", |user| {
+            Ok(user.program.try_wait()?.is_some())
+        })?;
         let status = self.program.wait()?;
         println!("    {status}");
         if !status.success() {
             return Err(format!("the program ended with {status}").into());
         }
-        if !tcgetattr(&self.terminal)?.local_modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG) {
+        if !tcgetattr(&self.terminal)?
+            .local_modes
+            .contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
+        {
             return Err("the terminal is still raw".into());
         }
         if self.qemu.is_empty() || Path::new("/proc").join(&self.qemu).exists() {
@@ -180,14 +210,22 @@ impl User {
     }
 
     /// Reads the terminal until a condition is true.
-    fn wait(&mut self, what: &str, mut condition: impl FnMut(&mut Self) -> Result<bool, Error>) -> Result<(), Error> {
+    fn wait(
+        &mut self,
+        what: &str,
+        mut condition: impl FnMut(&mut Self) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
         let start = Instant::now();
         let moment = Timespec::try_from(Duration::from_millis(50))?;
         while !condition(self)? {
             if start.elapsed() > PATIENCE {
                 return Err(format!("timed out: {what}").into());
             }
-            if poll(&mut [PollFd::new(&self.keyboard, PollFlags::IN)], Some(&moment))? > 0 {
+            if poll(
+                &mut [PollFd::new(&self.keyboard, PollFlags::IN)],
+                Some(&moment),
+            )? > 0
+            {
                 let mut buffer = [0; 4096];
                 let length = self.keyboard.read(&mut buffer)?;
                 self.shown.extend(&buffer[..length]);

@@ -29,7 +29,10 @@ impl Size {
         let size = tcgetwinsize(stdout())?;
         // A terminal of unknown size reports 0.
         let or = |length, default| if length == 0 { default } else { length };
-        Ok(Size { rows: or(size.ws_row, 24).max(3), columns: or(size.ws_col, 80) })
+        Ok(Size {
+            rows: or(size.ws_row, 24).max(3),
+            columns: or(size.ws_col, 80),
+        })
     }
 
     /// Keeps the guest out of the top line: it scrolls below it and counts lines from there, so that it can clear its
@@ -48,7 +51,12 @@ impl Screen {
         let mut raw = cooked.clone();
         raw.make_raw();
         tcsetattr(stdin(), OptionalActions::Now, &raw)?;
-        let screen = Screen { cooked, coloured, output: Output::Text, status: None };
+        let screen = Screen {
+            cooked,
+            coloured,
+            output: Output::Text,
+            status: None,
+        };
         // The earlier content of the terminal stays, above.
         let lines = "\r\n".repeat(size.rows.into());
         write(&format!("{lines}{}", size.below_status()))?;
@@ -83,8 +91,15 @@ impl Screen {
             return Ok(());
         }
         self.status = Some((pin, size));
-        let (symbol, level) = if pin.high { ("●", "high") } else { ("○", "low") };
-        let words = format!(" GPIO 17 (pin 11): {level}, {}  —  Ctrl-A X ends", pin.function);
+        let (symbol, level) = if pin.high {
+            ("●", "high")
+        } else {
+            ("○", "low")
+        };
+        let words = format!(
+            " GPIO 17 (pin 11): {level}, {}  —  Ctrl-A X ends",
+            pin.function
+        );
         let words: String = words.chars().take(usize::from(size.columns) - 1).collect();
         let symbol = match (self.coloured, pin.high) {
             (false, _) => symbol.to_owned(),
@@ -92,7 +107,10 @@ impl Screen {
             (true, false) => format!("\x1b[2m{symbol}\x1b[0m"),
         };
         // Setting the lines moves the cursor, so restore it last.
-        write(&format!("\x1b7\x1b[?6l\x1b[H\x1b[0m\x1b[2K{symbol}{words}{}\x1b8", size.below_status()))
+        write(&format!(
+            "\x1b7\x1b[?6l\x1b[H\x1b[0m\x1b[2K{symbol}{words}{}\x1b8",
+            size.below_status()
+        ))
     }
 }
 
@@ -100,7 +118,9 @@ impl Drop for Screen {
     fn drop(&mut self) {
         let rows = Size::of_terminal().map_or(24, |size| size.rows);
         // Remove the status line, which is no longer updated.
-        let _ = write(&format!("\x1b[?6l\x1b[r\x1b[0m\x1b[?25h\x1b[H\x1b[2K\x1b[{rows};1H\r\n"));
+        let _ = write(&format!(
+            "\x1b[?6l\x1b[r\x1b[0m\x1b[?25h\x1b[H\x1b[2K\x1b[{rows};1H\r\n"
+        ));
         // Drop what the terminal replied to the guest: it is not for the outer shell.
         let _ = tcsetattr(stdin(), OptionalActions::Flush, &self.cooked);
     }
@@ -124,7 +144,9 @@ impl Output {
             (Output::Escape, b' '..=b'/') => Output::Escape,
             (Output::ControlSequence, b' '..=b'?') => Output::ControlSequence,
             (Output::Character(left @ 2..), 0x80..=0xbf) => Output::Character(left - 1),
-            (Output::Text | Output::Character(_), 0xc2..=0xf4) => Output::Character(byte.leading_ones() - 1),
+            (Output::Text | Output::Character(_), 0xc2..=0xf4) => {
+                Output::Character(byte.leading_ones() - 1)
+            }
             _ => Output::Text,
         }
     }
@@ -145,20 +167,37 @@ mod tests {
     use super::*;
 
     fn after(said: &[u8]) -> Output {
-        said.iter().fold(Output::Text, |output, &byte| output.then(byte))
+        said.iter()
+            .fold(Output::Text, |output, &byte| output.then(byte))
     }
 
     #[test]
     fn the_status_is_inserted_after_text_and_whole_sequences() {
-        for said in [&b""[..], b"on\r\n", b"\x1b[6n", b"\x1b[1;31mred", b"\x1b7", b"\x1b(B", "●".as_bytes(), b"\xe2on"]
-        {
+        for said in [
+            &b""[..],
+            b"on\r\n",
+            b"\x1b[6n",
+            b"\x1b[1;31mred",
+            b"\x1b7",
+            b"\x1b(B",
+            "●".as_bytes(),
+            b"\xe2on",
+        ] {
             assert_eq!(after(said), Output::Text, "{said:?}");
         }
     }
 
     #[test]
     fn no_status_is_inserted_into_a_sequence_or_a_character() {
-        for said in [&b"\x1b"[..], b"\x1b[", b"\x1b[1;3", b"\x1b(", b"\xe2", b"\xe2\x97", b"on\x1b"] {
+        for said in [
+            &b"\x1b"[..],
+            b"\x1b[",
+            b"\x1b[1;3",
+            b"\x1b(",
+            b"\xe2",
+            b"\xe2\x97",
+            b"on\x1b",
+        ] {
             assert_ne!(after(said), Output::Text, "{said:?}");
         }
     }

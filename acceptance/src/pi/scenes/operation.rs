@@ -18,7 +18,11 @@ pub(super) fn commands(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
     stage.run("./command on", 0, &["on\n"])?;
     stage.pin_is(ON)?;
-    stage.run("./command status", 0, &["on (queue 1234: 0 messages, 0 bytes; "])?;
+    stage.run(
+        "./command status",
+        0,
+        &["on (queue 1234: 0 messages, 0 bytes; "],
+    )?;
     stage.run("./command off", 0, &["off\n"])?;
     stage.pin_is(OFF)?;
     stage.run("./command toggle", 0, &["on\n"])?;
@@ -32,7 +36,11 @@ pub(super) fn commands(stage: &mut Stage<'_>) -> Result<(), Error> {
 pub(super) fn blink(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
     let phase = Duration::from_millis(500);
-    stage.run("./command blink 500ms 500ms --count 4", 0, &["blink 500ms 500ms, 4 left\n"])?;
+    stage.run(
+        "./command blink 500ms 500ms --count 4",
+        0,
+        &["blink 500ms 500ms, 4 left\n"],
+    )?;
     let flashes = stage.flashes(4 * phase)?;
     // The first flash began before the pin was read. A shared machine may stretch the others.
     if flashes.len() != 4 || flashes[1..].iter().any(|flash| *flash < phase / 2) {
@@ -87,7 +95,15 @@ pub(super) fn sigkill(stage: &mut Stage<'_>) -> Result<(), Error> {
     signal(stage, "KILL", 128 + 9)?;
     // As on a Pi 5: the line is free, and the LED is on.
     stage.pin_is(ON)?;
-    stage.run("./controller --turn-off", 0, &["is off", "removing stale queue 1234", "removing stale queue 1235"])?;
+    stage.run(
+        "./controller --turn-off",
+        0,
+        &[
+            "is off",
+            "removing stale queue 1234",
+            "removing stale queue 1235",
+        ],
+    )?;
     stage.pin_is(OFF)?;
     released(stage)?;
     // Killed again. Only the next controller cleans up.
@@ -97,14 +113,22 @@ pub(super) fn sigkill(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.pin_is(ON)?;
     controller(stage, "")?;
     stage.run("cat /tmp/log", 0, &["removing stale queue 1234"])?;
-    stage.run("./command status", 0, &["off (queue 1234: 0 messages, 0 bytes; "])?;
+    stage.run(
+        "./command status",
+        0,
+        &["off (queue 1234: 0 messages, 0 bytes; "],
+    )?;
     stage.pin_is(OFF)
 }
 
 pub(super) fn initial(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "--initial on")?;
     stage.pin_is(ON)?;
-    stage.run("./command status", 0, &["on (queue 1234: 0 messages, 0 bytes; "])?;
+    stage.run(
+        "./command status",
+        0,
+        &["on (queue 1234: 0 messages, 0 bytes; "],
+    )?;
     signal(stage, "TERM", 0)?;
     stage.pin_is(OFF)
 }
@@ -146,7 +170,9 @@ pub(super) fn clients_of_32_bit(stage: &mut Stage<'_>) -> Result<(), Error> {
     // The client reads a queue state of another layout, times included.
     let read = "status --json | grep -o '\"last_changed\":\"[^\"]*\"\\|\"bytes\":[^,]*\\|\"limit\":[^,}]*'";
     stage.run(
-        &format!("./command {read} >/tmp/64; ./command32 {read} | tee /tmp/32; cmp /tmp/64 /tmp/32"),
+        &format!(
+            "./command {read} >/tmp/64; ./command32 {read} | tee /tmp/32; cmp /tmp/64 /tmp/32"
+        ),
         0,
         &["last_changed"],
     )?;

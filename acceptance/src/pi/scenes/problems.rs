@@ -24,9 +24,18 @@ pub(super) fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
 }
 
 pub(super) fn missing(stage: &mut Stage<'_>) -> Result<(), Error> {
-    let looked_at = "gpiochip0 (pinctrl-bcm2835, 54 lines), gpiochip1 (raspberrypi-exp-gpio, 8 lines)";
-    stage.run("./controller --line GPIO99", 1, &["no line is named GPIO99", looked_at])?;
-    stage.run("./controller --chip gpiochip7", 1, &["no line GPIO17 on chip gpiochip7", looked_at])?;
+    let looked_at =
+        "gpiochip0 (pinctrl-bcm2835, 54 lines), gpiochip1 (raspberrypi-exp-gpio, 8 lines)";
+    stage.run(
+        "./controller --line GPIO99",
+        1,
+        &["no line is named GPIO99", looked_at],
+    )?;
+    stage.run(
+        "./controller --chip gpiochip7",
+        1,
+        &["no line GPIO17 on chip gpiochip7", looked_at],
+    )?;
     stage.run("ln -s gpiochip0 /dev/gpiochip4", 0, &[])?;
     controller(stage, "--chip /dev/gpiochip4")?;
     stage.run("./command on", 0, &["on\n"])?;
@@ -55,12 +64,19 @@ pub(super) fn faults(stage: &mut Stage<'_>) -> Result<(), Error> {
     }
     for (request, numbers) in faults {
         for (number, errno) in numbers.into_iter().zip(["EIO", "ENODEV"]) {
-            let (status, _) = stage.machine.try_run(&life(&format!("--inject=ioctl:error={errno}:when={number}")))?;
+            let (status, _) = stage.machine.try_run(&life(&format!(
+                "--inject=ioctl:error={errno}:when={number}"
+            )))?;
             let said = stage.machine.run("cat /tmp/log /tmp/said")?;
-            let why = said.lines().find(|line| line.contains(" ERROR] ") || line.starts_with("controller: "));
-            println!("    {request}, {errno} at request {number}: exit status {status}, {}", why.unwrap_or("no error"));
-            let is_reported =
-                matches!((status, why), (0, _) | (1, Some(_))) && !said.contains("unexpected exit status");
+            let why = said
+                .lines()
+                .find(|line| line.contains(" ERROR] ") || line.starts_with("controller: "));
+            println!(
+                "    {request}, {errno} at request {number}: exit status {status}, {}",
+                why.unwrap_or("no error")
+            );
+            let is_reported = matches!((status, why), (0, _) | (1, Some(_)))
+                && !said.contains("unexpected exit status");
             if !is_reported {
                 return Err(format!("exit status {status}: {said}").into());
             }
@@ -72,8 +88,19 @@ pub(super) fn faults(stage: &mut Stage<'_>) -> Result<(), Error> {
 }
 
 pub(super) fn no_chip(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.run("mkdir /chips && cp -a /dev/gpiochip* /chips && rm /dev/gpiochip*", 0, &[])?;
-    stage.run("./controller", 1, &["this machine has no GPIO chip", "--simulate runs without one"])?;
+    stage.run(
+        "mkdir /chips && cp -a /dev/gpiochip* /chips && rm /dev/gpiochip*",
+        0,
+        &[],
+    )?;
+    stage.run(
+        "./controller",
+        1,
+        &[
+            "this machine has no GPIO chip",
+            "--simulate runs without one",
+        ],
+    )?;
     stage.run("cp -a /chips/* /dev && rm -r /chips", 0, &[])?;
     controller(stage, "")
 }
@@ -81,25 +108,64 @@ pub(super) fn no_chip(stage: &mut Stage<'_>) -> Result<(), Error> {
 pub(super) fn second(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
     stage.run("./command on", 0, &["on\n"])?;
-    stage.run("./controller", 1, &["another controller (PID ", "uses key 1234"])?;
-    stage.run("./controller --key 99", 1, &["is in use by \"led-controller\""])?;
-    stage.run("./controller --turn-off", 1, &["is in use by \"led-controller\""])?;
+    stage.run(
+        "./controller",
+        1,
+        &["another controller (PID ", "uses key 1234"],
+    )?;
+    stage.run(
+        "./controller --key 99",
+        1,
+        &["is in use by \"led-controller\""],
+    )?;
+    stage.run(
+        "./controller --turn-off",
+        1,
+        &["is in use by \"led-controller\""],
+    )?;
     stage.pin_is(ON)?;
-    stage.run("./command status", 0, &["on (queue 1234: 0 messages, 0 bytes; "])
+    stage.run(
+        "./command status",
+        0,
+        &["on (queue 1234: 0 messages, 0 bytes; "],
+    )
 }
 
 pub(super) fn doctor(stage: &mut Stage<'_>) -> Result<(), Error> {
     let line = "line        GPIO17 (offset 17 of gpiochip0, pinctrl-bcm2835) is";
     let free = format!("ok   {line} free");
-    stage.run("./command doctor", 1, &["FAIL queue", "/controller\", with --simulate if there is no LED", &free])?;
+    stage.run(
+        "./command doctor",
+        1,
+        &[
+            "FAIL queue",
+            "/controller\", with --simulate if there is no LED",
+            &free,
+        ],
+    )?;
     controller(stage, "")?;
-    stage.run("./command doctor", 0, &["ok   controller", &format!("ok   {line} held by \"led-controller\"")])?;
+    stage.run(
+        "./command doctor",
+        0,
+        &[
+            "ok   controller",
+            &format!("ok   {line} held by \"led-controller\""),
+        ],
+    )?;
     stage.run("./command exit", 0, &["ended\n"])?;
     // Another program holds the line, and a simulated controller serves.
     stage.gpioset_holds(1)?;
-    stage.run("./command doctor", 1, &[&format!("FAIL {line} held by \"gpioset\": end that")])?;
+    stage.run(
+        "./command doctor",
+        1,
+        &[&format!("FAIL {line} held by \"gpioset\": end that")],
+    )?;
     controller(stage, "--simulate")?;
-    stage.run("./command doctor", 0, &["-    line        the LED is simulated"])?;
+    stage.run(
+        "./command doctor",
+        0,
+        &["-    line        the LED is simulated"],
+    )?;
     stage.run("./command exit; killall gpioset; wait", 0, &[])?;
     // The kernel's limit is too small for a command.
     stage.run(
@@ -108,9 +174,25 @@ pub(super) fn doctor(stage: &mut Stage<'_>) -> Result<(), Error> {
         &["FAIL limits      a new queue holds only 1000 bytes: run \"sudo sysctl kernel.msgmnb=16384\""],
     )?;
     controller(stage, "")?;
-    stage.run("./command doctor", 1, &["FAIL queue", "it holds only 1000 bytes", "FAIL limits"])?;
-    stage.run("./command exit; cd /proc/sys/kernel; echo 16384 >msgmnb; cd - >/dev/null", 0, &[])?;
-    stage.run("mkdir /chips && cp -a /dev/gpiochip* /chips && rm /dev/gpiochip*", 0, &[])?;
-    stage.run("./command doctor", 1, &["FAIL line        there is no GPIO chip"])?;
+    stage.run(
+        "./command doctor",
+        1,
+        &["FAIL queue", "it holds only 1000 bytes", "FAIL limits"],
+    )?;
+    stage.run(
+        "./command exit; cd /proc/sys/kernel; echo 16384 >msgmnb; cd - >/dev/null",
+        0,
+        &[],
+    )?;
+    stage.run(
+        "mkdir /chips && cp -a /dev/gpiochip* /chips && rm /dev/gpiochip*",
+        0,
+        &[],
+    )?;
+    stage.run(
+        "./command doctor",
+        1,
+        &["FAIL line        there is no GPIO chip"],
+    )?;
     stage.run("cp -a /chips/* /dev && rm -r /chips", 0, &[])
 }

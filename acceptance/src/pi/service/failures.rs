@@ -11,8 +11,14 @@ use crate::{
 
 /// The seconds of the guest from the last death of the service until it was ready again.
 fn recovery(stage: &mut Stage<'_>) -> Result<f64, Error> {
-    let time = |line: &str| line.split(['[', ']']).nth(1).and_then(|time| time.trim().parse::<f64>().ok());
-    let log = stage.machine.run("journalctl -b -u led-controller -o short-monotonic --no-hostname")?;
+    let time = |line: &str| {
+        line.split(['[', ']'])
+            .nth(1)
+            .and_then(|time| time.trim().parse::<f64>().ok())
+    };
+    let log = stage
+        .machine
+        .run("journalctl -b -u led-controller -o short-monotonic --no-hostname")?;
     let last = |part: &str| log.lines().rfind(|line| line.contains(part)).and_then(time);
     let (died, ready) = (last("Main process exited"), last("ready: key"));
     Ok(ready.ok_or("the service was never ready")? - died.ok_or("the service never died")?)
@@ -34,8 +40,16 @@ pub(super) fn sigkill(stage: &mut Stage<'_>) -> Result<(), Error> {
 pub(super) fn sigkill_with_client(stage: &mut Stage<'_>) -> Result<(), Error> {
     let pid = property(stage, "MainPID")?;
     stage.run(&format!("kill -STOP {pid}"), 0, &[])?;
-    stage.run("(led on --timeout 60s >/tmp/said 2>&1; echo $? >>/tmp/said) & sleep 1", 0, &[])?;
-    stage.run(&format!("kill -KILL {pid}; wait; cat /tmp/said"), 0, &["on\n0\n"])?;
+    stage.run(
+        "(led on --timeout 60s >/tmp/said 2>&1; echo $? >>/tmp/said) & sleep 1",
+        0,
+        &[],
+    )?;
+    stage.run(
+        &format!("kill -KILL {pid}; wait; cat /tmp/said"),
+        0,
+        &["on\n0\n"],
+    )?;
     // The client printed that the LED is on, and it is.
     stage.pin_is(ON)?;
     stage.run("led off", 0, &["off\n"])
@@ -44,8 +58,16 @@ pub(super) fn sigkill_with_client(stage: &mut Stage<'_>) -> Result<(), Error> {
 pub(super) fn not_accessible(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.run("chown root:root /dev/gpiochip*; chmod 600 /dev/gpiochip*; systemctl restart led-controller", 1, &[])?;
     failed(stage)?;
-    stage.run("systemctl status led-controller", 3, &["Permission denied", "whose udev rule"])?;
-    stage.run("udevadm trigger --subsystem-match=gpio --action=change --settle; ls -l /dev/gpiochip0", 0, &["gpio"])?;
+    stage.run(
+        "systemctl status led-controller",
+        3,
+        &["Permission denied", "whose udev rule"],
+    )?;
+    stage.run(
+        "udevadm trigger --subsystem-match=gpio --action=change --settle; ls -l /dev/gpiochip0",
+        0,
+        &["gpio"],
+    )?;
     restart(stage)
 }
 
@@ -71,7 +93,11 @@ pub(super) fn read_only(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.run(
         &format!("{inside} touch /x /var/x /etc/x"),
         1,
-        &["'/x': Read-only", "'/var/x': Read-only", "'/etc/x': Read-only"],
+        &[
+            "'/x': Read-only",
+            "'/var/x': Read-only",
+            "'/etc/x': Read-only",
+        ],
     )?;
     stage.run("led on", 0, &["on\n"])?;
     stage.pin_is(ON)?;
@@ -80,7 +106,11 @@ pub(super) fn read_only(stage: &mut Stage<'_>) -> Result<(), Error> {
 
 pub(super) fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
     wait_for_start_limit(stage)?;
-    stage.run("systemctl status led-controller", 3, &["GPIO17", "is in use by \"gpioset\""])?;
+    stage.run(
+        "systemctl status led-controller",
+        3,
+        &["GPIO17", "is in use by \"gpioset\""],
+    )?;
     stage.run("led on", 3, &["no controller is running"])?;
     stage.run(
         "systemctl stop hold-line; systemctl reset-failed led-controller; systemctl start led-controller",
@@ -92,7 +122,14 @@ pub(super) fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
 }
 
 pub(super) fn renumbered(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.run("gpiodetect", 0, &["gpiochip0 [3b000000.gpio] (32 lines)", "gpiochip1 [pinctrl-bcm2835]"])?;
+    stage.run(
+        "gpiodetect",
+        0,
+        &[
+            "gpiochip0 [3b000000.gpio] (32 lines)",
+            "gpiochip1 [pinctrl-bcm2835]",
+        ],
+    )?;
     stage.wait_for(ACTIVE)?;
     stage.run("runuser -u pi -- led on", 0, &["on\n"])?;
     stage.pin_is(ON)?;
@@ -102,12 +139,23 @@ pub(super) fn renumbered(stage: &mut Stage<'_>) -> Result<(), Error> {
 
 pub(super) fn doubled_name(stage: &mut Stage<'_>) -> Result<(), Error> {
     let gpiod = stage.machine.gpiod;
-    stage.run(&gpiod.info("gpiochip0"), 0, &[&gpiod.offset("gpiochip0", 1)])?;
+    stage.run(
+        &gpiod.info("gpiochip0"),
+        0,
+        &[&gpiod.offset("gpiochip0", 1)],
+    )?;
     stage.wait_for(ACTIVE)?;
     stage.run("led on", 0, &["on\n"])?;
-    stage.pin_is(Pin { high: true, function: Function::Output })?;
+    stage.pin_is(Pin {
+        high: true,
+        function: Function::Output,
+    })?;
     // The other line can be chosen by the label of its chip.
-    stage.run("echo 'OPTIONS=\"--chip 3b000000.gpio\"' >/etc/default/led-controller", 0, &[])?;
+    stage.run(
+        "echo 'OPTIONS=\"--chip 3b000000.gpio\"' >/etc/default/led-controller",
+        0,
+        &[],
+    )?;
     stage.run("systemctl restart led-controller; led on", 0, &["on\n"])?;
     stage.line_is_held("gpiochip0", "led-controller")?;
     stage.pin_is(OFF)

@@ -20,29 +20,66 @@ struct Led {
     key: u32,
 }
 
-const MAIN: Led = Led { unit: "led-controller", pin: 17, key: 1234 };
-const DOOR: Led = Led { unit: "led-controller@door", pin: 27, key: 1300 };
-const SHED: Led = Led { unit: "led-controller@shed", pin: 22, key: 1400 };
+const MAIN: Led = Led {
+    unit: "led-controller",
+    pin: 17,
+    key: 1234,
+};
+const DOOR: Led = Led {
+    unit: "led-controller@door",
+    pin: 27,
+    key: 1300,
+};
+const SHED: Led = Led {
+    unit: "led-controller@shed",
+    pin: 22,
+    key: 1400,
+};
 
 /// Boots three times.
-pub(super) fn play(verdict: &mut Verdict, cache: &Path, parts: &Parts, initramfs: &Path) -> Result<(), Error> {
+pub(super) fn play(
+    verdict: &mut Verdict,
+    cache: &Path,
+    parts: &Parts,
+    initramfs: &Path,
+) -> Result<(), Error> {
     let options = |led: &Led| format!("--initial last --line GPIO{} --key {}", led.pin, led.key);
     let instances = [("door", options(&DOOR)), ("shed", options(&SHED))];
     let card = Card::new(cache, parts, initramfs, "--initial last", &instances)?;
 
     let mut machine = card.boot()?;
-    verdict.play(&mut machine, "--initial last: states before a reboot", before_reboot);
+    verdict.play(
+        &mut machine,
+        "--initial last: states before a reboot",
+        before_reboot,
+    );
     drop(machine);
 
     let mut machine = card.boot()?;
-    verdict.play(&mut machine, "--initial last: the same states after the reboot", after_reboot);
-    verdict.play(&mut machine, "--initial last: a power cut, after a write and before one", power_cut);
+    verdict.play(
+        &mut machine,
+        "--initial last: the same states after the reboot",
+        after_reboot,
+    );
+    verdict.play(
+        &mut machine,
+        "--initial last: a power cut, after a write and before one",
+        power_cut,
+    );
     drop(machine);
 
     let mut machine = card.boot()?;
-    verdict.play(&mut machine, "--initial last: the states that were written before the power cut", after_power_cut);
+    verdict.play(
+        &mut machine,
+        "--initial last: the states that were written before the power cut",
+        after_power_cut,
+    );
     verdict.play(&mut machine, "--initial last: the card is full", full);
-    verdict.play(&mut machine, "--initial last: the card is read-only", read_only);
+    verdict.play(
+        &mut machine,
+        "--initial last: the card is read-only",
+        read_only,
+    );
     Ok(())
 }
 
@@ -50,7 +87,11 @@ fn before_reboot(stage: &mut Stage<'_>) -> Result<(), Error> {
     booted(stage)?;
     for led in [&MAIN, &DOOR, &SHED] {
         led.shows(stage, OFF)?;
-        stage.run(&led.journal("starting with the LED off"), 0, &["No such file"])?;
+        stage.run(
+            &led.journal("starting with the LED off"),
+            0,
+            &["No such file"],
+        )?;
         led.run(stage, "on", "on\n")?;
     }
     for led in [&MAIN, &DOOR, &SHED] {
@@ -58,7 +99,11 @@ fn before_reboot(stage: &mut Stage<'_>) -> Result<(), Error> {
     }
     // These are within ten seconds of the write, so that they are saved at the end, before the card is unmounted.
     DOOR.run(stage, "off", "off\n")?;
-    SHED.run(stage, "blink 1h 1h --count 2", "blink 3600s 3600s, 2 left\n")?;
+    SHED.run(
+        stage,
+        "blink 1h 1h --count 2",
+        "blink 3600s 3600s, 2 left\n",
+    )?;
     SHED.shows(stage, ON)?;
     println!("    # systemctl reboot");
     stage.machine.type_without_wait("systemctl reboot")?;
@@ -68,7 +113,11 @@ fn before_reboot(stage: &mut Stage<'_>) -> Result<(), Error> {
 fn after_reboot(stage: &mut Stage<'_>) -> Result<(), Error> {
     booted(stage)?;
     stage.run("dmesg | grep 'mmcblk0.*recovery'", 1, &[])?;
-    for (led, status, pin) in [(&MAIN, "on (", ON), (&DOOR, "off (", OFF), (&SHED, "off (", OFF)] {
+    for (led, status, pin) in [
+        (&MAIN, "on (", ON),
+        (&DOOR, "off (", OFF),
+        (&SHED, "off (", OFF),
+    ] {
         led.shows(stage, pin)?;
         led.run(stage, "status", status)?;
         stage.run(&led.journal("starting with the LED off"), 1, &[])?;
@@ -101,12 +150,24 @@ fn after_power_cut(stage: &mut Stage<'_>) -> Result<(), Error> {
     SHED.becomes(stage, ON)?;
     SHED.becomes(stage, OFF)?;
     for (led, state) in [(&MAIN, "OFF"), (&DOOR, "ON"), (&SHED, "BLINK 300 300")] {
-        stage.run(&format!("cat {}", led.file()), 0, &[&format!("led-controller state 1\n{state}\n")])?;
+        stage.run(
+            &format!("cat {}", led.file()),
+            0,
+            &[&format!("led-controller state 1\n{state}\n")],
+        )?;
         stage.run(&led.journal("starting with the LED off"), 1, &[])?;
     }
     // Nothing else is left.
-    stage.run("ls /var/lib/led-controller | tr '\\n' ' '", 0, &["1234.state 1300.state 1400.state lost+found"])?;
-    stage.run("systemctl stop led-controller@door led-controller@shed", 0, &[])
+    stage.run(
+        "ls /var/lib/led-controller | tr '\\n' ' '",
+        0,
+        &["1234.state 1300.state 1400.state lost+found"],
+    )?;
+    stage.run(
+        "systemctl stop led-controller@door led-controller@shed",
+        0,
+        &[],
+    )
 }
 
 fn full(stage: &mut Stage<'_>) -> Result<(), Error> {
@@ -115,7 +176,10 @@ fn full(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.run(fill, 0, &["No space left"])?;
     MAIN.run(stage, "on", "on\n")?;
     MAIN.shows(stage, ON)?;
-    MAIN.warns_once(stage, "No space left on device (os error 28); the state is not saved")?;
+    MAIN.warns_once(
+        stage,
+        "No space left on device (os error 28); the state is not saved",
+    )?;
     MAIN.run(stage, "toggle", "off\n")?;
     MAIN.shows(stage, OFF)?;
     MAIN.run(stage, "toggle", "on\n")?;
@@ -129,7 +193,10 @@ fn read_only(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.run("mount -o remount,ro /var/lib/led-controller", 0, &[])?;
     MAIN.run(stage, "off", "off\n")?;
     MAIN.shows(stage, OFF)?;
-    MAIN.warns_once(stage, "Read-only file system (os error 30); the state is not saved")?;
+    MAIN.warns_once(
+        stage,
+        "Read-only file system (os error 30); the state is not saved",
+    )?;
     // It starts with what it can read.
     stage.run("systemctl restart led-controller", 0, &[])?;
     MAIN.shows(stage, ON)?;
@@ -139,9 +206,15 @@ fn read_only(stage: &mut Stage<'_>) -> Result<(), Error> {
 
 /// Waits until the services have started, with the card.
 fn booted(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.wait_for("systemctl is-system-running --quiet || systemctl is-system-running | grep degraded")?;
+    stage.wait_for(
+        "systemctl is-system-running --quiet || systemctl is-system-running | grep degraded",
+    )?;
     stage.run("systemctl --failed --no-legend --plain", 0, &[])?;
-    stage.run("findmnt --noheadings --output SOURCE,FSTYPE /var/lib/led-controller", 0, &["/dev/mmcblk0 ext4\n"])?;
+    stage.run(
+        "findmnt --noheadings --output SOURCE,FSTYPE /var/lib/led-controller",
+        0,
+        &["/dev/mmcblk0 ext4\n"],
+    )?;
     for led in [&MAIN, &DOOR, &SHED] {
         stage.run(&format!("systemctl is-active {}", led.unit), 0, &["active"])?;
     }
@@ -157,13 +230,19 @@ impl Led {
     fn shows(&self, stage: &mut Stage<'_>, expected: Pin) -> Result<(), Error> {
         let pin = stage.machine.pin_of(self.pin)?;
         println!("    pin of GPIO{}: {pin}", self.pin);
-        if pin == expected { Ok(()) } else { Err(format!("GPIO{} shows {pin} instead of {expected}", self.pin).into()) }
+        if pin == expected {
+            Ok(())
+        } else {
+            Err(format!("GPIO{} shows {pin} instead of {expected}", self.pin).into())
+        }
     }
 
     /// Waits until the pin has this state. It may have changed again since: the LED may blink.
     fn becomes(&self, stage: &mut Stage<'_>, expected: Pin) -> Result<(), Error> {
         let what = format!("GPIO{} shows {expected}", self.pin);
-        stage.wait(&what, |stage| Ok(stage.machine.pin_of(self.pin)? == expected))?;
+        stage.wait(&what, |stage| {
+            Ok(stage.machine.pin_of(self.pin)? == expected)
+        })?;
         println!("    pin of GPIO{}: was {expected}", self.pin);
         Ok(())
     }
@@ -180,14 +259,19 @@ impl Led {
     /// A path in /proc of the thread that writes the file.
     fn thread(&self, stage: &mut Stage<'_>, file: &str) -> Result<String, Error> {
         let pid = format!("$(systemctl show -P MainPID {})", self.unit);
-        let name = stage.machine.run(&format!("grep -lx state /proc/{pid}/task/*/comm"))?;
+        let name = stage
+            .machine
+            .run(&format!("grep -lx state /proc/{pid}/task/*/comm"))?;
         Ok(name.trim().replace("/comm", &format!("/{file}")))
     }
 
     /// Waits until the file has this state, and its directory is on the card too: the thread waits in futex(2) then.
     fn is_saved(&self, stage: &mut Stage<'_>, state: &str) -> Result<(), Error> {
         let system_call = self.thread(stage, "syscall")?;
-        stage.wait_for(&format!("grep -qx '{state}' {} && grep -q '^98 ' {system_call}", self.file()))?;
+        stage.wait_for(&format!(
+            "grep -qx '{state}' {} && grep -q '^98 ' {system_call}",
+            self.file()
+        ))?;
         println!("    {state} is in {}", self.file());
         Ok(())
     }
@@ -200,6 +284,10 @@ impl Led {
         // It sleeps after the first attempt, and after the next one.
         let before: u64 = stage.machine.run(&sleeps)?.trim().parse()?;
         stage.wait_for(&format!("test $({sleeps}) -ge {}", before + 2))?;
-        stage.run(&format!("{} | sort | uniq -c", self.journal(warning)), 0, &[" 1 "])
+        stage.run(
+            &format!("{} | sort | uniq -c", self.journal(warning)),
+            0,
+            &[" 1 "],
+        )
     }
 }
