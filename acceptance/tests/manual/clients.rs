@@ -5,7 +5,7 @@ use std::process::Command;
 use shared::{Access, Queue, Refusal};
 use testing::{Fixture, Outcome, Running, Signal, wait_until};
 
-use crate::pages::{code, page};
+use super::pages::{code, page};
 
 /// The client on the page, with the keys of this fixture, and with a longer timeout for shared machines.
 fn client(fixture: &Fixture, part: &str) -> String {

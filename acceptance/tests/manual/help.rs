@@ -4,7 +4,7 @@ use std::{iter, process::Command};
 
 use testing::{Outcome, programs};
 
-use crate::pages::Words;
+use super::pages::Words;
 
 pub(crate) fn help(program: &str, verb: Option<&str>) -> String {
     let mut command = Command::new(programs().join(program));

@@ -1,6 +1,6 @@
 //! The steps of a client.
 
-use crate::model::*;
+use super::model::*;
 
 type Step = Option<&'static str>;
 

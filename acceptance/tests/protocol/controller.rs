@@ -1,6 +1,6 @@
 //! The steps of a controller. Each is a system call, or the work between two.
 
-use crate::model::*;
+use super::model::*;
 
 type Step = Option<&'static str>;
 

@@ -1,6 +1,6 @@
 //! Operations of the kernel, and the state packed into few bits.
 
-use crate::model::*;
+use super::model::*;
 
 const ABSENT: Controller = Controller {
     main: Main::Absent,

@@ -6,7 +6,7 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
 };
 
-use crate::{client, controller, model::*};
+use super::{client, controller, model::*};
 
 #[derive(Clone, Copy)]
 enum Actor {

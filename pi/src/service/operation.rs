@@ -3,7 +3,7 @@
 use super::{ACTIVE, failed, property, restart};
 use crate::{
     Error,
-    pi::stage::{OFF, ON, Stage},
+    stage::{OFF, ON, Stage},
 };
 
 pub(super) fn boot(stage: &mut Stage<'_>) -> Result<(), Error> {

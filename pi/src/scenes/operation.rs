@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{controller, released, signal};
 use crate::{
     Error,
-    pi::stage::{OFF, ON, Stage},
+    stage::{OFF, ON, Stage},
 };
 
 pub(super) fn start(stage: &mut Stage<'_>) -> Result<(), Error> {

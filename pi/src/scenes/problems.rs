@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{controller, released};
 use crate::{
     Error,
-    pi::stage::{OFF, ON, Stage},
+    stage::{OFF, ON, Stage},
 };
 
 pub(super) fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use crate::{
     Error,
-    pi::stage::{OFF, ON, Stage},
+    stage::{OFF, ON, Stage},
 };
 
 const CHECK: [&str; 5] = [

@@ -3,7 +3,7 @@
 use super::{ACTIVE, failed, property, restart, wait_for_start_limit};
 use crate::{
     Error,
-    pi::{
+    {
         machine::{Function, Pin},
         stage::{OFF, ON, Stage},
     },

@@ -3,7 +3,7 @@
 use super::{property, restart};
 use crate::{
     Error,
-    pi::stage::{OFF, ON, Stage},
+    stage::{OFF, ON, Stage},
 };
 
 const FILE: &str = "/var/lib/led-controller/1234.state";

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Verdict;
 use crate::{
     Error,
-    pi::{
+    {
         card::Card,
         machine::Pin,
         parts::Parts,

@@ -5,7 +5,7 @@
 //! removes a queue. No state may violate an [`Invariant`].
 //!
 //! Each [`Fault`] breaks a rule that the programs need, and the search then finds a violation. `cargo test --package
-//! acceptance --test protocol -- --nocapture` prints the steps that lead to it, and the numbers of states.
+//! acceptance protocol:: -- --nocapture` prints the steps that lead to it, and the numbers of states.
 //!
 //! Not modelled: full queues, killed clients, and records that are written in part. Time limits count as longer than a
 //! running process takes, except that of a controller that starts: replies that a killed one left may be lost.

@@ -1,0 +1,23 @@
+//! The real programs, tried from outside: one program, which is linked once.
+#![forbid(unsafe_code)]
+
+mod at_most_once;
+mod bad_input;
+mod blink;
+mod commands;
+mod completions;
+mod doctor;
+mod endure;
+mod environment;
+mod initial;
+mod interop;
+mod life;
+mod manual;
+mod permissions;
+mod protocol;
+mod readme;
+mod stall;
+mod status;
+mod terminal;
+mod trust;
+mod watch;
