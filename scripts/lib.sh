@@ -6,6 +6,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 # Here cargo installs programs.
 export PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
 
+# Where the scripts look for what cargo builds.
+export CARGO_TARGET_DIR=$PWD/target
+
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
 # Debian's name of the architecture of this machine's programs.
@@ -71,6 +74,18 @@ target() {
     local musl
     musl=$(cpu "$1")-unknown-linux-musl$(abi "$1")
     if has_std "$musl"; then echo "$musl"; else echo "${musl/musl/gnu}"; fi
+}
+
+# How the programs core or mqtt are linked for an architecture. glibc loads parts of itself to look up names, as led-mqtt does,
+# which a static program must not.
+linked() {
+    if [ "$2" = mqtt ] && [[ $(target "$1") = *-gnu* ]]; then echo dynamic; else echo static; fi
+}
+
+# The target directory of the programs core or mqtt. Each kind of linking has its own: in a common one cargo would build
+# everything again.
+target_dir() {
+    echo "${LED_TARGET_DIR:-target}/$(linked "$1" "$2")"
 }
 
 # The queues with keys of the tests: the key, the tests that use it, and the PIDs of the last sender and receiver.
