@@ -18,7 +18,7 @@ mod saved_state;
 mod server;
 mod shutdown;
 mod simulated;
-mod terminal;
+mod timed_write;
 mod watchers;
 
 pub use error::{Error, TakenBy};

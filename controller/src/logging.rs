@@ -10,7 +10,7 @@ use std::{
 use env_logger::{Builder, Target};
 use log::Level;
 
-use crate::terminal::{self, ERASE_LINE, PATIENCE, write_in_time};
+use crate::timed_write::{PATIENCE, write_in_time};
 
 /// Starts the log. Under systemd its lines have the priorities of sd-daemon(3), and no time, which the journal adds.
 pub fn start() {
@@ -59,7 +59,7 @@ fn priority(level: Level) -> u8 {
     }
 }
 
-/// Standard error, above the simulated LED if both are on one terminal.
+/// Standard error.
 ///
 /// A reader that stops reading must not delay commands: lines that find no room in time are dropped and counted.
 #[derive(Debug, Default)]
@@ -69,9 +69,6 @@ struct Stderr {
 
 impl Write for Stderr {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        // Held until the end, so that the LED is not drawn meanwhile.
-        let guard = terminal::last_line();
-        let last_line = guard.filter(|_| terminal::is_same_terminal() && terminal::is_foreground());
         let mut stderr = io::stderr().lock();
         let lost = match self.dropped {
             0 => String::new(),
@@ -79,8 +76,7 @@ impl Write for Stderr {
                 format!("{dropped} lines of the log were dropped because they were not read\n")
             }
         };
-        let (before, after) = last_line.map_or(("", ""), |line| (ERASE_LINE, line));
-        let text = [before.as_bytes(), lost.as_bytes(), lines, after.as_bytes()].concat();
+        let text = [lost.as_bytes(), lines].concat();
         let patience = if self.dropped == 0 {
             PATIENCE
         } else {
