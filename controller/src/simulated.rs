@@ -6,10 +6,9 @@ use std::{
     os::{fd::AsFd, unix::fs::FileTypeExt},
 };
 
-use crate::{
-    OnOff, Output,
-    timed_write::{PATIENCE, write_in_time},
-};
+use logging::{PATIENCE, write_in_time};
+
+use crate::{OnOff, Output};
 
 /// An LED for machines without one: a line `LED on` or `LED off` on standard output at each change.
 #[derive(Debug)]

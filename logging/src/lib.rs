@@ -1,4 +1,12 @@
-//! The log: on standard error, with `log` and `env_logger`, at `info` unless `RUST_LOG` says otherwise.
+//! The log of the daemons: on standard error, with `log` and `env_logger`, at `info` unless `RUST_LOG` says otherwise.
+#![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used, clippy::expect_used)]
+
+mod rate_limit;
+mod timed_write;
+
+pub use rate_limit::RateLimit;
+pub use timed_write::{PATIENCE, write_in_time};
 
 use std::{
     env, fs,
@@ -10,15 +18,14 @@ use std::{
 use env_logger::{Builder, Target};
 use log::Level;
 
-use crate::timed_write::{PATIENCE, write_in_time};
-
-/// Starts the log. Under systemd its lines have the priorities of sd-daemon(3), and no time, which the journal adds.
-pub fn start() {
+/// Starts the log of a program: the name of its crate, and the filter without `RUST_LOG`. Under systemd the lines have the
+/// priorities of sd-daemon(3), and no time, which the journal adds.
+pub fn start(program: &str, default_filter: &str) {
     let mut builder = Builder::new();
     let filter = env::var("RUST_LOG")
         .ok()
         .filter(|filter| !filter.is_empty());
-    builder.parse_filters(filter.as_deref().unwrap_or("info"));
+    builder.parse_filters(filter.as_deref().unwrap_or(default_filter));
     if is_journal() {
         builder.format(|line, record| {
             writeln!(line, "<{}>{}", priority(record.level()), record.args())
@@ -29,9 +36,8 @@ pub fn start() {
     builder
         .target(Target::Pipe(Box::<Stderr>::default()))
         .init();
-    if let Some(filter) =
-        filter.filter(|filter| !filter.contains("off") && !log::log_enabled!(Level::Error))
-    {
+    let is_silent = || !log::log_enabled!(target: program, Level::Error);
+    if let Some(filter) = filter.filter(|filter| !filter.contains("off") && is_silent()) {
         // The log itself is off.
         let _ = writeln!(
             Stderr::default(),

@@ -13,14 +13,14 @@ use nix::{
 
 /// How long to wait for the reader of a full pipe or terminal. All that is written here is shorter than `PIPE_BUF`, so it fits
 /// when poll(2) reports room.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+pub const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Writes if there is room in time.
 ///
 /// # Errors
 ///
 /// [`io::ErrorKind::TimedOut`] if there is not.
-pub(crate) fn write_in_time(
+pub fn write_in_time(
     to: &mut (impl Write + AsRawFd),
     bytes: &[u8],
     patience: Duration,
