@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
-use testing::{Fixture, Running, wait_until};
+use testing::{Fixture, Running, Signal, wait_until};
 
 /// A pseudo-terminal: what is written to it can be read from the first.
 fn terminal() -> (File, OwnedFd) {
@@ -74,4 +74,33 @@ fn each_change_of_the_led_and_each_line_of_the_log_is_a_line_of_its_own() {
     );
     assert!(ended.starts_with("ended by exit: "), "{ended:?}");
     assert!(!written.contains(['\x1b', '●', '○']), "{written:?}");
+}
+
+#[test]
+fn a_terminal_that_is_not_read_does_not_hold_it_up() {
+    let fixture = Fixture::new();
+    let (_screen, terminal) = terminal();
+    let controller = controller(&fixture, &terminal);
+    fixture
+        .command(&["blink", "1ms", "1ms"])
+        .assert_printed("blink 1ms 1ms");
+    wait_until("the LED stops blinking", || {
+        !fixture.command(&["status"]).out.starts_with("blink")
+    });
+    // Each is a line of the log.
+    for _ in 0..3 {
+        fixture.send(1, b"FLASH");
+    }
+    let is_on = fixture
+        .command(&["status", "--timeout", "60s"])
+        .out
+        .starts_with("on");
+    let other = if is_on { "off" } else { "on" };
+    fixture
+        .command(&[other, "--timeout", "60s"])
+        .assert_failed(1, &["cannot set the LED", "the output is not read"]);
+    controller.signal(Signal::TERM);
+    // 1 if the LED is on, because it cannot be turned off.
+    assert_eq!(controller.wait().0.code(), Some(i32::from(is_on)));
+    assert!(fixture.has_no_queues());
 }

@@ -1,12 +1,8 @@
 //! The simulated LED, on standard output.
 
-use std::{
-    fs::File,
-    io::{self, IsTerminal, Write},
-    os::{fd::AsFd, unix::fs::FileTypeExt},
-};
+use std::io;
 
-use logging::{PATIENCE, write_in_time};
+use logging::{PATIENCE, TimedWriter};
 
 use crate::{OnOff, Output};
 
@@ -14,9 +10,7 @@ use crate::{OnOff, Output};
 #[derive(Debug)]
 pub(crate) struct Simulated {
     level: OnOff,
-    /// A descriptor of its own: [`io::stdout`] would buffer the lines.
-    stdout: File,
-    can_block: bool,
+    stdout: TimedWriter,
 }
 
 impl Simulated {
@@ -26,13 +20,9 @@ impl Simulated {
     ///
     /// Standard output cannot be written.
     pub(crate) fn new(initial: OnOff) -> io::Result<Self> {
-        let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-        let file = stdout.metadata()?.file_type();
-        let can_block = stdout.is_terminal() || file.is_fifo() || file.is_socket();
         let mut led = Simulated {
             level: OnOff::Off,
-            stdout,
-            can_block,
+            stdout: TimedWriter::new(io::stdout())?,
         };
         led.set(initial)?;
         Ok(led)
@@ -48,11 +38,7 @@ impl Output for Simulated {
             OnOff::On => b"LED on\n",
             OnOff::Off => b"LED off\n",
         };
-        if self.can_block {
-            write_in_time(&mut self.stdout, line, PATIENCE)?;
-        } else {
-            self.stdout.write_all(line)?;
-        }
+        self.stdout.write_in_time(line, PATIENCE)?;
         self.level = level;
         Ok(())
     }

@@ -3,10 +3,10 @@
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
 mod rate_limit;
-mod timed_write;
+mod timed_writer;
 
 pub use rate_limit::RateLimit;
-pub use timed_write::{PATIENCE, write_in_time};
+pub use timed_writer::{PATIENCE, TimedWriter};
 
 use std::{
     env, fs,
@@ -33,14 +33,17 @@ pub fn start(program: &str, default_filter: &str) {
     } else {
         builder.format_target(false);
     }
-    builder
-        .target(Target::Pipe(Box::<Stderr>::default()))
-        .init();
+    if let Ok(stderr) = Stderr::new() {
+        builder.target(Target::Pipe(Box::new(stderr)));
+    }
+    builder.init();
     let is_silent = || !log::log_enabled!(target: program, Level::Error);
-    if let Some(filter) = filter.filter(|filter| !filter.contains("off") && is_silent()) {
+    if let Some(filter) = filter.filter(|filter| !filter.contains("off") && is_silent())
+        && let Ok(mut stderr) = Stderr::new()
+    {
         // The log itself is off.
         let _ = writeln!(
-            Stderr::default(),
+            stderr,
             "RUST_LOG={filter} logs nothing: use error, warn, info, debug, trace or off"
         );
     }
@@ -68,14 +71,21 @@ fn priority(level: Level) -> u8 {
 /// Standard error.
 ///
 /// A reader that stops reading must not delay commands: lines that find no room in time are dropped and counted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Stderr {
+    output: TimedWriter,
     dropped: u64,
+}
+
+impl Stderr {
+    fn new() -> io::Result<Stderr> {
+        let output = TimedWriter::new(io::stderr())?;
+        Ok(Stderr { output, dropped: 0 })
+    }
 }
 
 impl Write for Stderr {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        let mut stderr = io::stderr().lock();
         let lost = match self.dropped {
             0 => String::new(),
             dropped => {
@@ -88,7 +98,7 @@ impl Write for Stderr {
         } else {
             Duration::ZERO
         };
-        self.dropped = match write_in_time(&mut stderr, &text, patience) {
+        self.dropped = match self.output.write_in_time(&text, patience) {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => self.dropped + 1,
             // There is no other place to report another error.
             _ => 0,
