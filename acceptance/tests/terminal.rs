@@ -1,105 +1,106 @@
-//! The simulated LED on a terminal: a pseudo-terminal of script(1), and all that is written to it.
+//! The controller in the foreground of a terminal, where the simulated LED and the log come together.
 
-use std::process::Command;
+use std::{
+    fs::File,
+    io::Read,
+    os::fd::{AsFd, OwnedFd},
+};
 
-use testing::{Fixture, Running, programs, wait_until};
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+use testing::{Fixture, Running, Signal, wait_until};
 
-const ERASE_LINE: &str = "\r\x1b[K";
-
-/// Runs a line of bash on a terminal of its own; `$CONTROLLER` and `$COMMAND` in it are the programs.
-fn run_on_terminal(fixture: &Fixture, line: &str, variables: &[(&str, &str)]) -> Running {
-    let mut script = Command::new("script");
-    script.args([
-        "--quiet",
-        "--return",
-        "--echo",
-        "never",
-        "--flush",
-        "--log-out",
-        "/dev/null",
-        "--command",
-    ]);
-    script
-        .arg(format!("exec bash -c '{line}'"))
-        .env("LED_LOCK_DIRECTORY", fixture.path());
-    for (variable, program) in [("CONTROLLER", "controller"), ("COMMAND", "command")] {
-        script.env(
-            variable,
-            format!(
-                "{} --key {}",
-                programs().join(program).display(),
-                fixture.key
-            ),
-        );
-    }
-    script
-        .env("TERM", "xterm")
-        .env_remove("NO_COLOR")
-        .env_remove("RUST_LOG")
-        .envs(variables.iter().copied());
-    Running::start(script.stdin(std::process::Stdio::null()))
+/// A pseudo-terminal: what is written to it can be read from the first.
+fn terminal() -> (File, OwnedFd) {
+    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&screen).unwrap();
+    unlockpt(&screen).unwrap();
+    let program_side = ioctl_tiocgptpeer(&screen, OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    (screen.into(), program_side)
 }
 
-fn wait_for_output(running: Running) -> String {
-    let (status, out, err) = running.wait();
-    assert!(status.success(), "{out:?} {err:?}");
-    out.join("\n")
+/// Starts a simulated controller on a terminal, and waits until it serves.
+fn controller(fixture: &Fixture, terminal: impl AsFd) -> Running {
+    let copy = || terminal.as_fd().try_clone_to_owned().unwrap();
+    let mut program = fixture.program("controller", None);
+    let running = Running::start_with_own_output(
+        program
+            .arg("--simulate")
+            .env("TERM", "xterm")
+            .env_remove("NO_COLOR")
+            .stdout(copy())
+            .stderr(copy()),
+    );
+    wait_until("the controller serves", || {
+        fixture.command(&["status"]).code == Some(0)
+    });
+    running
 }
 
 #[test]
-#[ignore = "needs script(1)"]
-fn the_simulated_led_is_one_line_below_the_log() {
-    for (variables, on, off) in [
-        (
-            &[][..],
-            "\x1b[1;33m●\x1b[0m LED on",
-            "\x1b[2m○\x1b[0m LED off",
-        ),
-        (&[("NO_COLOR", "1")], "● LED on", "○ LED off"),
-        (&[("TERM", "dumb")], "● LED on", "○ LED off"),
-    ] {
-        let fixture = Fixture::new();
-        let terminal = run_on_terminal(&fixture, "exec $CONTROLLER --simulate", variables);
-        wait_until("the controller serves", || {
-            fixture.command(&["status"]).code == Some(0)
-        });
-        fixture.command(&["on"]).assert_printed("on");
-        fixture.send(1, b"FLASH");
-        fixture.command(&["exit"]).assert_printed("ended");
-        let written = wait_for_output(terminal);
-        assert!(
-            written.starts_with(&format!("{ERASE_LINE}{off}{ERASE_LINE}[")),
-            "{written:?}"
-        );
-        assert!(
-            written.contains(&format!("LED OFF\n{off}{ERASE_LINE}{on}{ERASE_LINE}[")),
-            "{written:?}"
-        );
-        assert!(
-            written.contains(&format!("\"FLASH\"\n{on}{ERASE_LINE}{off}\n[")),
-            "{written:?}"
-        );
-        assert!(written.ends_with("queues removed"), "{written:?}");
-    }
-}
-
-#[test]
-#[ignore = "needs script(1)"]
-fn in_the_background_of_a_shell_it_prints_lines() {
+fn each_change_of_the_led_and_each_line_of_the_log_is_a_line_of_its_own() {
     let fixture = Fixture::new();
-    let line = "set -m; $CONTROLLER --simulate 2>/dev/null & until $COMMAND status >/dev/null 2>&1; do sleep 0.1; done; \
-                $COMMAND on; $COMMAND exit; wait";
-    let written = wait_for_output(run_on_terminal(&fixture, line, &[]));
-    assert!(!written.contains(ERASE_LINE), "{written:?}");
-    for line in [
-        "\x1b[1;33m●\x1b[0m LED on",
-        "on",
-        "\x1b[2m○\x1b[0m LED off",
-        "ended",
-    ] {
-        assert!(
-            written.lines().any(|found| found == line),
-            "{line:?} in {written:?}"
-        );
+    let (mut screen, terminal) = terminal();
+    let controller = controller(&fixture, &terminal);
+    fixture.command(&["on"]).assert_printed("on");
+    fixture.send(1, b"FLASH");
+    fixture.command(&["toggle"]).assert_printed("off");
+    fixture
+        .command(&["blink", "1h", "1h"])
+        .assert_printed("blink 3600s 3600s");
+    fixture.command(&["exit"]).assert_printed("ended");
+    assert!(controller.wait().0.success());
+    drop(terminal);
+    // Nobody has the terminal open any more: the end of what was written is an error.
+    let mut written = Vec::new();
+    let end = screen.read_to_end(&mut written).unwrap_err();
+    assert_eq!(
+        end.raw_os_error(),
+        Some(rustix::io::Errno::IO.raw_os_error())
+    );
+    let written = String::from_utf8(written).unwrap();
+    let lines: Vec<&str> = written
+        .split_terminator("\r\n")
+        // The log: the time comes first.
+        .map(|line| line.rsplit("] ").next().unwrap())
+        .collect();
+    let [ready, on, refused, off, blinking, last, ended] = lines[..] else {
+        panic!("{lines:?}");
+    };
+    assert!(ready.starts_with("ready: "), "{ready:?}");
+    assert!(refused.starts_with("refused, "), "{refused:?}");
+    assert_eq!(
+        [on, off, blinking, last],
+        ["LED on", "LED off", "LED on", "LED off"]
+    );
+    assert!(ended.starts_with("ended by exit: "), "{ended:?}");
+    assert!(!written.contains(['\x1b', '●', '○']), "{written:?}");
+}
+
+#[test]
+fn a_terminal_that_is_not_read_does_not_hold_it_up() {
+    let fixture = Fixture::new();
+    let (_screen, terminal) = terminal();
+    let controller = controller(&fixture, &terminal);
+    fixture
+        .command(&["blink", "1ms", "1ms"])
+        .assert_printed("blink 1ms 1ms");
+    wait_until("the LED stops blinking", || {
+        !fixture.command(&["status"]).out.starts_with("blink")
+    });
+    // Each is a line of the log.
+    for _ in 0..3 {
+        fixture.send(1, b"FLASH");
     }
+    let is_on = fixture
+        .command(&["status", "--timeout", "60s"])
+        .out
+        .starts_with("on");
+    let other = if is_on { "off" } else { "on" };
+    fixture
+        .command(&[other, "--timeout", "60s"])
+        .assert_failed(1, &["cannot set the LED", "the output is not read"]);
+    controller.signal(Signal::TERM);
+    // 1 if the LED is on, because it cannot be turned off.
+    assert_eq!(controller.wait().0.code(), Some(i32::from(is_on)));
+    assert!(fixture.has_no_queues());
 }

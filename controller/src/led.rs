@@ -9,10 +9,7 @@ use std::{
 
 use shared::{Blink, State};
 
-use crate::{
-    OnOff, Output,
-    rate_limit::{self, Kind},
-};
+use crate::{LED_LINES, OnOff, Output};
 
 /// An LED. While it blinks, a thread drives it.
 pub struct Led {
@@ -232,7 +229,7 @@ impl Driver {
             call();
         }
         if let Err(error) = result
-            && rate_limit::allows(Kind::Led)
+            && LED_LINES.allows()
         {
             log::error!("the LED stopped blinking: {error}");
         }

@@ -8,17 +8,14 @@ mod existing;
 mod gpio;
 mod led;
 mod locks;
-pub mod logging;
 mod options;
 mod output;
 mod queue_pair;
-mod rate_limit;
 mod reply_queue;
 mod saved_state;
 mod server;
 mod shutdown;
 mod simulated;
-mod terminal;
 mod watchers;
 
 pub use error::{Error, TakenBy};
@@ -32,9 +29,14 @@ pub use server::Server;
 pub use shutdown::Shutdown;
 
 use gpio::GpioLine;
+use logging::RateLimit;
 use options::Initial;
 use shared::State;
 use simulated::Simulated;
+
+/// The lines of the log that clients cause, and those of an LED that fails: bad messages must not hide the latter.
+static CLIENT_LINES: RateLimit = RateLimit::new(100);
+static LED_LINES: RateLimit = RateLimit::new(100);
 
 /// Does what the options say: serves until `exit` or a signal, or cleans up after a controller that was killed, or creates the
 /// queues for the service.

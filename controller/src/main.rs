@@ -7,12 +7,12 @@ use std::{
 };
 
 use clap::Parser;
-use controller::{Options, logging};
+use controller::Options;
 use sd_notify::NotifyState;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    logging::start();
+    logging::start("controller", "info");
     match controller::run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

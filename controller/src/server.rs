@@ -15,9 +15,8 @@ use shared::{
 };
 
 use crate::{
-    Error, Led, OnOff, QueuePair, Saver, Shutdown,
+    CLIENT_LINES, Error, LED_LINES, Led, OnOff, QueuePair, Saver, Shutdown,
     drain::drain,
-    rate_limit::{self, Kind},
     reply_queue::{RECEIVE_PATIENCE, send_reply, wait_until_received},
     watchers::Watchers,
 };
@@ -106,7 +105,8 @@ impl Server {
         drop(self.queues);
         // Log only after cleanup: a blocked standard error would delay it.
         notify(NotifyState::Stopping);
-        rate_limit::report_all();
+        CLIENT_LINES.report();
+        LED_LINES.report();
         for drained in [self.shutdown.take_drained(), drained] {
             drained.log("the controller ended");
         }
@@ -167,7 +167,8 @@ impl Server {
         &mut self,
         message: &Incoming,
     ) -> Result<ControlFlow<Option<MessageType>>, Error> {
-        rate_limit::report_if_over();
+        CLIENT_LINES.report_if_over();
+        LED_LINES.report_if_over();
         let reply = match Request::decode(message) {
             Ok(Request {
                 command: Command::Exit,
@@ -198,7 +199,7 @@ impl Server {
                 }
                 Err(error) => {
                     self.info.refused += 1;
-                    if rate_limit::allows(Kind::Led) {
+                    if LED_LINES.allows() {
                         log::error!("{command}: cannot set the LED: {error}");
                     }
                     reply_to.map(|reply_to| {
@@ -208,7 +209,7 @@ impl Server {
             },
             Err(Refused { refusal, reply_to }) => {
                 self.info.refused += 1;
-                if rate_limit::allows(Kind::Clients) {
+                if CLIENT_LINES.allows() {
                     log::warn!("refused, {refusal}: {message}");
                 }
                 reply_to.map(|reply_to| Reply::Err(refusal).encode(reply_to))
@@ -270,7 +271,7 @@ impl Server {
             let _ = self.watch();
         }
         if let Err(error) = sent
-            && rate_limit::allows(Kind::Clients)
+            && CLIENT_LINES.allows()
         {
             log::warn!(
                 "no reply to {} on queue {key}: {error}",

@@ -20,8 +20,6 @@ log=$LED_LOCK_DIRECTORY/controller.log
 
 type_() { printf '\e[1m$ %s\e[0m\n' "$1"; }
 
-# A background process group, as in an interactive shell, which is what the picture shows.
-set -m
 type_ 'controller --simulate 2>controller.log &'
 controller --simulate 2>"$log" &
 trap 'kill $! 2>/dev/null || true; wait; rm -r "$LED_LOCK_DIRECTORY"' EXIT

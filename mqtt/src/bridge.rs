@@ -120,13 +120,14 @@ impl Bridge<'_> {
                 }
                 Event::Subscribed(refused) => self.subscribed(refused),
                 Event::Progress => {}
-                Event::Refused(reason) => self.outbox.limit.log(
-                    log::Level::Error,
-                    format_args!(
-                        "the broker refused a message: {reason}: permit {} to write the topics in led-mqtt(8)",
-                        self.config.user()
-                    ),
-                ),
+                Event::Refused(reason) => {
+                    if self.outbox.limit.allows() {
+                        log::error!(
+                            "the broker refused a message: {reason}: permit {} to write the topics in led-mqtt(8)",
+                            self.config.user()
+                        );
+                    }
+                }
                 Event::Message(message) => {
                     let discovery = self.config.discovery.as_ref();
                     if discovery.is_some_and(|prefix| message.topic == topics::birth(prefix)) {

@@ -10,7 +10,6 @@ use std::{
 };
 
 use client::Target;
-use log::Level;
 use shared::Command;
 
 use crate::{
@@ -105,9 +104,9 @@ impl Commands {
     }
 
     fn refuse(&self, topic: &str, respond: Option<ResponseTo>, reason: &str) {
-        self.outbox
-            .limit
-            .log(Level::Warn, format_args!("{topic}: refused: {reason}"));
+        if self.outbox.limit.allows() {
+            log::warn!("{topic}: refused: {reason}");
+        }
         if let Some(to) = respond {
             self.outbox.respond(Response {
                 to,

@@ -11,7 +11,6 @@ use std::{
 };
 
 use client::{Error, Event, Follower, Outcome, Target};
-use log::Level;
 use shared::Command;
 
 use crate::outbox::{Outbox, Response, ResponseTo};
@@ -111,11 +110,10 @@ impl Led {
         for job in jobs {
             let result = client::ask(&self.target, job.command, TIMEOUT);
             let has_replied = !matches!(result, Err(Error::NoReply { .. } | Error::Full { .. }));
-            if let Err(error) = &result {
-                self.outbox.limit.log(
-                    Level::Warn,
-                    format_args!("{}: {}: {error}", self.topic, job.command),
-                );
+            if let Err(error) = &result
+                && self.outbox.limit.allows()
+            {
+                log::warn!("{}: {}: {error}", self.topic, job.command);
             }
             self.respond(job.respond, &result);
             if !has_replied {
@@ -137,10 +135,9 @@ impl Led {
             }
         }
         while let Ok(Job { command, respond }) = jobs.try_recv() {
-            self.outbox.limit.log(
-                Level::Warn,
-                format_args!("{}: {command}: {STALLED}", self.topic),
-            );
+            if self.outbox.limit.allows() {
+                log::warn!("{}: {command}: {STALLED}", self.topic);
+            }
             self.respond(
                 respond,
                 &Err(Error::Refused {
@@ -160,13 +157,10 @@ impl Led {
             Err(Error::Refused { reason }) => format!("ERR {reason}"),
             Err(error) => format!("ERR {error}"),
         };
-        if !self.outbox.respond(Response { to, text }) {
-            self.outbox.limit.log(
-                Level::Warn,
-                format_args!(
-                    "{}: too many responses wait for the broker: one was dropped",
-                    self.topic
-                ),
+        if !self.outbox.respond(Response { to, text }) && self.outbox.limit.allows() {
+            log::warn!(
+                "{}: too many responses wait for the broker: one was dropped",
+                self.topic
             );
         }
     }

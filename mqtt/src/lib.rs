@@ -19,11 +19,9 @@ mod error;
 mod forget;
 mod identity;
 mod led;
-pub mod logging;
 mod options;
 mod outbox;
 pub mod payload;
-mod rate_limit;
 mod statuses;
 mod topics;
 

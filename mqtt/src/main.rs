@@ -4,11 +4,12 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use mqtt::{Options, logging};
+use mqtt::Options;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    logging::start();
+    // The MQTT library logs nothing unless RUST_LOG says so: its errors are in the lines of this program.
+    logging::start("mqtt", "info,rumqttc=off,rumqttc_core=off");
     match mqtt::run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -8,10 +8,12 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use logging::RateLimit;
 use shared::State;
 use tokio::sync::Notify;
 
-use crate::rate_limit::RateLimit;
+/// The most lines that others can write to the log within a minute.
+const LINES_MAX: u64 = 10;
 
 /// The most responses that wait for the broker.
 const RESPONSES_MAX: usize = 64;
@@ -69,7 +71,7 @@ impl Outbox {
             responses: VecDeque::new(),
         };
         Outbox {
-            limit: RateLimit::new(),
+            limit: RateLimit::new(LINES_MAX),
             content: Mutex::new(content),
             changed: Notify::new(),
         }

@@ -9,6 +9,7 @@ mod configuration;
 mod connections;
 mod discovery;
 mod ending;
+mod log;
 mod outages;
 mod races;
 mod responses;

@@ -1,4 +1,12 @@
-//! The log: on standard error, with `log` and `env_logger`, at `info` unless `RUST_LOG` says otherwise.
+//! The log of the daemons: on standard error, with `log` and `env_logger`, at `info` unless `RUST_LOG` says otherwise.
+#![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used, clippy::expect_used)]
+
+mod rate_limit;
+mod timed_writer;
+
+pub use rate_limit::RateLimit;
+pub use timed_writer::{PATIENCE, TimedWriter};
 
 use std::{
     env, fs,
@@ -10,15 +18,14 @@ use std::{
 use env_logger::{Builder, Target};
 use log::Level;
 
-use crate::terminal::{self, ERASE_LINE, PATIENCE, write_in_time};
-
-/// Starts the log. Under systemd its lines have the priorities of sd-daemon(3), and no time, which the journal adds.
-pub fn start() {
+/// Starts the log of a program: the name of its crate, and the filter without `RUST_LOG`. Under systemd the lines have the
+/// priorities of sd-daemon(3), and no time, which the journal adds.
+pub fn start(program: &str, default_filter: &str) {
     let mut builder = Builder::new();
     let filter = env::var("RUST_LOG")
         .ok()
         .filter(|filter| !filter.is_empty());
-    builder.parse_filters(filter.as_deref().unwrap_or("info"));
+    builder.parse_filters(filter.as_deref().unwrap_or(default_filter));
     if is_journal() {
         builder.format(|line, record| {
             writeln!(line, "<{}>{}", priority(record.level()), record.args())
@@ -26,15 +33,17 @@ pub fn start() {
     } else {
         builder.format_target(false);
     }
-    builder
-        .target(Target::Pipe(Box::<Stderr>::default()))
-        .init();
-    if let Some(filter) =
-        filter.filter(|filter| !filter.contains("off") && !log::log_enabled!(Level::Error))
+    if let Ok(stderr) = Stderr::new() {
+        builder.target(Target::Pipe(Box::new(stderr)));
+    }
+    builder.init();
+    let is_silent = || !log::log_enabled!(target: program, Level::Error);
+    if let Some(filter) = filter.filter(|filter| !filter.contains("off") && is_silent())
+        && let Ok(mut stderr) = Stderr::new()
     {
         // The log itself is off.
         let _ = writeln!(
-            Stderr::default(),
+            stderr,
             "RUST_LOG={filter} logs nothing: use error, warn, info, debug, trace or off"
         );
     }
@@ -59,34 +68,37 @@ fn priority(level: Level) -> u8 {
     }
 }
 
-/// Standard error, above the simulated LED if both are on one terminal.
+/// Standard error.
 ///
 /// A reader that stops reading must not delay commands: lines that find no room in time are dropped and counted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Stderr {
+    output: TimedWriter,
     dropped: u64,
+}
+
+impl Stderr {
+    fn new() -> io::Result<Stderr> {
+        let output = TimedWriter::new(io::stderr())?;
+        Ok(Stderr { output, dropped: 0 })
+    }
 }
 
 impl Write for Stderr {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        // Held until the end, so that the LED is not drawn meanwhile.
-        let guard = terminal::last_line();
-        let last_line = guard.filter(|_| terminal::is_same_terminal() && terminal::is_foreground());
-        let mut stderr = io::stderr().lock();
         let lost = match self.dropped {
             0 => String::new(),
             dropped => {
                 format!("{dropped} lines of the log were dropped because they were not read\n")
             }
         };
-        let (before, after) = last_line.map_or(("", ""), |line| (ERASE_LINE, line));
-        let text = [before.as_bytes(), lost.as_bytes(), lines, after.as_bytes()].concat();
+        let text = [lost.as_bytes(), lines].concat();
         let patience = if self.dropped == 0 {
             PATIENCE
         } else {
             Duration::ZERO
         };
-        self.dropped = match write_in_time(&mut stderr, &text, patience) {
+        self.dropped = match self.output.write_in_time(&text, patience) {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => self.dropped + 1,
             // There is no other place to report another error.
             _ => 0,
