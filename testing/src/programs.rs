@@ -19,10 +19,21 @@ use signal_hook::{
 /// They cannot be built.
 pub fn programs() -> &'static Path {
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAMS.get_or_init(|| match env::var_os("LED_PROGRAMS") {
-        Some(folder) => folder.into(),
-        None => build(&["--package", "controller", "--package", "command"]),
-    })
+    PROGRAMS.get_or_init(|| folder(&["--package", "controller", "--package", "command"]))
+}
+
+/// The path of `led-mqtt`, in the same folder. Cargo builds it only for a test that uses it.
+///
+/// # Panics
+///
+/// It cannot be built.
+pub fn bridge() -> &'static Path {
+    static BRIDGE: OnceLock<PathBuf> = OnceLock::new();
+    BRIDGE.get_or_init(|| folder(&["--package", "mqtt"]).join("led-mqtt"))
+}
+
+fn folder(arguments: &[&str]) -> PathBuf {
+    env::var_os("LED_PROGRAMS").map_or_else(|| build(arguments), PathBuf::from)
 }
 
 /// Builds targets of this workspace with these arguments for `cargo build`, in the profile of this test. Returns
