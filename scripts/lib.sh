@@ -94,7 +94,7 @@ queues() {
     while read -r key _ _ _ _ sender receiver _; do
         key=$((key & 0xffffffff))
         case $((key >> 28)) in
-        2) from="acceptance/tests, mqtt/tests, shared/tests/examples.rs or bench" ;;
+        2) from="acceptance/tests, shared/tests/examples.rs or bench" ;;
         3) from=controller/tests/allocation.rs ;;
         4) from=controller/tests/model ;;
         5) from=controller/tests/end.rs ;;

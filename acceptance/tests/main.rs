@@ -13,6 +13,7 @@ mod initial;
 mod interop;
 mod life;
 mod manual;
+mod mqtt;
 mod permissions;
 mod protocol;
 mod readme;

@@ -157,12 +157,7 @@ impl Led {
             Err(Error::Refused { reason }) => format!("ERR {reason}"),
             Err(error) => format!("ERR {error}"),
         };
-        if !self.outbox.respond(Response { to, text }) && self.outbox.limit.allows() {
-            log::warn!(
-                "{}: too many responses wait for the broker: one was dropped",
-                self.topic
-            );
-        }
+        self.outbox.respond(Response { to, text });
     }
 }
 

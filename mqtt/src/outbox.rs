@@ -98,16 +98,12 @@ impl Outbox {
         }
     }
 
-    /// Adds a response; `false` if too many wait.
-    pub(crate) fn respond(&self, response: Response) -> bool {
+    /// Adds a response. If too many wait, the oldest is dropped: who asked last still waits for it.
+    pub(crate) fn respond(&self, response: Response) {
         let mut content = self.lock();
-        let has_room = content.responses.len() < RESPONSES_MAX;
-        if has_room {
-            content.responses.push_back(response);
-            drop(content);
-            self.changed.notify_one();
-        }
-        has_room
+        content.responses.push_back(response);
+        self.drop_oldest(content);
+        self.changed.notify_one();
     }
 
     /// Lets the status of each LED be published again.
@@ -141,7 +137,19 @@ impl Outbox {
     }
 
     pub(crate) fn put_back(&self, response: Response) {
-        self.lock().responses.push_front(response);
+        let mut content = self.lock();
+        content.responses.push_front(response);
+        self.drop_oldest(content);
+    }
+
+    fn drop_oldest(&self, mut content: MutexGuard<'_, Content>) {
+        if content.responses.len() > RESPONSES_MAX {
+            content.responses.pop_front();
+            drop(content);
+            if self.limit.allows() {
+                log::warn!("too many responses wait for the broker: the oldest was dropped");
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Content> {
@@ -155,5 +163,35 @@ impl Content {
             self.is_changed[led] = true;
             self.changed.push_back(led);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_response_is_dropped_if_too_many_wait() {
+        let outbox = Outbox::new(0);
+        let response = |number: usize| Response {
+            to: ResponseTo {
+                topic: String::new(),
+                correlation: None,
+            },
+            text: number.to_string(),
+        };
+        (0..=RESPONSES_MAX).for_each(|number| outbox.respond(response(number)));
+        // The oldest is put back after another one has taken its place.
+        let taken = outbox.next_response().unwrap();
+        outbox.respond(response(RESPONSES_MAX + 1));
+        outbox.put_back(taken);
+        let texts: Vec<String> = std::iter::from_fn(|| outbox.next_response())
+            .map(|response| response.text)
+            .collect();
+        let last = 2..RESPONSES_MAX + 2;
+        assert_eq!(
+            texts,
+            last.map(|number| number.to_string()).collect::<Vec<_>>()
+        );
     }
 }

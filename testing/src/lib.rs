@@ -5,6 +5,7 @@ pub mod command_line;
 pub mod decoding;
 mod files;
 mod fixture;
+pub mod mqtt;
 mod outcome;
 mod programs;
 mod repeat;
@@ -14,7 +15,7 @@ mod wait;
 
 pub use fixture::Fixture;
 pub use outcome::Outcome;
-pub use programs::{build, programs};
+pub use programs::{bridge, build, programs};
 pub use repeat::{Random, rounds};
 pub use running::Running;
 pub use rustix::process::Signal;

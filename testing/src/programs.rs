@@ -19,10 +19,21 @@ use signal_hook::{
 /// They cannot be built.
 pub fn programs() -> &'static Path {
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAMS.get_or_init(|| match env::var_os("LED_PROGRAMS") {
-        Some(folder) => folder.into(),
-        None => build(&["--package", "controller", "--package", "command"]),
-    })
+    PROGRAMS.get_or_init(|| folder(&["--package", "controller", "--package", "command"]))
+}
+
+/// The path of `led-mqtt`, in the same folder. Cargo builds it only for a test that uses it.
+///
+/// # Panics
+///
+/// It cannot be built.
+pub fn bridge() -> &'static Path {
+    static BRIDGE: OnceLock<PathBuf> = OnceLock::new();
+    BRIDGE.get_or_init(|| folder(&["--package", "mqtt"]).join("led-mqtt"))
+}
+
+fn folder(arguments: &[&str]) -> PathBuf {
+    env::var_os("LED_PROGRAMS").map_or_else(|| build(arguments), PathBuf::from)
 }
 
 /// Builds targets of this workspace with these arguments for `cargo build`, in the profile of this test. Returns
@@ -48,6 +59,13 @@ pub fn build(arguments: &[&str]) -> PathBuf {
     cargo
         .arg("--target-dir")
         .arg(folder.parent().expect("target is above the profile"));
+    // What cargo tells this test about its package. `ring` would be built again, as if it had changed.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
     if folder.ends_with("release") {
         cargo.arg("--release");
     }

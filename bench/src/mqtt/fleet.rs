@@ -1,8 +1,10 @@
 //! Many nodes on one broker. All run on this machine.
 
-use std::{path::Path, thread, time::Instant};
+use std::{collections::BTreeSet, path::Path, thread, time::Instant};
 
-use super::{Node, broker::Broker, row, subscriber::Subscriber};
+use testing::mqtt::Client;
+
+use super::{Node, broker, row};
 use crate::{idle::SETTLE, process_status::proportional_memory};
 
 /// Numbers of nodes.
@@ -24,9 +26,9 @@ pub(crate) fn run(programs: &Path) {
 
 /// Returns the memory of all programs of the nodes, in KiB.
 fn measure(programs: &Path, size: usize) -> f64 {
-    let mut broker = Broker::start();
+    let mut broker = broker();
     let topics = ["led/+/state", "led/+/availability"];
-    let subscriber = Subscriber::connect(broker.port, &topics);
+    let mut subscriber = Client::connect(broker.address, &topics);
     let start = Instant::now();
     let nodes: Vec<Node> = (0..size)
         .map(|number| {
@@ -38,7 +40,7 @@ fn measure(programs: &Path, size: usize) -> f64 {
             )
         })
         .collect();
-    subscriber.wait_for_all(size, "/availability", "online");
+    wait_for_all(&mut subscriber, size, "/availability", "online");
     let seconds = |start: Instant| start.elapsed().as_secs_f64();
     let elapsed = seconds(start);
     row(
@@ -49,8 +51,13 @@ fn measure(programs: &Path, size: usize) -> f64 {
     );
     for state in ["ON", "OFF"] {
         let start = Instant::now();
-        subscriber.publish("led/group/all-of-them/set", state);
-        subscriber.wait_for_all(size, "/state", &format!("\"state\":\"{state}\""));
+        subscriber.send("led/group/all-of-them/set", state);
+        wait_for_all(
+            &mut subscriber,
+            size,
+            "/state",
+            &format!("\"state\":\"{state}\""),
+        );
         let elapsed = seconds(start);
         row(
             &format!("{size} nodes, {state} to a group"),
@@ -74,9 +81,9 @@ fn measure(programs: &Path, size: usize) -> f64 {
     drop(subscriber);
     broker.kill();
     let start = Instant::now();
-    broker.start_again();
-    let subscriber = Subscriber::connect(broker.port, &topics);
-    subscriber.wait_for_all(size, "/availability", "online");
+    broker.restart();
+    let mut subscriber = Client::connect(broker.address, &topics);
+    wait_for_all(&mut subscriber, size, "/availability", "online");
     let elapsed = seconds(start);
     row(
         &format!("{size} nodes online after the broker's restart"),
@@ -85,4 +92,20 @@ fn measure(programs: &Path, size: usize) -> f64 {
         elapsed <= 10.,
     );
     memory
+}
+
+/// Waits until so many topics with this end have this payload.
+fn wait_for_all(subscriber: &mut Client, count: usize, end: &str, payload: &str) {
+    let mut topics = BTreeSet::new();
+    while topics.len() < count {
+        let message = subscriber.next();
+        if !message.topic.ends_with(end) {
+            continue;
+        }
+        if message.payload.contains(payload) {
+            topics.insert(message.topic);
+        } else {
+            topics.remove(&message.topic);
+        }
+    }
 }

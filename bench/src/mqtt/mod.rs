@@ -1,8 +1,6 @@
 //! `led-mqtt` with a real broker: latency, rate, memory, and a fleet of nodes.
 
-mod broker;
 mod fleet;
-mod subscriber;
 
 use std::{
     fs,
@@ -12,18 +10,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-use broker::Broker;
-use subscriber::Subscriber;
-use testing::{Fixture, Running, wait_until};
+use testing::{
+    Fixture, Running,
+    mqtt::{Authority, Broker, Client, Validity},
+    wait_until,
+};
 
 use crate::{idle::SETTLE, process_status::peak_memory};
 
 /// Commands, one at a time, in a sample of the rate.
-const COMMANDS: u32 = 2000;
+const COMMANDS: usize = 2000;
 /// Changes in a sample of the latency.
-const CHANGES: u32 = 200;
+const CHANGES: usize = 200;
 /// How long to be idle.
 const REST: Duration = Duration::from_secs(10);
+
+const STATE: &str = "led/bench/state";
+/// Commands that alternate, each with the state after it.
+const TURNS: [(&str, &str); 2] = [
+    ("ON", r#"{"effect":"off","state":"ON"}"#),
+    ("OFF", r#"{"effect":"off","state":"OFF"}"#),
+];
 
 /// A node: a controller with a simulated LED, and its led-mqtt.
 struct Node {
@@ -59,18 +66,28 @@ impl Node {
     }
 }
 
+/// Without a delay of its own, and with room for the messages of a fleet.
+const SETTINGS: &str = "set_tcp_nodelay true\nmax_queued_messages 0\n";
+
+fn broker() -> Broker {
+    let mut broker = Broker::absent();
+    broker.configure(SETTINGS);
+    broker.restart();
+    broker
+}
+
 /// Prints one line for each measurement.
 pub(crate) fn run(programs: &str) {
     let programs = Path::new(programs);
     crate::machine::print();
-    let broker = Broker::start();
+    let broker = broker();
     let node = Node::start(programs, "bench", &broker.url(), "");
-    let subscriber =
-        Subscriber::connect(broker.port, &["led/bench/state", "led/bench/availability"]);
+    let topics = [STATE, "led/bench/availability"];
+    let mut subscriber = Client::connect(broker.address, &topics);
     subscriber.wait_for("led/bench/availability", "online");
-    latency_of_changes(&node, &subscriber);
-    latency_of_commands(&subscriber);
-    rate(&subscriber);
+    latency_of_changes(&node, &mut subscriber);
+    latency_of_commands(&mut subscriber);
+    rate(&mut subscriber);
     drop(subscriber);
     idle(&node);
     drop((node, broker));
@@ -79,20 +96,16 @@ pub(crate) fn run(programs: &str) {
 }
 
 /// From the message on the queue until the subscriber has the state.
-fn latency_of_changes(node: &Node, subscriber: &Subscriber) {
+fn latency_of_changes(node: &Node, subscriber: &mut Client) {
     let queue = node.fixture.queue();
     let mut times = Vec::new();
     for number in 0..CHANGES {
-        let (text, state) = if number % 2 == 0 {
-            ("ON", "ON")
-        } else {
-            ("OFF", "OFF")
-        };
+        let (text, state) = TURNS[number % 2];
         let message: shared::Message =
             shared::Message::new(shared::MessageType::LED, text.as_bytes()).expect("it fits");
         let start = Instant::now();
         queue.send(&message).expect("the queue exists");
-        subscriber.wait_for_state(state);
+        subscriber.wait_for(STATE, state);
         times.push(start.elapsed());
         // Not back to back, which is another measurement.
         thread::sleep(Duration::from_millis(5));
@@ -104,13 +117,13 @@ fn latency_of_changes(node: &Node, subscriber: &Subscriber) {
     );
 }
 
-fn latency_of_commands(subscriber: &Subscriber) {
+fn latency_of_commands(subscriber: &mut Client) {
     let mut times = Vec::new();
     for number in 0..CHANGES {
-        let state = if number % 2 == 0 { "ON" } else { "OFF" };
+        let (text, state) = TURNS[number % 2];
         let start = Instant::now();
-        subscriber.publish("led/bench/set", state);
-        subscriber.wait_for_state(state);
+        subscriber.send("led/bench/set", text);
+        subscriber.wait_for(STATE, state);
         times.push(start.elapsed());
         thread::sleep(Duration::from_millis(5));
     }
@@ -121,14 +134,14 @@ fn latency_of_commands(subscriber: &Subscriber) {
     );
 }
 
-fn rate(subscriber: &Subscriber) {
+fn rate(subscriber: &mut Client) {
     let start = Instant::now();
     for number in 0..COMMANDS {
-        let state = if number % 2 == 0 { "ON" } else { "OFF" };
-        subscriber.publish("led/bench/set", state);
-        subscriber.wait_for_state(state);
+        let (text, state) = TURNS[number % 2];
+        subscriber.send("led/bench/set", text);
+        subscriber.wait_for(STATE, state);
     }
-    let rate = f64::from(COMMANDS) / start.elapsed().as_secs_f64();
+    let rate = COMMANDS as f64 / start.elapsed().as_secs_f64();
     row(
         "commands, one at a time",
         &format!("{rate:.0}/s"),
@@ -168,9 +181,23 @@ fn memory(what: &str, node: &Node) {
 }
 
 fn with_tls(programs: &Path) {
-    let broker = Broker::start_with_tls();
-    let node = Node::start(programs, "bench", &broker.url(), &broker.settings());
-    wait_until("the bridge is connected", || broker.has_client("led-bench"));
+    let mut broker = Broker::absent();
+    let ca = Authority::new(broker.path(), "ca");
+    let (host, path) = (broker.address.ip(), broker.path().display());
+    ca.sign("broker", &format!("IP:{host}"), Validity::Valid);
+    ca.sign("node", "DNS:node", Validity::Valid);
+    broker.configure(&format!(
+        "{SETTINGS}cafile {path}/ca.pem\ncertfile {path}/broker.pem\nkeyfile {path}/broker.key\nrequire_certificate true"
+    ));
+    let own = format!(
+        "ca = \"{path}/ca.pem\"\ncertificate = \"{path}/node.pem\"\nprivate_key = \"{path}/node.key\""
+    );
+    let url = format!("mqtts://{}", broker.address);
+    broker.restart();
+    let node = Node::start(programs, "bench", &url, &own);
+    wait_until("the bridge is connected", || {
+        broker.connections("led-bench") > 0
+    });
     thread::sleep(SETTLE);
     memory("led-mqtt with TLS and a client certificate, VmHWM", &node);
 }

@@ -138,7 +138,7 @@ const ADVICE: [(&str, &str); 12] = [
         "the broker's certificate is for another host: use a name in it as that of the broker",
     ),
     (
-        "Expired",
+        "certificate expired",
         "renew the broker's certificate, or set the clock of this machine",
     ),
     ("certificate not valid yet", "set the clock of this machine"),

@@ -4,12 +4,12 @@ use std::process::Command;
 
 use testing::Running;
 
-use crate::broker::Node;
+use super::node::Node;
 
 #[test]
 fn lines_have_priorities_only_if_standard_error_is_the_stream_to_the_journal() {
     // Nothing listens on this port.
-    let node = Node::with("broker = 'mqtt://127.0.0.1:1'\n", &[]);
+    let node = Node::new("mqtt://127.0.0.1:1", "", &[]);
     for (descriptor, begin) in [(2, "<4>no connection to "), (0, "[2")] {
         let script = format!(
             "JOURNAL_STREAM=$(stat --dereference --format %d:%i /proc/self/fd/{descriptor}) exec \"$0\" \"$@\""

@@ -2,23 +2,17 @@
 
 use std::{thread, time::Duration};
 
-use testing::{Random, rounds, wait_until};
+use testing::{Random, Running, mqtt::Client, rounds, wait_until};
 
-use crate::broker::{Client, OFF, ON, Online, blinking};
+use super::{OFF, ON, SET, STATE, blinking, node::Online};
 
-const SET: &str = "led/porch/set";
-const STATE: &str = "led/porch/state";
 const VERBS: [&str; 5] = ["ON", "OFF", "TOGGLE", "BLINK 125 125", "BLINK 1 1 1"];
 
 #[test]
 #[ignore = "needs mosquitto"]
 fn the_last_state_is_retained_after_commands_from_everywhere() {
-    let Online {
-        client,
-        node,
-        broker,
-        ..
-    } = &mut Online::start();
+    let mut online = Online::start();
+    let (client, node) = (&mut online.client, &online.node);
     let count = rounds(1000, 10_000);
     // Many short races, each with an end that is compared.
     for round in 0..count / 50 {
@@ -26,7 +20,7 @@ fn the_last_state_is_retained_after_commands_from_everywhere() {
         thread::scope(|scope| {
             scope.spawn(|| {
                 let mut random = Random(seed);
-                let mut publisher = Client::connect(broker.port);
+                let mut publisher = Client::connect(online.broker.address, &[]);
                 for _ in 0..25 {
                     publisher.publish(SET, verb(&mut random));
                 }
@@ -52,8 +46,7 @@ fn the_last_state_is_retained_after_commands_from_everywhere() {
         };
         client.wait_for(STATE, &state);
         // Nothing comes after it.
-        let mut other = broker.watch();
-        other.wait_for(STATE, &state);
+        online.broker.watch().wait_for(STATE, &state);
     }
 }
 
@@ -64,17 +57,11 @@ fn verb(random: &mut Random) -> &'static str {
 #[test]
 #[ignore = "needs mosquitto"]
 fn bridge_and_controller_sleep_while_nothing_happens() {
-    let Online {
-        client,
-        node,
-        bridge,
-        controller,
-        ..
-    } = &mut Online::start();
-    assert_eq!(client.ask(SET, "ON"), "OK ON");
-    node.command(0, &["off"]).assert_printed("off");
-    client.wait_for(STATE, OFF);
-    let switches = || (bridge.context_switches(), controller.context_switches());
+    let mut online = Online::start();
+    assert_eq!(online.client.ask(SET, "ON"), "OK ON");
+    online.node.command(0, &["off"]).assert_printed("off");
+    online.client.wait_for(STATE, OFF);
+    let switches = || [&online.bridge, &online.controllers[0]].map(Running::context_switches);
     // Acknowledgements are on their way, and the follower looks again for a second. The keepalive wakes it up once in 30 s.
     let mut before = switches();
     let is_idle = (0..20).any(|_| {

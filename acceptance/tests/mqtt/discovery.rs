@@ -2,19 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::broker::{Broker, Node, OFF, Online};
+use super::{AVAILABILITY, DOORS, OFF, SET, STATE, node::Online};
 
 const DISCOVERY: &str = "homeassistant/device/porch/config";
+
+fn discovery(online: &Online) -> Value {
+    serde_json::from_str(&online.client.retained[DISCOVERY]).unwrap()
+}
 
 #[test]
 #[ignore = "needs mosquitto"]
 fn the_discovery_has_what_home_assistant_needs() {
-    let broker = Broker::start();
-    let mut client = broker.watch();
-    let node = Node::with_leds(&broker, &["door", "gate"]);
-    let _bridge = node.bridge();
-    client.wait_for("led/porch/availability", "online");
-    let discovery: Value = serde_json::from_str(&client.retained[DISCOVERY]).unwrap();
+    let discovery = discovery(&Online::with("", &DOORS));
     let identifier = discovery["device"]["identifiers"][0].as_str().unwrap();
     let is_identifier = |text: &str| {
         text.chars()
@@ -55,37 +54,23 @@ fn the_discovery_has_what_home_assistant_needs() {
 #[test]
 #[ignore = "needs mosquitto"]
 fn an_led_without_a_name_is_called_as_its_node() {
-    let Online { client, .. } = &mut Online::start();
-    let discovery: Value = serde_json::from_str(&client.retained[DISCOVERY]).unwrap();
-    let component = &discovery["components"]["led"];
-    assert_eq!(
-        (&component["name"], &component["command_topic"]),
-        (&Value::Null, &json!("led/porch/set"))
-    );
-    assert_eq!(
-        component["availability"],
-        json!([{ "topic": "led/porch/availability" }])
-    );
+    let component = &discovery(&Online::start())["components"]["led"];
+    assert_eq!(component["name"], Value::Null);
+    assert_eq!(component["command_topic"], SET);
+    let availability = json!([{ "topic": AVAILABILITY }]);
+    assert_eq!(component["availability"], availability);
 }
 
 #[test]
 #[ignore = "needs mosquitto"]
 fn each_effect_of_the_discovery_is_a_command() {
-    let Online { client, .. } = &mut Online::start();
-    let discovery: Value = serde_json::from_str(&client.retained[DISCOVERY]).unwrap();
-    for effect in discovery["components"]["led"]["effect_list"]
-        .as_array()
-        .unwrap()
-    {
+    let mut online = Online::start();
+    let effects = &discovery(&online)["components"]["led"]["effect_list"];
+    for effect in effects.as_array().unwrap() {
         let command = json!({ "state": "ON", "effect": effect }).to_string();
-        assert!(
-            client.ask("led/porch/set", &command).starts_with("OK "),
-            "{command}"
-        );
-        client.wait_for(
-            "led/porch/state",
-            &json!({ "effect": effect, "state": "ON" }).to_string(),
-        );
+        let response = online.client.ask(SET, &command);
+        assert!(response.starts_with("OK "), "{command}: {response}");
+        online.client.wait_for(STATE, &command);
     }
 }
 
@@ -105,28 +90,14 @@ fn everything_is_published_again_after_home_assistant_has_started() {
             published.push(message.topic);
         }
     }
-    assert_eq!(
-        published,
-        [DISCOVERY, "led/porch/state", "led/porch/availability"]
-    );
+    assert_eq!(published, [DISCOVERY, STATE, AVAILABILITY]);
 }
 
 #[test]
 #[ignore = "needs mosquitto"]
 fn nothing_is_discovered_if_it_is_switched_off() {
-    let broker = Broker::start();
-    let mut client = broker.watch();
-    let node = Node::with(
-        &format!(
-            "broker = 'mqtt://127.0.0.1:{}'\ndiscovery = false\n",
-            broker.port
-        ),
-        &[],
-    );
-    let _controller = node.controller(0, &[]);
-    let _bridge = node.bridge();
-    client.wait_for("led/porch/availability", "online");
-    let topics: Vec<&str> = client.retained.keys().map(String::as_str).collect();
-    assert_eq!(topics, ["led/porch/availability", "led/porch/state"]);
-    assert_eq!(client.retained["led/porch/state"], OFF);
+    let retained = Online::with("discovery = false", &[]).client.retained;
+    let expected = [(AVAILABILITY, "online"), (STATE, OFF)];
+    let expected = expected.map(|(topic, payload)| (topic.into(), payload.into()));
+    assert_eq!(retained, expected.into());
 }

@@ -1,0 +1,36 @@
+//! The real `led-mqtt` between real controllers and a real Mosquitto.
+
+mod availability;
+mod bad_input;
+mod check;
+mod commands;
+mod configuration;
+mod connections;
+mod discovery;
+mod ending;
+mod log;
+mod node;
+mod outages;
+mod races;
+mod responses;
+mod security;
+
+/// The topics of the node's only LED.
+const SET: &str = "led/porch/set";
+const STATE: &str = "led/porch/state";
+const AVAILABILITY: &str = "led/porch/availability";
+
+/// States, as they are retained.
+const ON: &str = r#"{"effect":"off","state":"ON"}"#;
+const OFF: &str = r#"{"effect":"off","state":"OFF"}"#;
+
+/// Commands that alternate, each with the state after it.
+const TURNS: [(&str, &str); 2] = [("on", ON), ("off", OFF)];
+
+/// The names of two LEDs.
+const DOORS: [&str; 2] = ["door", "gate"];
+
+/// A state with this effect, as it is retained.
+fn blinking(effect: &str) -> String {
+    format!(r#"{{"effect":"{effect}","state":"ON"}}"#)
+}

@@ -1,0 +1,208 @@
+//! A node: the configuration of `led-mqtt`, and the keys of its LEDs.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use testing::{
+    Fixture, Outcome, Running, Signal, bridge,
+    mqtt::{Broker, Client},
+};
+
+/// A node whose LEDs are online, as the client has read. It knows what is retained.
+pub(super) struct Online {
+    pub(super) client: Client,
+    pub(super) bridge: Running,
+    /// One for each LED. Dropped before the node, which removes their queues.
+    pub(super) controllers: Vec<Running>,
+    pub(super) node: Node,
+    pub(super) broker: Broker,
+}
+
+impl Online {
+    /// One with an LED that has no name.
+    pub(super) fn start() -> Online {
+        Online::with("", &[])
+    }
+
+    /// One with these settings, and an LED for each of these names.
+    pub(super) fn with(settings: &str, names: &[&str]) -> Online {
+        let broker = Broker::start();
+        let client = broker.watch();
+        let node = Node::new(&broker.url(), settings, names);
+        let mut online = Online {
+            controllers: node.controllers(&[]),
+            bridge: node.bridge(),
+            client,
+            node,
+            broker,
+        };
+        online.wait_for("online");
+        online
+    }
+
+    /// Waits until the node, and each of its LEDs, are `online` or `offline`.
+    pub(super) fn wait_for(&mut self, availability: &str) {
+        self.node.wait_for(&mut self.client, availability);
+    }
+
+    /// Kills the controllers, and starts others with these options.
+    pub(super) fn replace_controllers(&mut self, options: &[&str]) {
+        self.controllers.clear();
+        self.controllers = self.node.controllers(options);
+    }
+}
+
+/// A node, which is called `porch`.
+pub(super) struct Node {
+    /// One for each LED. All programs use the lock directory of the first.
+    pub(super) leds: Vec<Fixture>,
+    pub(super) config: PathBuf,
+    /// The topics of its availability and of that of each LED.
+    availabilities: Vec<String>,
+}
+
+impl Node {
+    /// A node with this broker and these settings. It has one LED without a name if there are no names.
+    pub(super) fn new(broker: &str, settings: &str, names: &[&str]) -> Node {
+        let leds: Vec<Fixture> = (0..names.len().max(1)).map(|_| Fixture::new()).collect();
+        let mut text = format!("broker = '{broker}'\n{settings}\n");
+        if !settings.contains("node = ") {
+            text += "node = 'porch'\n";
+        }
+        for (index, led) in leds.iter().enumerate() {
+            text += &format!("[[led]]\nkey = {}\n", led.key.get());
+            if let Some(name) = names.get(index) {
+                text += &format!("name = '{name}'\n");
+            }
+        }
+        let config = leds[0].write("mqtt.toml", &text);
+        let named = names
+            .iter()
+            .map(|name| format!("led/porch/{name}/availability"));
+        Node {
+            leds,
+            config,
+            availabilities: named.chain([super::AVAILABILITY.into()]).collect(),
+        }
+    }
+
+    /// A node with this configuration.
+    pub(super) fn configured(text: &str) -> Node {
+        let node = Node::new("", "", &[]);
+        fs::write(&node.config, text).expect("the directory is ours");
+        node
+    }
+
+    /// Waits until the node, and each of its LEDs, are `online` or `offline`.
+    pub(super) fn wait_for(&self, client: &mut Client, availability: &str) {
+        for topic in &self.availabilities {
+            client.wait_for(topic, availability);
+        }
+    }
+
+    /// `led-mqtt` with the configuration.
+    pub(super) fn program(&self) -> Command {
+        let mut program = Command::new(bridge());
+        program.arg("--config").arg(&self.config);
+        program.stdin(Stdio::null());
+        program.env("LED_LOCK_DIRECTORY", self.leds[0].path());
+        for name in [
+            "RUST_LOG",
+            "CREDENTIALS_DIRECTORY",
+            "JOURNAL_STREAM",
+            "NOTIFY_SOCKET",
+        ] {
+            program.env_remove(name);
+        }
+        program
+    }
+
+    /// Starts the bridge, and waits until it is connected.
+    pub(super) fn bridge(&self) -> Running {
+        let bridge = self.start();
+        bridge.wait_for_log("connected to ");
+        bridge
+    }
+
+    /// Starts the bridge.
+    pub(super) fn start(&self) -> Running {
+        Running::start(&mut self.program())
+    }
+
+    /// Runs `led-mqtt` with these arguments.
+    pub(super) fn run(&self, arguments: &[&str]) -> Outcome {
+        Outcome::of(self.program().args(arguments))
+    }
+
+    /// Runs `led-mqtt --check`, which finds so many problems. Returns what it prints.
+    #[track_caller]
+    pub(super) fn check(&self, problems: usize) -> String {
+        let outcome = self.run(&["--check"]);
+        let error = match problems {
+            0 => String::new(),
+            1 => "led-mqtt: 1 problem found\n".into(),
+            _ => format!("led-mqtt: {problems} problems found\n"),
+        };
+        let expected = (Some(i32::from(problems > 0)), error.as_str());
+        assert_eq!((outcome.code, &*outcome.err), expected, "{outcome:?}");
+        outcome.out
+    }
+
+    /// Starts the controller of each LED with these options.
+    pub(super) fn controllers(&self, options: &[&str]) -> Vec<Running> {
+        (0..self.leds.len())
+            .map(|led| self.controller(led, options))
+            .collect()
+    }
+
+    /// Starts the controller of an LED, and waits until it is ready.
+    pub(super) fn controller(&self, led: usize, options: &[&str]) -> Running {
+        let mut controller = self.of("controller", led);
+        let running = Running::start(controller.arg("--simulate").args(options));
+        running.wait_for_log("ready");
+        running
+    }
+
+    /// Runs the client for an LED with these arguments. It succeeds.
+    #[track_caller]
+    pub(super) fn command(&self, led: usize, arguments: &[&str]) -> Outcome {
+        let outcome = Outcome::of(self.of("command", led).args(arguments));
+        assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+        outcome
+    }
+
+    /// The state of an LED, as the client prints it.
+    #[track_caller]
+    pub(super) fn led(&self, led: usize) -> String {
+        let status = self.command(led, &["status"]).out;
+        status.split(" (").next().unwrap_or_default().to_owned()
+    }
+
+    /// A program for an LED.
+    pub(super) fn of(&self, program: &str, led: usize) -> Command {
+        let mut command = self.leds[led].program(program, None);
+        command.env("LED_LOCK_DIRECTORY", self.leds[0].path());
+        command
+    }
+}
+
+/// More than the end may take by itself, on a machine with other work.
+const QUICKLY: Duration = Duration::from_secs(10);
+
+/// Ends the bridge with this signal: soon, and with exit status 0. Returns the rest of its log.
+#[track_caller]
+pub(super) fn end(bridge: Running, signal: Signal) -> String {
+    let start = Instant::now();
+    bridge.signal(signal);
+    let (status, _, log) = bridge.wait();
+    let (log, elapsed) = (log.join("\n"), start.elapsed());
+    assert!(
+        status.success() && elapsed < QUICKLY,
+        "{status}, {elapsed:?}: {log}"
+    );
+    log
+}

@@ -1,0 +1,161 @@
+//! The reply to a command on its response topic.
+
+use std::process::Command;
+
+use testing::{Outcome, Signal, mqtt::Properties};
+
+use super::{DOORS, ON, SET, STATE, node::Online};
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn the_reply_goes_to_the_response_topic_with_the_correlation_data() {
+    let Online { client, .. } = &mut Online::start();
+    for (payload, response) in [
+        ("ON", "OK ON"),
+        ("TOGGLE", "OK OFF"),
+        ("BLINK 250 750 1000", "OK BLINK 250 750 1000"),
+        ("STATUS", "OK BLINK 250 750 1000"),
+        (r#"{"state":"ON","effect":"blink"}"#, "OK BLINK 500 500"),
+        ("DIM", "ERR unknown command"),
+        ("BLINK 0 1", "ERR "),
+        ("WATCH", "ERR subscribe to the state topic instead of WATCH"),
+        (r#"{"state":"DIM"}"#, "ERR not the JSON of a light: "),
+    ] {
+        let text = client.ask(SET, payload);
+        assert!(
+            text.starts_with(response) && (payload.len() < 9 || text.len() > 8),
+            "{payload}: {text}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn each_led_replies_to_a_command_for_several() {
+    let mut online = Online::with("", &DOORS);
+    online.controllers[1].signal(Signal::TERM);
+    let (client, gate) = (&mut online.client, "led/porch/gate/availability");
+    client.wait_for(gate, "offline");
+    let mut responses: Vec<String> = client
+        .request("led/all/set", "ON", 2)
+        .into_iter()
+        .map(|message| message.payload)
+        .collect();
+    responses.sort();
+    let absent = responses[0].starts_with("ERR no controller is running");
+    assert!(absent && responses[1] == "OK ON", "{responses:?}");
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn the_reply_names_the_reason_if_the_controller_is_stopped_or_absent() {
+    let mut online = Online::start();
+    let ask = |online: &mut Online, response: &str| {
+        let text = online.client.ask(SET, "ON");
+        assert!(text.starts_with(response), "{text}");
+    };
+    online.controllers[0].stop();
+    ask(&mut online, "ERR no reply within 2s");
+    ask(
+        &mut online,
+        "ERR the controller does not reply; nothing was sent",
+    );
+    online.replace_controllers(&[]);
+    online.wait_for("online");
+    ask(&mut online, "OK ON");
+    online.controllers[0].signal(Signal::TERM);
+    online.wait_for("offline");
+    ask(&mut online, "ERR no controller is running");
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_command_without_a_response_topic_has_no_reply() {
+    let Online { client, .. } = &mut Online::start();
+    client.publish(SET, "ON");
+    client.publish(SET, "DIM");
+    let properties = Properties {
+        correlation: Some(b"1"),
+        ..Properties::default()
+    };
+    client.publish_with(SET, "OFF", properties);
+    assert_eq!(client.ask(SET, "ON"), "OK ON");
+    for message in client.read_all() {
+        let expected = [SET, STATE, "test/response"];
+        assert!(expected.contains(&&*message.topic), "{message:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn unknown_properties_do_no_harm() {
+    let Online { client, .. } = &mut Online::start();
+    let long = "x".repeat(1000);
+    let user = [
+        ("retries", "3"),
+        ("", ""),
+        ("retries", "4"),
+        ("long", &long),
+        ("correlation", "\u{1f4a1}"),
+    ];
+    let properties = Properties {
+        user: &user,
+        ..Properties::default()
+    };
+    client.publish_with(SET, "ON", properties);
+    client.wait_for(STATE, ON);
+    assert_eq!(client.ask(SET, "TOGGLE"), "OK OFF");
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_response_that_the_broker_does_not_take_is_dropped() {
+    let mut online = Online::start();
+    online.broker.configure("max_packet_size 1000");
+    online.broker.restart();
+    online.bridge.wait_for_log("connected to ");
+    online.client = online.broker.watch();
+    online.wait_for("online");
+    let properties = Properties {
+        response_topic: Some("r"),
+        correlation: Some(&[b'x'; 920]),
+        ..Properties::default()
+    };
+    online.client.publish_with(SET, "{}", properties);
+    online.bridge.wait_for_log("r: not published: ");
+    assert_eq!(online.client.ask(SET, "ON"), "OK ON");
+    assert_eq!(online.broker.connections("led-porch"), 1);
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_response_topic_that_commands_leds_is_not_used() {
+    let mut online = Online::start();
+    let mut all = online.broker.watch();
+    let properties = Properties {
+        response_topic: Some(SET),
+        ..Properties::default()
+    };
+    for payload in ["ON", "DIM"] {
+        online.client.publish_with(SET, payload, properties);
+    }
+    let line = "led/porch/set: refused: unknown command";
+    online.bridge.wait_for_log(line);
+    assert_eq!(online.client.ask(SET, "STATUS"), "OK ON");
+    let mut commands = all.read_all();
+    commands.retain(|message| message.topic == SET);
+    let commands: Vec<&str> = commands.iter().map(|message| &*message.payload).collect();
+    assert_eq!(commands, ["ON", "DIM", "STATUS"]);
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn mosquitto_rr_prints_the_reply() {
+    let online = Online::start();
+    let (host, port) = (online.broker.address.ip(), online.broker.address.port());
+    let mut rr = Command::new("mosquitto_rr");
+    let arguments = format!("-V 5 -W 60 -h {host} -p {port} -t {SET} -e test/response -m");
+    rr.args(arguments.split(' ')).arg("BLINK 500 500 300");
+    let outcome = Outcome::of(&mut rr);
+    assert!(outcome.out.starts_with("OK BLINK 500 500 "), "{outcome:?}");
+}
