@@ -62,7 +62,6 @@ impl Node {
 /// Prints one line for each measurement.
 pub(crate) fn run(programs: &str) {
     let programs = Path::new(programs);
-    crate::machine::print();
     let broker = Broker::start();
     let node = Node::start(programs, "bench", &broker.url(), "");
     let subscriber =
