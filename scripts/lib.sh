@@ -88,6 +88,15 @@ target_dir() {
     echo "${LED_TARGET_DIR:-target}/$(linked "$1" "$2")"
 }
 
+# Describes the machine of a measurement. A Pi has no model name for its processor, but one for the board.
+machine() {
+    local cpu
+    cpu=$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n1)
+    echo "${cpu:-$(tr -d '\0' </proc/device-tree/model)}, $(nproc) cores, Linux $(uname -r)"
+    echo "$(rustc --version), $(cc --version | head -n1)"
+    echo "load before: $(cat /proc/loadavg)"
+}
+
 # The queues with keys of the tests: the key, the tests that use it, and the PIDs of the last sender and receiver.
 queues() {
     local key sender receiver from

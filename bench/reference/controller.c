@@ -151,17 +151,20 @@ static int serve(void)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = { { "key", required_argument, NULL, 'k' }, { NULL, 0, NULL, 0 } };
+    static const struct option options[] = { { "key", required_argument, NULL, 'k' },
+                                             { "simulate", no_argument, NULL, 's' },
+                                             { NULL, 0, NULL, 0 } };
     struct sigaction action = { .sa_handler = on_signal };
     key_t key = 1234;
     int option, served;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option != 'k') {
-            fputs("usage: controller [--key KEY]\n", stderr);
+        if (option == 'k') {
+            key = (key_t)strtoul(optarg, NULL, 10);
+        } else if (option != 's') {
+            fputs("usage: controller [--key KEY] --simulate\n", stderr);
             return 2;
         }
-        key = (key_t)strtoul(optarg, NULL, 10);
     }
     sigemptyset(&action.sa_mask);
     if (sigaction(SIGTERM, &action, NULL) == -1 || sigaction(SIGINT, &action, NULL) == -1) {

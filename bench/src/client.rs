@@ -1,9 +1,6 @@
 //! A client that runs through a whole measurement, the same for both sides.
 
-use std::{
-    io::{self, Read, Write},
-    process,
-};
+use std::cell::Cell;
 
 use shared::{
     Access, Command, Key, Message, MessageType, Oversize, Queue, Reply, Request, Select, State,
@@ -13,87 +10,75 @@ use shared::{
 pub(crate) struct Client {
     commands: Queue,
     replies: Queue,
+    reply_type: MessageType,
+    turns: [Turn; 2],
+    /// How many commands it has sent.
+    sent: Cell<usize>,
+}
+
+/// A command, encoded in advance: it would take time in a measurement.
+struct Turn {
+    silent: Message,
+    asking: Message,
+    /// The state after it.
+    state: State,
 }
 
 impl Client {
-    pub(crate) fn open(key: Key) -> Client {
+    /// A client with a number of its own, from 1.
+    pub(crate) fn open(key: Key, number: i64) -> Client {
         let open = |key, access| Queue::open(key, access).expect("a controller serves the key");
+        let reply_type = MessageType::new(number).expect("a positive number");
+        let turn = |command, state| Turn {
+            silent: encode(command, None),
+            asking: encode(command, Some(reply_type)),
+            state,
+        };
         Client {
             commands: open(key, Access::Send),
             replies: open(key.reply(), Access::Receive),
+            reply_type,
+            turns: [turn(Command::On, State::On), turn(Command::Off, State::Off)],
+            sent: Cell::new(0),
         }
     }
 
-    /// Sends, and sleeps while the queue is full.
-    pub(crate) fn send(&self, message: &Message) {
-        self.commands.send(message).expect("the queue exists");
+    /// Sends a command, and sleeps while the queue is full. On and off take turns, so that each changes the LED.
+    fn send(&self, message: impl Fn(&Turn) -> &Message) -> State {
+        let turn = &self.turns[self.sent.get() % 2];
+        self.sent.set(self.sent.get() + 1);
+        self.commands.send(message(turn)).expect("the queue exists");
+        turn.state
+    }
+
+    /// Sends this many commands, of which the last requests a reply. Returns the state after it.
+    pub(crate) fn send_all(&self, count: usize) -> State {
+        for _ in 1..count {
+            self.send(|turn| &turn.silent);
+        }
+        self.send(|turn| &turn.asking)
     }
 
     /// Waits for the reply, which must have this state.
     pub(crate) fn expect_reply(&self, state: State) {
         let reply: Message = self
             .replies
-            .receive(Select::Type(MessageType::own_pid()), Oversize::Truncate)
+            .receive(Select::Type(self.reply_type), Oversize::Truncate)
             .expect("the queue exists");
-        assert_eq!(
-            Reply::decode(&reply),
-            Some(Reply::Ok(state)),
-            "process {}",
-            process::id()
-        );
+        assert_eq!(Reply::decode(&reply), Some(Reply::Ok(state)));
     }
 
-    /// Waits for one reply of each type, which must have this state.
-    pub(crate) fn expect_replies(&self, types: impl Iterator<Item = MessageType>, state: State) {
-        for reply_type in types {
-            let reply: Message = self
-                .replies
-                .receive(Select::Type(reply_type), Oversize::Truncate)
-                .expect("the queue exists");
-            assert_eq!(
-                Reply::decode(&reply),
-                Some(Reply::Ok(state)),
-                "type {reply_type}"
-            );
-        }
+    /// Sends a command, and waits for the reply.
+    pub(crate) fn exchange(&self) {
+        self.expect_reply(self.send_all(1));
+    }
+
+    pub(crate) fn send_exit(&self) {
+        let exit = encode(Command::Exit, None);
+        self.commands.send(&exit).expect("the queue exists");
     }
 }
 
-/// The nth command, on and off by turns so that each changes the LED, and the state after it.
-pub(crate) fn nth_command(number: usize) -> (Command, State) {
-    if number.is_multiple_of(2) {
-        (Command::On, State::On)
-    } else {
-        (Command::Off, State::Off)
-    }
-}
-
-/// A request for a reply with the type of this process.
-pub(crate) fn request(command: Command) -> Message {
-    Request {
-        command,
-        reply_to: Some(MessageType::own_pid()),
-    }
-    .encode()
-}
-
-/// Runs this process as one of many clients: reports that it is ready, waits for the end of its input, sends its commands,
-/// and reports that it is done.
-pub(crate) fn run(key: &str, commands: &str) {
-    let client = Client::open(key.parse().expect("the first argument is a key"));
-    let commands: usize = commands.parse().expect("the second argument is a number");
-    let report = || {
-        io::stdout()
-            .write_all(b"\n")
-            .expect("standard output can be written")
-    };
-    report();
-    io::stdin()
-        .read_to_end(&mut Vec::new())
-        .expect("standard input can be read");
-    for (command, state) in (0..commands).map(nth_command) {
-        client.send(&request(command));
-        client.expect_reply(state);
-    }
-    report();
+fn encode(command: Command, reply_to: Option<MessageType>) -> Message {
+    Request { command, reply_to }.encode()
 }

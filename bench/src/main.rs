@@ -1,56 +1,71 @@
 //! The real programs beside the same exercise in C, in one run: `make bench`.
 #![forbid(unsafe_code)]
 
-mod calls;
 mod client;
-mod depth;
-mod flow;
+mod controller;
+mod count;
 mod idle;
-mod instructions;
-mod machine;
 mod mqtt;
-mod process;
 mod process_status;
-mod side;
-mod size;
 mod table;
+mod time;
 
-use std::{env, path::PathBuf};
+use std::env;
 
-use side::Side;
+use controller::Side;
+use count::{of_client, of_exchange};
+use idle::{context_switches, peak_memory};
 use table::Table;
+use time::{at_once, clients, flood, round_trips, starts, waiting};
 
 fn main() {
-    let arguments: Vec<String> = env::args()
-        .skip(1)
-        .filter(|argument| argument != "--bench")
-        .collect();
+    let arguments: Vec<String> = env::args().collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
-        ["client", key, commands] => client::run(key, commands),
-        ["mqtt", programs] => mqtt::run(programs),
-        [programs, dynamic, reference, package] => compare(programs, dynamic, reference, package),
-        _ => panic!("run this with `make bench`, which passes the folders and the package"),
+    // cargo adds --bench.
+    match arguments[1..] {
+        ["mqtt", programs, "--bench"] => mqtt::run(programs),
+        [ours, dynamic, c, c_static, "--bench"] => {
+            let sides = [ours, dynamic, c, c_static].map(|folder| Side(folder.into()));
+            compare(sides.each_ref());
+        }
+        _ => panic!("run this with `make bench`, which passes the folders"),
     }
 }
 
-fn compare(programs: &str, dynamic: &str, reference: &str, package: &str) {
-    let [programs, dynamic, reference, package] =
-        [programs, dynamic, reference, package].map(PathBuf::from);
-    let sides = [Side::ours(&programs), Side::reference(&reference)];
-    machine::print();
-    let mut table = Table::begin();
-    flow::measure(&sides, &mut table);
-    process::measure(&sides, &mut table);
-    let with_static = [
-        Side::ours(&programs),
-        Side::reference(&reference.join("static")),
-    ];
-    process::measure_static(&with_static, &mut table);
-    instructions::measure(&sides, &mut table);
-    idle::measure(&sides, &mut table);
-    depth::measure(&sides, &mut table);
-    size::measure(&sides, &dynamic, &package, &mut table);
-    table.end();
-    calls::print(&sides);
+/// Each row has a name with the unit, the sides that are compared, how one of them is measured, and the goal.
+fn compare([ours, dynamic, c, c_static]: [&Side; 4]) {
+    let (both, both_static) = (&[ours, c], &[ours, c_static]);
+    let mut rows = Table::begin();
+    rows.sample("commands per second, without replies, k/s", both, flood)
+        .at_least(0.95);
+    rows.sample("commands per second, with replies, k/s", both, round_trips)
+        .at_least(0.95);
+    rows.sample("command on, µs", both, clients("on"))
+        .at_most(0.8);
+    rows.sample("command --no-wait on, µs", both, clients("--no-wait on"))
+        .at_most(0.8);
+    rows.sample("controller, start to queue, µs", both, starts)
+        .at_most(1.2);
+    rows.sample("command on, C static, µs", both_static, clients("on"))
+        .at_most(1.9);
+    rows.count("command on, instructions, k", both, of_client("on"))
+        .at_most(1.6);
+    rows.count("command with a reply, system calls", both, of_exchange)
+        .at_most(1.);
+    rows.sample("idle controller, VmHWM, KiB", both, peak_memory)
+        .at_most(0.8);
+    rows.count("10 idle, context switches in 10 s", both, context_switches)
+        .limit(0.);
+    let what = "commands in the queue, time of each";
+    rows.growth(what, both, &[1, 10, 100, 1000], waiting);
+    let what = "clients at once, time per command";
+    rows.growth(what, both, &[1, 10, 100], at_once);
+    for (link, side) in [("static", ours), ("dynamic", dynamic)] {
+        for name in ["controller", "command"] {
+            let what = format!("{name}, {link}, KiB");
+            rows.count(&what, &[side], |side| side.size(name))
+                .limit(1536.);
+        }
+    }
+    rows.end();
 }

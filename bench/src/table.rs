@@ -1,155 +1,157 @@
 //! Samples, and the table of them.
 
-use std::fmt::Write;
+use crate::controller::{Controller, Side};
 
 /// Samples of each side.
-pub(crate) const SAMPLES: usize = 11;
+const SAMPLES: usize = 11;
 
-/// Measures both sides by turns, so that other load affects both. The first measurement of each is not counted.
-pub(crate) fn alternately<T>(both: &mut [T; 2], mut measure: impl FnMut(&mut T) -> f64) -> Samples {
-    for one in both.iter_mut() {
-        let _ = measure(one);
-    }
-    let mut samples = Samples::default();
-    for _ in 0..SAMPLES {
-        for (samples, one) in samples.0.iter_mut().zip(both.iter_mut()) {
-            samples.push(measure(one));
-        }
-    }
-    samples
-}
-
-/// Samples of our side, and of C.
-#[derive(Default)]
-pub(crate) struct Samples(pub(crate) [Vec<f64>; 2]);
-
-impl Samples {
-    /// The median of our side.
-    pub(crate) fn ours(&self) -> f64 {
-        median(&self.0[0])
-    }
-
-    fn ratio(&self) -> f64 {
-        median(&self.0[0]) / median(&self.0[1])
-    }
-}
-
-fn sorted(samples: &[f64]) -> Vec<f64> {
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted
-}
-
-fn median(samples: &[f64]) -> f64 {
-    sorted(samples)
-        .get(samples.len() / 2)
-        .copied()
-        .unwrap_or(f64::NAN)
-}
-
-/// The goal of a row.
-pub(crate) enum Goal {
-    /// For the ratio to C.
-    AtLeast(f64),
-    /// For the ratio to C.
-    AtMost(f64),
-    /// For our side, in the row's unit.
-    Below(f64),
-    /// For our side, in the row's unit.
-    Exactly(f64),
-    /// For our side, relative to the least of the earlier rows of the same kind.
-    Grows {
-        factor: f64,
-        at_most: f64,
-    },
-    None,
-}
-
-/// The unit of a row: its size in the unit of the measurement, the decimals to print, and its name.
-pub(crate) struct Unit(f64, usize, &'static str);
-
-pub(crate) const THOUSANDS_PER_SECOND: Unit = Unit(1e3, 1, "k/s");
-pub(crate) const MICROSECONDS: Unit = Unit(1e-6, 2, "µs");
-pub(crate) const THOUSANDS: Unit = Unit(1e3, 1, "k");
-pub(crate) const KIB: Unit = Unit(1024., 0, "KiB");
-pub(crate) const TIMES: Unit = Unit(1., 0, "");
-
-/// The table, printed row by row, and the number of missed goals.
+/// The table, printed row by row.
 pub(crate) struct Table {
-    short: usize,
+    missed: usize,
+}
+
+/// A row that has been measured, and waits for its goal.
+pub(crate) struct Row<'a> {
+    table: &'a mut Table,
+    what: &'a str,
+    /// In ascending order.
+    ours: Vec<f64>,
+    /// In ascending order; empty without C.
+    c: Vec<f64>,
 }
 
 impl Table {
     pub(crate) fn begin() -> Table {
-        println!("medians of {SAMPLES} samples (least–greatest), ours and C by turns");
-        println!();
+        println!("medians of {SAMPLES} samples (least–greatest), ours and C by turns\n");
         line(["", "ours", "C", "ratio", "goal", ""]);
-        Table { short: 0 }
+        Table { missed: 0 }
     }
 
-    pub(crate) fn row(&mut self, what: &str, unit: &Unit, samples: &Samples, goal: &Goal) {
-        let &Unit(size, decimals, name) = unit;
-        let ours = samples.ours() / size;
-        let (goal, is_met) = match *goal {
-            Goal::AtLeast(ratio) => (format!("≥ {ratio}"), Some(samples.ratio() >= ratio)),
-            Goal::AtMost(ratio) => (format!("≤ {ratio}"), Some(samples.ratio() <= ratio)),
-            Goal::Below(limit) => (format!("< {limit} {name}"), Some(ours < limit)),
-            Goal::Exactly(number) => (
-                format!("{number}"),
-                Some(samples.0[0].iter().all(|sample| sample / size == number)),
-            ),
-            Goal::Grows { factor, at_most } => (
-                format!("grows ×{factor:.2} ≤ {at_most}"),
-                Some(factor <= at_most),
-            ),
-            Goal::None => (String::new(), None),
-        };
-        let verdict = match is_met {
-            Some(true) => "ok",
-            Some(false) => "short",
-            None => "",
-        };
-        self.short += usize::from(is_met == Some(false));
-        let what = if name.is_empty() {
-            what.to_owned()
-        } else {
-            format!("{what}, {name}")
-        };
-        let [ours, c] = samples
-            .0
-            .each_ref()
-            .map(|samples| cell(samples, size, decimals));
-        let ratio = Some(samples.ratio()).filter(|ratio| ratio.is_finite());
-        let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.3}"));
-        line([&what, &ours, &c, &ratio, &goal, verdict]);
+    /// Measures controllers of our side, and of C if it is compared, by turns, so that other load affects both.
+    pub(crate) fn sample<'a>(
+        &'a mut self,
+        what: &'a str,
+        sides: &[&Side],
+        measure: impl Fn(&Controller<'_>) -> f64,
+    ) -> Row<'a> {
+        let controllers = sides.iter().map(|side| (side.start(), vec![]));
+        let mut controllers: Vec<_> = controllers.collect();
+        for _ in 0..=SAMPLES {
+            for (controller, samples) in &mut controllers {
+                samples.push(measure(controller));
+            }
+        }
+        let samples = controllers.into_iter().map(|(_, mut samples)| {
+            // The first measurement of each is not counted.
+            samples.remove(0);
+            samples.sort_by(f64::total_cmp);
+            samples
+        });
+        self.row(what, samples)
+    }
+
+    /// Measures once what is the same each time.
+    pub(crate) fn count<'a>(
+        &'a mut self,
+        what: &'a str,
+        sides: &[&Side],
+        measure: impl Fn(&Side) -> f64,
+    ) -> Row<'a> {
+        self.row(what, sides.iter().map(|side| vec![measure(side)]))
+    }
+
+    fn row<'a>(
+        &'a mut self,
+        what: &'a str,
+        mut samples: impl Iterator<Item = Vec<f64>>,
+    ) -> Row<'a> {
+        Row {
+            table: self,
+            what,
+            ours: samples.next().unwrap_or_default(),
+            c: samples.next().unwrap_or_default(),
+        }
+    }
+
+    /// A row of microseconds for each of these counts. None may be more than a fifth above the least before it.
+    pub(crate) fn growth(
+        &mut self,
+        what: &str,
+        sides: &[&Side],
+        counts: &[usize],
+        measure: impl Fn(&Controller<'_>, usize) -> f64,
+    ) {
+        let mut least = f64::INFINITY;
+        for &count in counts {
+            let what = format!("{what}: {count}, µs");
+            let row = self.sample(&what, sides, |controller| measure(controller, count));
+            let ours = median(&row.ours);
+            match ours / least {
+                0. => row.print("", None),
+                factor => row.print(&format!("grows ×{factor:.2} ≤ 1.2"), Some(factor <= 1.2)),
+            }
+            least = least.min(ours);
+        }
     }
 
     pub(crate) fn end(self) {
-        println!();
-        println!("goals missed: {}", self.short);
+        println!("\ngoals missed: {}", self.missed);
     }
 }
 
-fn cell(samples: &[f64], size: f64, decimals: usize) -> String {
-    let sorted = sorted(samples);
-    let [Some(least), Some(greatest)] = [sorted.first(), sorted.last()] else {
-        return String::new();
-    };
-    let mut cell = format!("{:.decimals$}", median(samples) / size);
-    if samples.len() > 1 {
-        let _ = write!(
-            cell,
-            " ({:.decimals$}–{:.decimals$})",
-            least / size,
-            greatest / size
-        );
+impl Row<'_> {
+    /// The goal is a ratio to C.
+    pub(crate) fn at_least(self, limit: f64) {
+        let is_met = self.ratio() >= limit;
+        self.print(&format!("≥ {limit}"), Some(is_met));
     }
-    cell
+
+    /// The goal is a ratio to C.
+    pub(crate) fn at_most(self, limit: f64) {
+        let is_met = self.ratio() <= limit;
+        self.print(&format!("≤ {limit}"), Some(is_met));
+    }
+
+    /// The goal is a number of our side.
+    pub(crate) fn limit(self, limit: f64) {
+        let is_met = median(&self.ours) <= limit;
+        self.print(&format!("ours ≤ {limit}"), Some(is_met));
+    }
+
+    fn ratio(&self) -> f64 {
+        median(&self.ours) / median(&self.c)
+    }
+
+    fn print(self, goal: &str, is_met: Option<bool>) {
+        self.table.missed += usize::from(is_met == Some(false));
+        let verdict = is_met.map_or("", |is_met| if is_met { "ok" } else { "short" });
+        let ratio = Some(self.ratio()).filter(|ratio| ratio.is_finite());
+        let ratio = ratio.map_or(String::new(), |ratio| format!("{ratio:.3}"));
+        let (ours, c) = (cell(&self.ours), cell(&self.c));
+        line([self.what, &ours, &c, &ratio, goal, verdict]);
+    }
+}
+
+/// NaN without samples.
+fn median(sorted: &[f64]) -> f64 {
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The median, and the range of several samples.
+fn cell(sorted: &[f64]) -> String {
+    let is_whole = sorted.iter().all(|sample| sample.fract() == 0.);
+    let digits = if is_whole { 0 } else { 2 };
+    match sorted {
+        [] => String::new(),
+        [one] => format!("{one:.digits$}"),
+        [least, .., greatest] => {
+            let median = median(sorted);
+            format!("{median:.digits$} ({least:.digits$}–{greatest:.digits$})")
+        }
+    }
 }
 
 fn line([what, ours, c, ratio, goal, verdict]: [&str; 6]) {
-    println!(
-        "{}",
-        format!("{what:44} {ours:>27} {c:>27} {ratio:>7}  {goal:18} {verdict}").trim_end()
-    );
+    let line = format!("{what:44} {ours:>27} {c:>27} {ratio:>7}  {goal:18} {verdict}");
+    println!("{}", line.trim_end());
 }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use command::Options;
 use dlmalloc::GlobalDlmalloc;
 
-// The allocator of musl maps and unmaps memory for each size, which is a third of the time of `led on`.
+// The allocator of musl maps and unmaps memory for each size: 31 system calls, 17 in 100 instructions and a third of the time of
+// `led on`. With glibc there is no gain.
 #[global_allocator]
 static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
 

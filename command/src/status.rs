@@ -66,15 +66,12 @@ fn text(view: &QueueView, info: Option<&Info>) -> String {
 /// One JSON object. Its names and their order are those in command(1).
 pub(crate) fn json(view: &QueueView, info: Option<&Info>) -> String {
     let line = info.and_then(|info| info.line.as_ref());
-    let state = info.map(|info| match info.state {
-        State::Off => "off",
-        State::On => "on",
-        State::Blink(_) => "blink",
-    });
-    let blink = info.and_then(|info| match info.state {
-        State::Blink(blink) => Some(blink),
-        _ => None,
-    });
+    let (state, blink) = match info.map(|info| info.state) {
+        None => (None, None),
+        Some(State::Off) => (Some("off"), None),
+        Some(State::On) => (Some("on"), None),
+        Some(State::Blink(blink)) => (Some("blink"), Some(blink)),
+    };
     let milliseconds =
         |duration: Duration| value(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
     object([

@@ -79,7 +79,6 @@ fn broker() -> Broker {
 /// Prints one line for each measurement.
 pub(crate) fn run(programs: &str) {
     let programs = Path::new(programs);
-    crate::machine::print();
     let broker = broker();
     let node = Node::start(programs, "bench", &broker.url(), "");
     let topics = [STATE, "led/bench/availability"];
