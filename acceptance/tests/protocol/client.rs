@@ -1,216 +1,140 @@
 //! The steps of a client.
 
-use super::model::*;
+use super::model::{ClientStep::*, *};
 
-type Step = Option<&'static str>;
-
-/// Takes the next step, unless the client sleeps. A look that finds nothing new is not a step.
-pub(crate) fn step(state: &mut State, me: usize, case: &Case) -> Step {
-    let (client, ids, server) = (state.clients[me], state.client_ids[me], state.servers[me]);
-    let verb = *case.verbs.get(me)?;
-    let is_served = ids[COMMANDS] == Id::There;
-    let (next, action) = match client {
-        Client::Confirmed | Client::Unconfirmed | Client::NoController => return None,
-        Client::Look if state.queues[COMMANDS].is_none() => {
-            return end(
-                state,
-                me,
-                verb,
-                Client::NoController,
-                "finds no command queue, and ends",
-            );
-        }
+/// Takes the next step, and says what it was; none if the client sleeps. A look that finds nothing new is not a step.
+pub(crate) fn step(state: &mut State, me: usize, fault: Fault) -> Option<&'static str> {
+    let it = state.clients[me];
+    let is_served = it.ids[COMMANDS] == Id::There;
+    let first = state.replies.get(&(me, Question::First)).copied();
+    let (next, action) = match it.next {
+        Confirmed | Unconfirmed | NoController => return None,
+        Look if state.queues[COMMANDS].is_none() => (NoController, "finds no command queue"),
         // The lock is free, and the next controller must not get the exit.
-        Client::LookAgain if verb == Verb::Exit && server == Server::Gone => {
-            return end(
-                state,
-                me,
-                verb,
-                Client::Confirmed,
-                "finds that the controller has ended",
-            );
-        }
-        Client::Look | Client::LookAgain => {
+        LookAgain if it.server == Server::Gone => (Confirmed, "finds its controller ended"),
+        Look | LookAgain => {
             let creator = state.queues[COMMANDS]?.creator;
-            let is_other = matches!(server, Server::Running(directory) if creator != Creator::Running(directory));
-            if !state.is_usable(COMMANDS) || is_other {
+            let is_other =
+                matches!(it.server, Server::Running(server) if creator != Creator::Running(server));
+            if is_other || !state.is_usable(COMMANDS) {
                 return None;
             }
-            state.client_ids[me][COMMANDS] = Id::There;
-            (Client::FindReplies, "opens the command queue")
+            state.clients[me].ids[COMMANDS] = Id::There;
+            (FindReplies, "opens the command queue")
         }
-        Client::FindReplies | Client::AwaitReplies if state.is_usable(REPLIES) => {
-            state.client_ids[me][REPLIES] = Id::There;
-            (Client::Send, "opens the reply queue")
+        FindReplies | AwaitReplies if state.is_usable(REPLIES) => {
+            state.clients[me].ids[REPLIES] = Id::There;
+            (Send, "opens the reply queue")
         }
-        Client::FindReplies if !case.has(Fault::SendsNoStatus) => {
-            (Client::RequestReply, "finds no open reply queue")
+        FindReplies if fault != Fault::SendsNoStatus => (RequestReply, "finds no open reply queue"),
+        FindReplies | AwaitReplies if is_served => return None,
+        FindReplies | AwaitReplies => (LookAgain, "finds no command queue, and looks again"),
+        RequestReply | Send if !is_served || !state.is_usable(COMMANDS) => {
+            (LookAgain, "cannot send, and looks again")
         }
-        Client::FindReplies | Client::AwaitReplies if is_served => return None,
-        Client::FindReplies | Client::AwaitReplies => {
-            return look_again(
-                state,
-                me,
-                server,
-                "finds the command queue removed, and looks again",
-            );
+        RequestReply => {
+            send(state, me, true, None);
+            (AwaitReplies, "sends STATUS, for a reply queue")
         }
-        Client::RequestReply | Client::Send if !is_served || !state.is_usable(COMMANDS) => {
-            return look_again(
-                state,
-                me,
-                server,
-                "finds the command queue closed or removed, and looks again",
-            );
-        }
-        Client::RequestReply => {
-            state.send(Message {
-                client: me,
-                is_status: true,
-                reply_to: ReplyTo::None,
-            });
-            (Client::AwaitReplies, "sends STATUS, for a reply queue")
-        }
-        Client::Send => {
-            state.send(Message {
-                client: me,
-                is_status: false,
-                reply_to: ReplyTo::First,
-            });
-            state.servers[me] = match state.queues[COMMANDS]?.creator {
+        Send => {
+            send(state, me, false, Some(Question::First));
+            state.clients[me].server = match state.queues[COMMANDS]?.creator {
                 Creator::Running(directory) => Server::Running(directory),
                 Creator::Killed(_) => Server::Gone,
             };
-            (Client::AwaitFirst, "sends its command")
+            (AwaitFirst, "sends its command")
         }
-        Client::AwaitFirst => match state.replies[me][0] {
-            Reply::None if ids[REPLIES] == Id::There => return None,
-            Reply::None => (Client::AskAgain, "finds the reply queue removed"),
-            reply => return handle_reply(state, me, verb, reply),
+        AwaitFirst => match first {
+            Some(reply) => with_reply(it.verb, reply),
+            None if it.ids[REPLIES] == Id::There => return None,
+            None => (AskAgain, "finds the reply queue removed"),
         },
-        Client::AskAgain if !is_served => return continue_without_reply(state, me, case),
-        Client::AskAgain if case.has(Fault::DoesNotAskAgain) => {
-            (Client::AwaitOtherReplies, "waits for another reply queue")
-        }
+        AskAgain if !is_served => without_reply(it.verb, fault),
+        AskAgain if fault == Fault::DoesNotAskAgain => (AwaitOtherReplies, "does not ask again"),
         // It is closed, and removed soon.
-        Client::AskAgain if !state.is_usable(COMMANDS) => return None,
-        Client::AskAgain => {
-            state.forget(me, ReplyTo::Second);
-            state.send(Message {
-                client: me,
-                is_status: verb != Verb::On,
-                reply_to: ReplyTo::Second,
-            });
-            (
-                Client::AwaitOtherReplies,
-                "sends a second message, for another reply queue",
-            )
+        AskAgain if !state.is_usable(COMMANDS) => return None,
+        AskAgain => {
+            state.forget(me, Question::Second);
+            send(state, me, it.verb != Verb::On, Some(Question::Second));
+            (AwaitOtherReplies, "sends a second message")
         }
-        Client::AwaitOtherReplies if state.is_usable(REPLIES) => {
-            state.client_ids[me][REPLIES] = Id::There;
-            (Client::CheckCommands, "opens the other reply queue")
+        AwaitOtherReplies if state.is_usable(REPLIES) => {
+            state.clients[me].ids[REPLIES] = Id::There;
+            (CheckCommands, "opens the other reply queue")
         }
-        Client::AwaitOtherReplies if is_served => return None,
-        Client::AwaitOtherReplies => return continue_without_reply(state, me, case),
+        AwaitOtherReplies if is_served => return None,
+        AwaitOtherReplies => without_reply(it.verb, fault),
         // The reply queue is that of the next controller, which does not have the second message.
-        Client::CheckCommands if !is_served && !case.has(Fault::DoesNotCheckAgain) => {
-            return continue_without_reply(state, me, case);
+        CheckCommands if !is_served && fault != Fault::DoesNotCheckAgain => {
+            without_reply(it.verb, fault)
         }
-        Client::CheckCommands if case.has(Fault::DoesNotAskAgain) => {
-            (Client::AwaitFirst, "waits for its reply")
-        }
-        Client::CheckCommands => (Client::AwaitSecond, "waits for the second reply"),
-        Client::AwaitSecond => match state.replies[me][1] {
-            Reply::None if ids[REPLIES] == Id::There => return None,
-            Reply::None => (Client::AskAgain, "finds the reply queue removed"),
-            Reply::Ok => (Client::TakeFirstAfterOk, "receives the second reply, OK"),
-            Reply::NotApplied => (
-                Client::TakeFirstAfterRefusal,
-                "receives the second reply, NOT_APPLIED",
-            ),
+        CheckCommands if fault == Fault::DoesNotAskAgain => (AwaitFirst, "waits for its reply"),
+        CheckCommands => (AwaitSecond, "waits for the second reply"),
+        AwaitSecond => match state.replies.remove(&(me, Question::Second)) {
+            Some(Reply::Ok) => (TakeFirst(Reply::Ok), "receives the second reply, OK"),
+            Some(reply) => (TakeFirst(reply), "receives the second reply, NOT_APPLIED"),
+            None if it.ids[REPLIES] == Id::There => return None,
+            None => (AskAgain, "finds the reply queue removed"),
         },
-        Client::TakeFirstAfterOk | Client::TakeFirstAfterRefusal => {
-            let is_ok = client == Client::TakeFirstAfterOk;
-            return match (state.replies[me][0], verb) {
-                // The second message is ON too.
-                (Reply::None, Verb::On) if is_ok => handle_reply(state, me, verb, Reply::Ok),
-                (Reply::None, Verb::On) => handle_reply(state, me, verb, Reply::NotApplied),
-                // STATUS is OK, but the thread that ends the controller may have drained the command.
-                (Reply::None, _) => continue_without_reply(state, me, case),
-                (reply, _) => handle_reply(state, me, verb, reply),
-            };
-        }
+        TakeFirst(second) => match first {
+            Some(reply) => with_reply(it.verb, reply),
+            // The second message is ON too.
+            None if it.verb == Verb::On => with_reply(it.verb, second),
+            None if (fault, second) == (Fault::TrustsStatus, Reply::Ok) => {
+                with_reply(it.verb, second)
+            }
+            // STATUS is OK, but the thread that ends the controller may have drained the command.
+            None => without_reply(it.verb, fault),
+        },
     };
-    if client == Client::AwaitSecond {
-        state.replies[me][1] = Reply::None;
+    if next == LookAgain || next.is_end() {
+        leave(state, me, next, fault);
     }
-    state.clients[me] = next;
+    state.clients[me].next = next;
     Some(action)
 }
 
-fn handle_reply(state: &mut State, me: usize, verb: Verb, reply: Reply) -> Step {
+fn send(state: &mut State, client: usize, is_status: bool, question: Option<Question>) {
+    state.waiting.push(Message {
+        client,
+        is_status,
+        question,
+    });
+}
+
+fn with_reply(verb: Verb, reply: Reply) -> (ClientStep, &'static str) {
     match (reply, verb) {
-        (Reply::Ok, _) => end(state, me, verb, Client::Confirmed, "receives the reply OK"),
-        (_, Verb::Exit) => end(
-            state,
-            me,
-            verb,
-            Client::Confirmed,
-            "receives NOT_APPLIED, and the controller ends",
-        ),
-        _ => look_again(
-            state,
-            me,
-            Server::None,
-            "receives the reply NOT_APPLIED, and looks again",
-        ),
+        (Reply::Ok, _) => (Confirmed, "receives the reply OK"),
+        (_, Verb::Exit) => (Confirmed, "receives NOT_APPLIED, and the controller ends"),
+        _ => (LookAgain, "receives the reply NOT_APPLIED, and looks again"),
     }
 }
 
 /// There will be no reply to the command.
-fn continue_without_reply(state: &mut State, me: usize, case: &Case) -> Step {
-    match case.verbs[me] {
-        verb @ Verb::Toggle if !case.has(Fault::TogglesAgain) => end(
-            state,
-            me,
-            verb,
-            Client::Unconfirmed,
-            "reports that its command may have been applied",
-        ),
-        Verb::Exit if !case.has(Fault::ExitsAgain) => {
-            let server = state.servers[me];
-            look_again(
-                state,
-                me,
-                server,
-                "has no reply, and checks whether that controller still serves",
-            )
-        }
-        _ => look_again(state, me, Server::None, "has no reply, and looks again"),
+fn without_reply(verb: Verb, fault: Fault) -> (ClientStep, &'static str) {
+    match verb {
+        Verb::Toggle if fault != Fault::TogglesAgain => (Unconfirmed, "has no reply, and ends"),
+        Verb::Exit => (LookAgain, "has no reply, and looks for that controller"),
+        _ => (LookAgain, "has no reply, and looks again"),
     }
 }
 
-fn look_again(state: &mut State, me: usize, server: Server, action: &'static str) -> Step {
-    leave(state, me, Client::LookAgain);
-    state.servers[me] = server;
-    Some(action)
-}
-
-fn end(state: &mut State, me: usize, verb: Verb, how: Client, action: &'static str) -> Step {
-    let is_true = match state.servers[me] {
-        Server::Running(directory) if verb == Verb::Exit => state.controllers[directory].must_end,
-        _ => verb == Verb::Exit || state.applied[me] > 0,
+/// Gives up its queues and replies. Only exit remembers who has it.
+fn leave(state: &mut State, me: usize, next: ClientStep, fault: Fault) {
+    let it = state.clients[me];
+    let is_true = match (it.verb, it.server) {
+        (Verb::Exit, Server::Running(directory)) => state.controllers[directory].must_end,
+        (Verb::Exit, _) => true,
+        _ => it.applied > 0,
     };
-    if how == Client::Confirmed && !is_true {
+    if next == Confirmed && !is_true {
         state.violated = Some(Invariant::ResultsAreTrue);
     }
-    leave(state, me, how);
-    Some(action)
-}
-
-fn leave(state: &mut State, me: usize, next: Client) {
-    state.forget(me, ReplyTo::First);
-    state.forget(me, ReplyTo::Second);
-    (state.clients[me], state.client_ids[me], state.servers[me]) =
-        (next, [Id::None; 2], Server::None);
+    state.forget(me, Question::First);
+    state.forget(me, Question::Second);
+    let client = &mut state.clients[me];
+    client.ids = [Id::None; 2];
+    if next.is_end() || it.verb != Verb::Exit || fault == Fault::ExitsAgain {
+        client.server = Server::None;
+    }
 }
