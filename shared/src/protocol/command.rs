@@ -47,8 +47,7 @@ impl Command {
     const WATCH: &'static str = "WATCH";
 
     /// The type of its message.
-    #[must_use]
-    pub fn message_type(self) -> MessageType {
+    pub(super) fn message_type(self) -> MessageType {
         match self {
             Command::Exit => MessageType::EXIT,
             _ => MessageType::LED,
