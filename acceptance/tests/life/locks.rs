@@ -1,9 +1,13 @@
 //! Two controllers with one key, and locks that are not available.
 
-use std::fs;
+use std::{
+    fs::{self, File},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 use shared::account::{User, own_user};
-use testing::{Fixture, Outcome, Running, wait_until};
+use testing::{Fixture, Outcome, Running, SetOnDrop, rounds, wait_until};
 
 #[test]
 fn a_second_controller_ends_and_names_the_first_one() {
@@ -148,4 +152,34 @@ fn it_serves_without_a_lock_if_the_directory_is_not_writable() {
     fixture.command(&["exit"]).assert_printed("ended");
     assert!(controller.wait().0.success());
     assert!(fixture.has_no_queues());
+}
+
+/// The list of all locks is not read atomically.
+#[test]
+fn locks_of_other_programs_do_not_hide_the_one_of_a_controller() {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    let file = |number: usize| File::create(fixture.path().join(number.to_string())).unwrap();
+    let held: Vec<File> = (0..300).map(file).collect();
+    held.iter().for_each(|file| file.lock().unwrap());
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let _end = SetOnDrop(&done);
+        for held in held.chunks(150) {
+            scope.spawn(|| {
+                for file in held.iter().cycle() {
+                    file.unlock().unwrap();
+                    file.lock().unwrap();
+                    if done.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
+            });
+        }
+        for _ in 0..rounds(300, 5000) {
+            let status = fixture.command(&["status"]).out;
+            let served = format!("; served by {})\n", controller.pid());
+            assert!(status.ends_with(&served), "{status}");
+        }
+    });
 }
