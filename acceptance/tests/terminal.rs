@@ -1,68 +1,51 @@
 //! The simulated LED on a terminal: a pseudo-terminal of script(1), and all that is written to it.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use testing::{Fixture, Running, programs, wait_until};
+use testing::{Fixture, Running, programs};
 
 const ERASE_LINE: &str = "\r\x1b[K";
 
 /// Runs a line of bash on a terminal of its own; `$CONTROLLER` and `$COMMAND` in it are the programs.
 fn run_on_terminal(fixture: &Fixture, line: &str, variables: &[(&str, &str)]) -> Running {
     let mut script = Command::new("script");
-    script.args([
-        "--quiet",
-        "--return",
-        "--echo",
-        "never",
-        "--flush",
-        "--log-out",
-        "/dev/null",
-        "--command",
-    ]);
     script
+        .args(["--quiet", "--return", "--echo=never", "--flush"])
+        .args(["--log-out=/dev/null", "--command"])
         .arg(format!("exec bash -c '{line}'"))
         .env("LED_LOCK_DIRECTORY", fixture.path());
     for (variable, program) in [("CONTROLLER", "controller"), ("COMMAND", "command")] {
-        script.env(
-            variable,
-            format!(
-                "{} --key {}",
-                programs().join(program).display(),
-                fixture.key
-            ),
-        );
+        let program = programs().join(program);
+        let program = format!("{} --key {}", program.display(), fixture.key);
+        script.env(variable, program);
     }
     script
         .env("TERM", "xterm")
         .env_remove("NO_COLOR")
         .env_remove("RUST_LOG")
         .envs(variables.iter().copied());
-    Running::start(script.stdin(std::process::Stdio::null()))
+    Running::start(script.stdin(Stdio::null()))
 }
 
 fn wait_for_output(running: Running) -> String {
-    let (status, out, err) = running.wait();
-    assert!(status.success(), "{out:?} {err:?}");
-    out.join("\n")
+    let outcome = running.wait();
+    outcome.assert_code(0);
+    outcome.out
 }
 
 #[test]
 #[ignore = "needs script(1)"]
 fn the_simulated_led_is_one_line_below_the_log() {
-    for (variables, on, off) in [
-        (
-            &[][..],
-            "\x1b[1;33m●\x1b[0m LED on",
-            "\x1b[2m○\x1b[0m LED off",
-        ),
-        (&[("NO_COLOR", "1")], "● LED on", "○ LED off"),
-        (&[("TERM", "dumb")], "● LED on", "○ LED off"),
+    let coloured = ("\x1b[1;33m●\x1b[0m LED on", "\x1b[2m○\x1b[0m LED off");
+    let plain = ("● LED on", "○ LED off");
+    for (variables, (on, off)) in [
+        (&[][..], coloured),
+        (&[("NO_COLOR", "1")], plain),
+        (&[("TERM", "dumb")], plain),
     ] {
         let fixture = Fixture::new();
         let terminal = run_on_terminal(&fixture, "exec $CONTROLLER --simulate", variables);
-        wait_until("the controller serves", || {
-            fixture.command(&["status"]).code == Some(0)
-        });
+        fixture.wait_until_served();
         fixture.command(&["on"]).assert_printed("on");
         fixture.send(1, b"FLASH");
         fixture.command(&["exit"]).assert_printed("ended");
@@ -71,15 +54,13 @@ fn the_simulated_led_is_one_line_below_the_log() {
             written.starts_with(&format!("{ERASE_LINE}{off}{ERASE_LINE}[")),
             "{written:?}"
         );
-        assert!(
-            written.contains(&format!("LED OFF\n{off}{ERASE_LINE}{on}{ERASE_LINE}[")),
-            "{written:?}"
-        );
-        assert!(
-            written.contains(&format!("\"FLASH\"\n{on}{ERASE_LINE}{off}\n[")),
-            "{written:?}"
-        );
-        assert!(written.ends_with("queues removed"), "{written:?}");
+        for part in [
+            format!("LED OFF\n{off}{ERASE_LINE}{on}{ERASE_LINE}["),
+            format!("\"FLASH\"\n{on}{ERASE_LINE}{off}\n["),
+        ] {
+            assert!(written.contains(&part), "{written:?}");
+        }
+        assert!(written.ends_with("queues removed\n"), "{written:?}");
     }
 }
 
@@ -91,15 +72,8 @@ fn in_the_background_of_a_shell_it_prints_lines() {
                 $COMMAND on; $COMMAND exit; wait";
     let written = wait_for_output(run_on_terminal(&fixture, line, &[]));
     assert!(!written.contains(ERASE_LINE), "{written:?}");
-    for line in [
-        "\x1b[1;33m●\x1b[0m LED on",
-        "on",
-        "\x1b[2m○\x1b[0m LED off",
-        "ended",
-    ] {
-        assert!(
-            written.lines().any(|found| found == line),
-            "{line:?} in {written:?}"
-        );
+    let (on, off) = ("\x1b[1;33m●\x1b[0m LED on", "\x1b[2m○\x1b[0m LED off");
+    for line in [on, "on", off, "ended"] {
+        assert!(written.lines().any(|found| found == line), "{written:?}");
     }
 }

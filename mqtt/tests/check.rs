@@ -222,7 +222,7 @@ fn forget_removes_everything_that_is_retained() {
     client.wait_for("led/porch/door/availability", "online");
     client.wait_for("led/porch/gate/availability", "online");
     bridge.signal(testing::Signal::TERM);
-    assert!(bridge.wait().0.success());
+    bridge.wait().assert_code(0);
     let outcome = node.run(&["--forget"]);
     let printed = "removed 6 retained messages; if led-mqtt runs for this node, restart it";
     outcome.assert_printed(printed);

@@ -90,9 +90,9 @@ fn count(serve: impl Fn(TcpStream) + Send + 'static) -> (usize, String) {
     thread::sleep(SPAN);
     let count = connections.load(Ordering::Relaxed);
     bridge.signal(testing::Signal::TERM);
-    let (status, _, log) = bridge.wait();
-    assert!(status.success(), "{status}: {log:?}");
-    (count, log.join("\n"))
+    let ended = bridge.wait();
+    ended.assert_code(0);
+    (count, ended.err)
 }
 
 /// At most one connection a second; fewer after the first ones.

@@ -17,10 +17,14 @@ const QUICKLY: Duration = Duration::from_secs(10);
 fn end(bridge: Running, signal: Signal) -> String {
     let start = Instant::now();
     bridge.signal(signal);
-    let (status, _, log) = bridge.wait();
-    assert!(status.success(), "{status}: {log:?}");
-    assert!(start.elapsed() < QUICKLY, "{:?}: {log:?}", start.elapsed());
-    log.join("\n")
+    let ended = bridge.wait();
+    ended.assert_code(0);
+    assert!(
+        start.elapsed() < QUICKLY,
+        "{:?}: {ended:?}",
+        start.elapsed()
+    );
+    ended.err
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn assert_serves(client: &mut Client, node: &Node) {
     let log: String = bridge.logged().collect();
     assert!(!log.contains("refused"), "{log}");
     bridge.signal(testing::Signal::TERM);
-    assert!(bridge.wait().0.success());
+    bridge.wait().assert_code(0);
     client.wait_for("led/porch/availability", "offline");
 }
 
