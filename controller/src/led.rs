@@ -309,6 +309,3 @@ impl DriverState {
             .filter(|blinking| blinking.thread == thread)
     }
 }
-
-#[cfg(test)]
-mod tests;
