@@ -97,29 +97,22 @@ machine() {
     echo "load before: $(cat /proc/loadavg)"
 }
 
-# The queues with keys of the tests: the key, the tests that use it, and the PIDs of the last sender and receiver.
+# The queues with keys of the tests, see testing/src/keys.rs: the key, and the PIDs of the last sender and receiver.
 queues() {
-    local key sender receiver from
+    local key sender receiver
     while read -r key _ _ _ _ sender receiver _; do
         key=$((key & 0xffffffff))
-        case $((key >> 28)) in
-        2) from="acceptance/tests, shared/tests/examples.rs or bench" ;;
-        3) from=controller/tests/allocation.rs ;;
-        4) from=controller/tests/model ;;
-        5) from=controller/tests/end.rs ;;
-        8 | 9 | 1?) from=shared/tests/queue ;;
-        *) continue ;;
-        esac
-        printf '0x%08x of %s, last sender %s, last receiver %s\n' $key "$from" "$sender" "$receiver"
+        [ $((key >> 28 & 7)) = 2 ] || continue
+        printf '0x%08x, last sender %s, last receiver %s\n' $key "$sender" "$receiver"
     done < <(tail -n +2 /proc/sysvipc/msg) | sort
 }
 
-# no_queues_left BEFORE [TESTS]: fails if there are queues of tests that did not exist before, and lists them. TESTS is a part
-# of what uses the keys. Another run of the tests on this machine has queues too, but only for a short time.
+# no_queues_left BEFORE: fails if there are queues of tests that did not exist before, and lists them. Another run of the tests
+# on this machine has queues too, but only for a short time.
 no_queues_left() {
     local left
     for _ in {1..30}; do
-        left=$(join -v 2 <(echo "$1") <(queues) | grep -F "${2:-}" || true)
+        left=$(join -v 2 <(echo "$1") <(queues))
         [ -n "$left" ] || return 0
         sleep 1
     done

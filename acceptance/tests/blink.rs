@@ -1,82 +1,67 @@
 //! Blinking, as the lines of the simulated LED show it.
 
+use std::{thread, time::Duration};
+
 use testing::{Fixture, Signal, wait_until};
 
 #[test]
 fn it_blinks_until_the_next_command() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
-    fixture
-        .command(&["blink", "1ms", "1ms"])
-        .assert_printed("blink 1ms 1ms");
+    let blink = fixture.command(&["blink", "1ms", "1ms"]);
+    blink.assert_printed("blink 1ms 1ms");
     for expected in ["LED on", "LED off", "LED on", "LED off", "LED on"] {
         assert_eq!(controller.line(), expected);
     }
     fixture.assert_led("blink 1ms 1ms");
     fixture.command(&["on"]).assert_printed("on");
     fixture.assert_led("on");
-    fixture.command(&["exit"]).assert_printed("ended");
-    let (_, out, _) = controller.wait();
-    assert_eq!(out.last().unwrap(), "LED off");
+    assert!(fixture.exit(controller).out.ends_with("LED on\nLED off\n"));
 }
 
 #[test]
 fn durations_and_counts_are_accepted_as_users_write_them() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&[]);
-    fixture
-        .command(&["blink"])
-        .assert_printed("blink 500ms 500ms");
-    fixture
-        .command(&["blink", "1s"])
-        .assert_printed("blink 1s 500ms");
-    fixture
-        .command(&["blink", "0.5", "1h", "--count", "1000000"])
-        .assert_printed("blink 500ms 3600s, 1000000 left");
-    fixture
-        .command(&["--count", "3", "blink"])
-        .assert_failed(2, &["--count"]);
+    for (arguments, state) in [
+        (&["blink"][..], "blink 500ms 500ms"),
+        (&["blink", "1s"], "blink 1s 500ms"),
+        (
+            &["blink", "0.5", "1h", "--count", "1000000"],
+            "blink 500ms 3600s, 1000000 left",
+        ),
+    ] {
+        fixture.command(arguments).assert_printed(state);
+    }
 }
 
 #[test]
 fn it_flashes_as_often_as_requested_and_is_off_then() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
-    fixture
-        .command(&["blink", "2ms", "2ms", "--count", "3"])
-        .assert_printed("blink 2ms 2ms, 3 left");
-    for expected in ["LED on", "LED off"].repeat(3) {
-        assert_eq!(controller.line(), expected);
+    for (phase, count) in [("2ms", 3), ("1ms", 1)] {
+        let blink = ["blink", phase, phase, "--count", &count.to_string()];
+        let state = format!("blink {phase} {phase}, {count} left");
+        fixture.command(&blink).assert_printed(&state);
+        for expected in ["LED on", "LED off"].repeat(count) {
+            assert_eq!(controller.line(), expected);
+        }
+        wait_until("the LED is off", || {
+            fixture.command(&["status"]).out.starts_with("off (")
+        });
     }
-    wait_until("the LED is off", || {
-        fixture.command(&["status"]).out.starts_with("off (")
-    });
-    // Also without a status request in between.
-    fixture
-        .command(&["blink", "1ms", "1ms", "--count", "1"])
-        .assert_printed("blink 1ms 1ms, 1 left");
-    assert_eq!(
-        [controller.line(), controller.line()],
-        ["LED on", "LED off"]
-    );
-    wait_until("the flash ends", || {
-        fixture.command(&["status"]).out.starts_with("off (")
-    });
     fixture.command(&["toggle"]).assert_printed("on");
-    fixture.command(&["exit"]).assert_printed("ended");
-    assert_eq!(controller.wait().1, ["LED on", "LED off"]);
+    assert_eq!(fixture.exit(controller).out, "LED on\nLED off\n");
 }
 
 #[test]
 fn a_new_blink_replaces_the_old_one_and_a_refused_one_changes_nothing() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
-    fixture
-        .command(&["blink", "1h", "1h", "--count", "2"])
-        .assert_printed("blink 3600s 3600s, 2 left");
-    fixture
-        .command(&["blink", "30m", "1h"])
-        .assert_printed("blink 1800s 3600s");
+    let first = fixture.command(&["blink", "1h", "1h", "--count", "2"]);
+    first.assert_printed("blink 3600s 3600s, 2 left");
+    let second = fixture.command(&["blink", "30m", "1h"]);
+    second.assert_printed("blink 1800s 3600s");
     for text in [
         "BLINK",
         "BLINK 0 1",
@@ -89,46 +74,30 @@ fn a_new_blink_replaces_the_old_one_and_a_refused_one_changes_nothing() {
         controller.wait_for_log("BLINK takes two numbers of milliseconds");
     }
     fixture.assert_led("blink 1800s 3600s");
-    assert_eq!(controller.line(), "LED on");
-    fixture.command(&["exit"]).assert_printed("ended");
-    assert_eq!(controller.wait().1, ["LED off"]);
+    assert_eq!(fixture.exit(controller).out, "LED on\nLED off\n");
 }
 
+/// Otherwise it would take an hour, and PATIENCE is a minute.
 #[test]
-fn toggle_turns_a_blinking_led_off_in_either_phase() {
-    let fixture = Fixture::new();
-    let _controller = fixture.controller(&[]);
-    for phases in [["1h", "1ms"], ["1ms", "1h"]] {
-        assert_eq!(
-            fixture.command(&["blink", phases[0], phases[1]]).code,
-            Some(0)
-        );
-        fixture.command(&["toggle"]).assert_printed("off");
-        fixture.assert_led("off");
-    }
-}
-
-#[test]
-fn a_signal_and_exit_end_blinking_within_a_phase() {
+fn toggle_exit_and_a_signal_end_blinking_within_a_phase() {
     for phases in [["1h", "1ms"], ["1ms", "1h"]] {
         for by_signal in [true, false] {
             let fixture = Fixture::new();
             let controller = fixture.controller(&[]);
-            assert_eq!(
-                fixture.command(&["blink", phases[0], phases[1]]).code,
-                Some(0)
-            );
+            let blink = ["blink", phases[0], phases[1]];
+            fixture.command(&blink).assert_code(0);
             assert_eq!(controller.line(), "LED on");
-            if by_signal {
-                controller.signal(Signal::TERM);
+            fixture.command(&["toggle"]).assert_printed("off");
+            fixture.assert_led("off");
+            assert_eq!(controller.line(), "LED off");
+            fixture.command(&blink).assert_code(0);
+            assert_eq!(controller.line(), "LED on");
+            let ended = if by_signal {
+                fixture.terminate(controller)
             } else {
-                fixture.command(&["exit"]).assert_printed("ended");
-            }
-            // Otherwise it would take an hour, and PATIENCE is a minute.
-            let (status, out, log) = controller.wait();
-            assert!(status.success(), "{log:?}");
-            assert_eq!(out, ["LED off"]);
-            assert!(fixture.has_no_queues());
+                fixture.exit(controller)
+            };
+            assert_eq!(ended.out, "LED off\n");
         }
     }
 }
@@ -137,17 +106,14 @@ fn a_signal_and_exit_end_blinking_within_a_phase() {
 fn it_does_not_blink_faster_after_it_was_stopped() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
-    fixture
-        .command(&["blink", "20ms", "20ms"])
-        .assert_printed("blink 20ms 20ms");
+    let blink = fixture.command(&["blink", "10ms", "10ms"]);
+    blink.assert_printed("blink 10ms 10ms");
     assert_eq!(controller.line(), "LED on");
     controller.stop();
-    let missed = std::time::Duration::from_secs(2);
-    std::thread::sleep(missed);
+    thread::sleep(Duration::from_secs(1));
     controller.signal(Signal::CONT);
     fixture.command(&["off"]).assert_printed("off");
-    fixture.command(&["exit"]).assert_printed("ended");
     // 100 changes were missed.
-    let lines = controller.wait().1.len();
-    assert!(lines < 100, "{lines}");
+    let changes = fixture.exit(controller).out.lines().count();
+    assert!(changes < 100, "{changes}");
 }

@@ -1,38 +1,18 @@
 //! The completions of bash, zsh and fish after `led`, in the shells themselves.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-    sync::OnceLock,
-};
+use std::{path::Path, process::Command, sync::OnceLock};
 
 use tempfile::TempDir;
-use testing::programs;
+use testing::{Outcome, build};
 
 /// The three files, as the package installs them.
 fn files() -> &'static Path {
     static FILES: OnceLock<TempDir> = OnceLock::new();
     let folder = FILES.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let target = programs().parent().unwrap();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args([
-            "run",
-            "--quiet",
-            "--package",
-            "command",
-            "--example",
-            "completions",
-            "--target-dir",
-        ]);
-        assert!(
-            cargo
-                .arg(target)
-                .arg(folder.path())
-                .status()
-                .unwrap()
-                .success()
-        );
+        let example = build(&["--package", "command", "--example", "completions"]);
+        let mut example = Command::new(example.join("examples/completions"));
+        Outcome::of(example.arg(folder.path())).assert_code(0);
         folder
     });
     folder.path()
@@ -43,25 +23,12 @@ fn run(shell: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(shell);
     // fish writes to its home, which is another user's when the test runs with sudo.
     command.env("HOME", files());
-    for name in [
-        "XDG_CACHE_HOME",
-        "XDG_CONFIG_HOME",
-        "XDG_DATA_HOME",
-        "XDG_STATE_HOME",
-    ] {
-        command.env_remove(name);
+    for name in ["CACHE", "CONFIG", "DATA", "STATE"] {
+        command.env_remove(format!("XDG_{name}_HOME"));
     }
-    let output = command
-        .args(arguments)
-        .arg(files())
-        .stdin(Stdio::null())
-        .output()
-        .expect("the shell starts");
-    assert!(
-        output.status.success() && output.stderr.is_empty(),
-        "{output:?}"
-    );
-    String::from_utf8(output.stdout).unwrap()
+    let outcome = Outcome::of(command.args(arguments).arg(files()));
+    assert_eq!((outcome.code, &*outcome.err), (Some(0), ""));
+    outcome.out
 }
 
 #[test]
@@ -78,15 +45,9 @@ fn bash_completes_verbs_and_their_options() {
         done"#;
     let output = run("bash", &["-c", complete, "bash"]);
     let lines: Vec<&str> = output.lines().collect();
-    assert!(
-        lines[0].ends_with(" led") && lines[0].contains("-F _led"),
-        "{output}"
-    );
+    assert!(lines[0].ends_with(" led") && lines[0].contains("-F _led"));
     assert_eq!(lines[1..3], ["status", "--count"]);
-    assert!(
-        lines[3].contains("--json --watch") && lines[3].contains("--timeout"),
-        "{output}"
-    );
+    assert!(lines[3].contains("--json --watch") && lines[3].contains("--timeout"));
     // A key is not completed as a file, such as Cargo.toml.
     assert_eq!(lines[4], "Car");
 }
@@ -96,11 +57,8 @@ fn bash_completes_verbs_and_their_options() {
 fn fish_completes_verbs_and_their_options() {
     let complete = r#"source $argv[1]/led.fish; complete -C "led st"; complete -C "led blink --c""#;
     let output = run("fish", &["--no-config", "-c", complete]);
-    let words: Vec<&str> = output
-        .lines()
-        .filter_map(|line| line.split('\t').next())
-        .collect();
-    assert_eq!(words, ["status", "--count"]);
+    let words = output.lines().filter_map(|line| line.split('\t').next());
+    assert_eq!(words.collect::<Vec<_>>(), ["status", "--count"]);
 }
 
 #[test]
@@ -118,19 +76,8 @@ fn zsh_completes_verbs_and_their_options() {
             zpty -r -m shell seen '*called with: *'$'\n'
             print -r -- ${${seen##*called with: }%%[[:space:]]#}
         done"#;
-    let output = run(
-        "timeout",
-        &[
-            "60",
-            "zsh",
-            "-f",
-            "-o",
-            "extendedglob",
-            "-c",
-            complete,
-            "zsh",
-        ],
-    );
+    let zsh = ["60", "zsh", "-f", "-o", "extendedglob", "-c", complete];
+    let output = run("timeout", &[&zsh[..], &["zsh"]].concat());
     let words: Vec<&str> = output.lines().map(str::trim).collect();
     assert_eq!(words, ["status", "blink --count"]);
 }

@@ -2,30 +2,20 @@
 
 use std::{fs, path::PathBuf};
 
-use testing::{Fixture, Running, Signal, wait_until};
+use testing::{Fixture, Running, wait_until};
 
-/// Starts a controller with its state in this directory.
-fn start(fixture: &Fixture, directory: &str) -> Running {
-    let mut program = fixture.program("controller", None);
-    Running::start(
-        program
-            .args(["--simulate", "--initial", "last"])
-            .env("STATE_DIRECTORY", directory),
-    )
+/// Starts a controller with its state in `directory`.
+fn start_in(fixture: &Fixture, directory: PathBuf) -> Running {
+    let mut controller = fixture.simulated(&["--initial", "last"]);
+    Running::start(controller.env("STATE_DIRECTORY", directory))
 }
 
-fn directory(fixture: &Fixture) -> String {
-    fixture.path().join("state").display().to_string()
+fn start(fixture: &Fixture) -> Running {
+    start_in(fixture, fixture.path().join("state"))
 }
 
 fn file(fixture: &Fixture) -> PathBuf {
     fixture.path().join(format!("state/{}.state", fixture.key))
-}
-
-fn start_ready(fixture: &Fixture) -> Running {
-    let controller = start(fixture, &directory(fixture));
-    controller.wait_for_log("ready");
-    controller
 }
 
 #[test]
@@ -37,91 +27,68 @@ fn it_starts_with_the_state_of_the_last_command() {
         (&["blink", "1h", "--count", "9"], "off"),
         (&["toggle"], "on"),
     ] {
-        let controller = start_ready(&fixture);
-        assert_eq!(fixture.command(command).code, Some(0));
+        let controller = start(&fixture).when_ready();
+        fixture.command(command).assert_code(0);
         // exit turns the LED off, and is not the last command.
-        fixture.command(&["exit"]).assert_printed("ended");
-        assert!(controller.wait().0.success());
+        fixture.exit(controller);
         // Nor is a signal, to a controller that got no command.
-        let controller = start_ready(&fixture);
+        let controller = start(&fixture).when_ready();
         fixture.assert_led(state);
-        controller.signal(Signal::TERM);
-        assert!(controller.wait().0.success());
-        let controller = start_ready(&fixture);
+        fixture.terminate(controller);
+        let controller = start(&fixture).when_ready();
         fixture.assert_led(state);
-        fixture.command(&["exit"]).assert_printed("ended");
-        assert!(controller.wait().0.success());
+        fixture.exit(controller);
     }
 }
 
 #[test]
 fn a_state_that_was_saved_outlives_a_kill() {
     let fixture = Fixture::new();
-    let controller = start_ready(&fixture);
+    let controller = start(&fixture).when_ready();
     fixture.command(&["on"]).assert_printed("on");
     wait_until("it is saved", || file(&fixture).exists());
     controller.kill();
-    let _controller = start_ready(&fixture);
+    let _controller = start(&fixture).when_ready();
     fixture.assert_led("on");
 }
 
 #[test]
 fn an_unusable_file_is_off_with_a_warning() {
     let fixture = Fixture::new();
-    fs::create_dir(directory(&fixture)).unwrap();
-    for text in [
-        None,
-        Some(""),
-        Some("ON\n"),
-        Some("led-controller state 2\nON\n"),
-    ] {
+    fs::create_dir(fixture.path().join("state")).unwrap();
+    let path = file(&fixture).display().to_string();
+    let later = "led-controller state 2\nON\n";
+    for text in [None, Some(""), Some("ON\n"), Some(later)] {
         if let Some(text) = text {
             fs::write(file(&fixture), text).unwrap();
         }
-        let controller = start(&fixture, &directory(&fixture));
+        let controller = start(&fixture);
         let warning = controller.wait_for_log("starting with the LED off");
-        assert!(
-            warning.contains(&file(&fixture).display().to_string()),
-            "{warning}"
-        );
+        assert!(warning.contains(&path), "{warning}");
         controller.wait_for_log("ready");
         fixture.assert_led("off");
-        fixture.command(&["exit"]).assert_printed("ended");
-        assert!(controller.wait().0.success());
+        fixture.exit(controller);
     }
 }
 
 #[test]
 fn a_directory_that_cannot_be_written_is_one_warning() {
     let fixture = Fixture::new();
-    let controller = start(&fixture, "/proc/self/no-such-directory");
-    controller.wait_for_log("ready");
+    let controller = start_in(&fixture, "/proc/self/no-such-directory".into()).when_ready();
     for state in ["on", "off", "on"] {
         fixture.command(&[state]).assert_printed(state);
     }
-    fixture.command(&["exit"]).assert_printed("ended");
-    let (status, _, log) = controller.wait();
-    assert!(status.success());
-    assert_eq!(
-        log.iter()
-            .filter(|line| line.contains("the state is not saved"))
-            .count(),
-        1,
-        "{log:?}"
-    );
+    let log = fixture.exit(controller).err;
+    assert_eq!(log.matches("the state is not saved").count(), 1, "{log}");
 }
 
 #[test]
-fn without_the_option_no_file_is_written() {
+fn without_last_no_file_is_written() {
     let fixture = Fixture::new();
-    let mut program = fixture.program("controller", None);
-    program
-        .args(["--simulate", "--initial", "on"])
-        .env("STATE_DIRECTORY", directory(&fixture));
-    let controller = Running::start(&mut program);
-    controller.wait_for_log("ready");
+    let state = fixture.path().join("state");
+    let mut controller = fixture.simulated(&["--initial", "on"]);
+    let controller = Running::start(controller.env("STATE_DIRECTORY", &state)).when_ready();
     fixture.command(&["off"]).assert_printed("off");
-    fixture.command(&["exit"]).assert_printed("ended");
-    assert!(controller.wait().0.success());
-    assert!(!fixture.path().join("state").exists());
+    assert_eq!(fixture.exit(controller).out, "LED on\nLED off\n");
+    assert!(!state.exists());
 }

@@ -2,47 +2,43 @@
 //! `make test` runs it.
 
 use std::{
-    fs::Permissions,
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    fs::{self, Permissions},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
+    path::Path,
     process::Command,
 };
 
-use shared::{Access, Mode, Queue};
+use shared::Mode;
 use testing::{Fixture, OTHER_USER, Outcome, Running, THIRD_USER};
 
 #[test]
 #[ignore = "needs root"]
-fn a_user_outside_the_group_is_refused_with_owner_group_and_mode() {
-    let fixture = Fixture::new();
-    let _controller = fixture.controller(&["--group", "daemon"]);
-    Outcome::of(fixture.program("command", Some(OTHER_USER)).arg("on")).assert_failed(
-        4,
-        &[
-            &format!(
-                "permission denied: queue {} belongs to root:daemon (0660)",
-                fixture.key
-            ),
-            "usermod -aG daemon",
-            "log in again",
-        ],
-    );
-    fixture.assert_led("off");
-}
-
-#[test]
-#[ignore = "needs root"]
-fn a_mode_without_group_permissions_is_reported() {
-    let fixture = Fixture::new();
-    let _controller = fixture.controller(&["--mode", "0600"]);
-    Outcome::of(fixture.program("command", Some(OTHER_USER)).arg("on")).assert_failed(
-        4,
-        &[
-            "permission denied",
-            "(0600)",
-            "its mode does not permit its group",
-            "--mode",
-        ],
-    );
+fn a_user_without_permission_is_refused_with_the_reason() {
+    for (options, parts) in [
+        (
+            ["--group", "daemon"],
+            &[
+                "belongs to root:daemon (0660)",
+                "usermod -aG daemon",
+                "log in again",
+            ][..],
+        ),
+        (
+            ["--mode", "0600"],
+            &["(0600)", "its mode does not permit its group", "--mode"],
+        ),
+    ] {
+        let fixture = Fixture::new();
+        let _controller = fixture.controller(&options);
+        let refused = fixture.command_as(OTHER_USER, &["on"]);
+        let denied = format!("permission denied: queue {}", fixture.key);
+        refused.assert_failed(4, &[&denied]);
+        refused.assert_logged(parts);
+        fixture.assert_led("off");
+    }
 }
 
 #[test]
@@ -51,60 +47,29 @@ fn with_mode_0622_others_send_commands_and_receive_replies_only() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&["--mode", "0622"]);
     // The others in 0622 stand for the group in 0620: the test cannot add a user to a group.
-    Outcome::of(fixture.program("command", Some(OTHER_USER)).arg("on")).assert_printed("on");
+    fixture.command_as(OTHER_USER, &["on"]).assert_printed("on");
     assert_eq!(controller.line(), "LED on");
-    let status = Outcome::of(fixture.program("command", Some(OTHER_USER)).arg("status"));
-    assert!(
-        status.out.starts_with("on (queue ") && status.out.contains("last receiver"),
-        "{status:?}"
-    );
-    assert!(
-        status
-            .out
-            .ends_with(&format!("served by {})\n", controller.pid())),
-        "{status:?}"
-    );
-    let mode = |key| {
-        Queue::open(key, Access::Find)
-            .unwrap()
-            .status()
-            .unwrap()
-            .permissions
-            .mode
-    };
-    assert_eq!(
-        (mode(fixture.key), mode(fixture.key.reply())),
-        (Mode::new(0o622).unwrap(), Mode::new(0o744).unwrap())
-    );
-}
-
-#[test]
-#[ignore = "needs root"]
-fn a_group_that_does_not_exist_is_reported() {
-    let fixture = Fixture::new();
-    let mut controller = fixture.program("controller", None);
-    Outcome::of(controller.args(["--simulate", "--group", "no-such-group"])).assert_failed(
-        78,
-        &[
-            "there is no group no-such-group",
-            "groupadd --system no-such-group",
-        ],
-    );
+    let status = fixture.command_as(OTHER_USER, &["status"]).out;
+    let served = format!("served by {})\n", controller.pid());
+    assert!(status.starts_with("on (queue ") && status.ends_with(&served));
+    assert!(status.contains("last receiver"), "{status}");
+    let modes =
+        [fixture.queue(), fixture.replies()].map(|queue| queue.status().unwrap().permissions.mode);
+    assert_eq!(modes, [0o622, 0o744].map(|bits| Mode::new(bits).unwrap()));
 }
 
 #[test]
 #[ignore = "needs root"]
 fn root_gives_a_new_lock_to_the_owner_of_the_directory() {
     let fixture = Fixture::new();
-    std::os::unix::fs::chown(fixture.path(), Some(OTHER_USER), Some(OTHER_USER)).unwrap();
-    let controller = fixture.controller(&[]);
-    controller.kill();
+    chown(fixture.path(), Some(OTHER_USER), Some(OTHER_USER)).unwrap();
+    fixture.controller(&[]).kill();
     // The queue is root's, the lock is not.
-    fixture
-        .command(&["off", "--timeout", "50ms"])
-        .assert_failed(3, &["is stale"]);
+    let stale = fixture.command(&["off", "--timeout", "50ms"]);
+    stale.assert_failed(3, &["is stale"]);
     let mut controller = fixture.program("controller", Some(OTHER_USER));
-    Outcome::of(controller.arg("--simulate")).assert_failed(78, &["was created by user root (0)"]);
+    let refused = Outcome::of(controller.arg("--simulate"));
+    refused.assert_failed(78, &["was created by user root (0)"]);
 }
 
 #[test]
@@ -116,56 +81,43 @@ fn the_lock_of_a_user_without_a_runtime_directory_is_in_tmp() {
     // Its files must be readable by others all the same.
     let start = || {
         let mut shell = Command::new("sh");
+        let line = "umask 077; exec \"$0\" \"$@\" --simulate --mode 0666";
         shell
-            .args(["-c", "umask 077; exec \"$0\" \"$@\" --simulate --mode 0666"])
+            .args(["-c", line])
             .arg(program.get_program())
-            .args(program.get_args());
-        shell
-            .uid(OTHER_USER)
-            .gid(OTHER_USER)
-            .current_dir("/")
+            .args(program.get_args())
             .env_remove("LED_LOCK_DIRECTORY")
             .env_remove("RUST_LOG");
+        shell.uid(OTHER_USER).gid(OTHER_USER).current_dir("/");
         shell
     };
-    let controller = Running::start(&mut start());
-    controller.wait_for_log("ready");
-    Outcome::of(&mut start()).assert_failed(1, &[&format!("(PID {}) uses", controller.pid())]);
+    let controller = Running::start(&mut start()).when_ready();
+    let pid = format!("(PID {})", controller.pid());
+    Outcome::of(&mut start()).assert_failed(1, &[&format!("{pid} uses")]);
     // A client without that variable finds the lock by the creator of the queue.
     controller.stop();
     let mut client = fixture.program("command", Some(THIRD_USER));
-    let client =
-        client
-            .env_remove("LED_LOCK_DIRECTORY")
-            .args(["off", "--timeout", "50ms", "--owner"]);
-    let client = client.arg(OTHER_USER.to_string());
-    Outcome::of(client).assert_failed(5, &[&format!("(PID {})", controller.pid())]);
+    client
+        .env_remove("LED_LOCK_DIRECTORY")
+        .args(["off", "--timeout", "50ms", "--owner"])
+        .arg(OTHER_USER.to_string());
+    Outcome::of(&mut client).assert_failed(5, &[&pid]);
     // A directory that the client may not read does not prove that no controller runs.
-    std::fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
-    Outcome::of(client).assert_failed(5, &["no process is known to serve the queue"]);
+    fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
+    let unknown = "no process is known to serve the queue";
+    Outcome::of(&mut client).assert_failed(5, &[unknown]);
     drop(controller);
-    fixture
-        .program("controller", Some(OTHER_USER))
-        .args(["--simulate", "--turn-off"])
-        .output()
-        .unwrap();
     // If another user owns the directory, the controller does without it.
-    std::fs::remove_dir_all(&directory).unwrap();
-    std::fs::create_dir(&directory).unwrap();
+    fs::remove_dir_all(&directory).unwrap();
+    fs::create_dir(&directory).unwrap();
     let fixture = Fixture::new();
-    let mut shell = start();
-    let controller = Running::start(shell.arg("--key").arg(fixture.key.to_string()));
-    assert!(
-        controller
-            .wait_for_log("no lock for key")
-            .contains(&format!(
-                "{directory} (owner root (0)) is not safe for a lock"
-            ))
-    );
+    let controller = Running::start(start().arg("--key").arg(fixture.key.to_string()));
+    let warning = controller.wait_for_log("no lock for key");
+    let unsafe_directory = format!("{directory} (owner root (0)) is not safe for a lock");
+    assert!(warning.contains(&unsafe_directory), "{warning}");
     controller.wait_for_log("ready");
-    controller.signal(testing::Signal::TERM);
-    assert!(controller.wait().0.success() && fixture.has_no_queues());
-    std::fs::remove_dir_all(&directory).unwrap();
+    fixture.terminate(controller);
+    fs::remove_dir_all(&directory).unwrap();
 }
 
 #[test]
@@ -174,31 +126,28 @@ fn the_lock_of_a_user_with_a_runtime_directory_is_in_it() {
     let fixture = Fixture::new();
     let user = 54_325;
     let runtime = format!("/run/user/{user}");
-    std::fs::create_dir_all(&runtime).unwrap();
-    std::os::unix::fs::chown(&runtime, Some(user), Some(user)).unwrap();
-    std::fs::set_permissions(&runtime, Permissions::from_mode(0o700)).unwrap();
+    fs::create_dir_all(&runtime).unwrap();
+    chown(&runtime, Some(user), Some(user)).unwrap();
+    fs::set_permissions(&runtime, Permissions::from_mode(0o700)).unwrap();
     // Another user owns the directory of that name in /tmp.
     let temporary = format!("/tmp/led-controller-{user}");
-    std::fs::create_dir(&temporary).unwrap();
+    fs::create_dir(&temporary).unwrap();
     let mut controller = fixture.program("controller", Some(user));
-    let controller = Running::start(
-        controller
-            .arg("--simulate")
-            .env_remove("LED_LOCK_DIRECTORY"),
-    );
+    controller
+        .arg("--simulate")
+        .env_remove("LED_LOCK_DIRECTORY");
+    let controller = Running::start(&mut controller);
     assert!(controller.wait_for_log("").contains("ready"));
-    let name = |extension: &str| fixture.lock_file(extension).file_name().unwrap().to_owned();
-    let mode = |extension: &str| {
-        let file = std::path::Path::new(&runtime)
-            .join("led-controller")
-            .join(name(extension));
-        std::fs::metadata(file).unwrap().permissions().mode() & 0o777
-    };
-    assert_eq!((mode("lock"), mode("record")), (0o600, 0o644));
-    controller.signal(testing::Signal::TERM);
-    assert!(controller.wait().0.success());
-    std::fs::remove_dir_all(&runtime).unwrap();
-    std::fs::remove_dir_all(&temporary).unwrap();
+    let modes = ["lock", "record"].map(|extension| {
+        let name = fixture.lock_file(extension);
+        let file = Path::new(&runtime).join("led-controller");
+        let file = fs::metadata(file.join(name.file_name().unwrap()));
+        file.unwrap().permissions().mode() & 0o777
+    });
+    assert_eq!(modes, [0o600, 0o644]);
+    fixture.terminate(controller);
+    fs::remove_dir_all(&runtime).unwrap();
+    fs::remove_dir_all(&temporary).unwrap();
 }
 
 #[test]
@@ -207,24 +156,15 @@ fn a_lock_directory_of_another_user_is_not_read() {
     let fixture = Fixture::new();
     let user = 54_323;
     let directory = format!("/tmp/led-controller-{user}");
-    std::fs::create_dir(&directory).unwrap();
-    std::os::unix::fs::chown(&directory, Some(THIRD_USER), None).unwrap();
+    fs::create_dir(&directory).unwrap();
+    chown(&directory, Some(THIRD_USER), None).unwrap();
     // Opening a pipe to read it would wait for a writer.
-    let lock = fixture.lock_file("record");
-    let pipe = format!(
-        "{directory}/{}",
-        lock.file_name().unwrap().to_str().unwrap()
-    );
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
-    );
+    let record = fixture.lock_file("record");
+    let pipe = Path::new(&directory).join(record.file_name().unwrap());
+    Outcome::of(Command::new("mkfifo").arg(&pipe)).assert_code(0);
     let mut client = fixture.program("command", Some(user));
     let client = Running::start(client.arg("status").env_remove("LED_LOCK_DIRECTORY"));
     client.wait_for_log("no controller is running");
-    std::fs::remove_dir_all(&directory).unwrap();
-    assert_eq!(client.wait().0.code(), Some(3));
+    fs::remove_dir_all(&directory).unwrap();
+    client.wait().assert_code(3);
 }

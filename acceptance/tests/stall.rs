@@ -2,13 +2,14 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, PipeReader},
-    process::{Command, Stdio},
+    io::{self, BufRead, BufReader, PipeReader, Write},
+    os::unix::fs::OpenOptionsExt,
+    process::Stdio,
     thread,
     time::Duration,
 };
 
-use rustix::pipe::fcntl_setpipe_size;
+use rustix::{fs::OFlags, pipe::fcntl_setpipe_size};
 use testing::{Fixture, Running, Signal, wait_until};
 
 /// A message whose line in the log is as long as possible.
@@ -16,12 +17,9 @@ const JUNK: [u8; 256] = [0xff; 256];
 
 /// Starts a simulated controller with these outputs, and waits until it serves.
 fn start(fixture: &Fixture, out: impl Into<Stdio>, log: impl Into<Stdio>) -> Running {
-    let mut controller = fixture.program("controller", None);
-    let controller =
-        Running::start_with_own_output(controller.arg("--simulate").stdout(out).stderr(log));
-    wait_until("the controller serves", || {
-        fixture.command(&["status"]).code == Some(0)
-    });
+    let mut controller = fixture.simulated(&[]);
+    let controller = Running::start_with_own_output(controller.stdout(out).stderr(log));
+    fixture.wait_until_served();
     controller
 }
 
@@ -32,40 +30,25 @@ fn small_pipe() -> (PipeReader, Stdio) {
     (reader, writer.into())
 }
 
-fn terminate(controller: Running) -> Option<i32> {
-    controller.signal(Signal::TERM);
-    controller.wait().0.code()
-}
-
 #[test]
 fn it_serves_when_a_file_reaches_its_size_limit() {
     let fixture = Fixture::new();
     let file = File::create(fixture.path().join("output")).unwrap();
-    let controller = fixture.program("controller", None);
-    let mut shell = Command::new("bash");
-    shell
-        .args(["-c", "ulimit -f 1; exec \"$0\" \"$@\""])
-        .arg(controller.get_program())
-        .args(controller.get_args());
-    shell
-        .arg("--simulate")
-        .stdout(file)
-        .env("LED_LOCK_DIRECTORY", fixture.path());
-    let controller = Running::start_with_own_output(&mut shell);
-    wait_until("the controller serves", || {
-        fixture.command(&["status"]).code == Some(0)
-    });
+    let limit = ["bash", "-c", "ulimit -f 1; exec \"$0\" \"$@\""];
+    let mut controller = fixture.wrapped(&limit, "controller");
+    let controller = Running::start_with_own_output(controller.stdout(file).stderr(Stdio::null()));
+    fixture.wait_until_served();
     let refused = (0..1000)
         .map(|_| fixture.command(&["toggle"]))
         .find(|outcome| outcome.code != Some(0));
-    let status = fixture.command(&["status"]);
+    fixture.command(&["status"]).assert_code(0);
+    controller.signal(Signal::TERM);
     // 1 if the LED is on, because it cannot be turned off.
-    assert!(matches!(terminate(controller), Some(0 | 1)));
+    assert!(matches!(controller.wait().code, Some(0 | 1)));
     assert!(fixture.has_no_queues());
     refused
         .expect("1000 lines are more than a kilobyte")
         .assert_failed(1, &["File too large"]);
-    assert_eq!(status.code, Some(0), "{status:?}");
 }
 
 #[test]
@@ -73,16 +56,14 @@ fn log_lines_that_are_not_read_are_dropped_and_counted_and_do_not_keep_the_led_o
     let fixture = Fixture::new();
     let ((out, out_writer), (log, log_writer)) = (io::pipe().unwrap(), small_pipe());
     let controller = start(&fixture, out_writer, log_writer);
-    fixture
-        .command(&["blink", "10ms", "10ms"])
-        .assert_printed("blink 10ms 10ms");
+    let blink = ["blink", "10ms", "10ms", "--timeout", "60s"];
+    fixture.command(&blink).assert_printed("blink 10ms 10ms");
     // A few lines fit into the pipe. The next one waits a second, the others are dropped at once.
     for _ in 0..60 {
         fixture.send(1, &JUNK);
     }
-    fixture
-        .command(&["on", "--timeout", "60s"])
-        .assert_printed("on");
+    let on = fixture.command(&["on", "--timeout", "60s"]);
+    on.assert_printed("on");
     // The first line that is written after a reader came back has the number of the dropped ones.
     let mut lines = BufReader::new(log).lines().map(Result::unwrap);
     assert!(lines.next().unwrap().contains("ready"));
@@ -90,9 +71,7 @@ fn log_lines_that_are_not_read_are_dropped_and_counted_and_do_not_keep_the_led_o
     let dropped: usize = thread::scope(|threads| {
         let reader = threads.spawn(|| {
             loop {
-                let line = lines
-                    .next()
-                    .expect("the number comes before the end of the log");
+                let line = lines.next().expect("the number comes before the end");
                 match line.split_once(" lines of the log were dropped") {
                     Some((dropped, _)) => return dropped.parse().unwrap(),
                     None => written += 1,
@@ -114,19 +93,25 @@ fn log_lines_that_are_not_read_are_dropped_and_counted_and_do_not_keep_the_led_o
     for _ in 0..100 {
         fixture.send(1, &JUNK);
     }
-    fixture
-        .command(&["blink", "10ms", "10ms", "--timeout", "60s"])
-        .assert_printed("blink 10ms 10ms");
-    assert_eq!(terminate(controller), Some(0));
-    assert_eq!(
-        BufReader::new(out)
-            .lines()
-            .map(Result::unwrap)
-            .last()
-            .unwrap(),
-        "LED off"
-    );
-    assert!(fixture.has_no_queues());
+    fixture.command(&blink).assert_printed("blink 10ms 10ms");
+    fixture.terminate(controller);
+    let last = BufReader::new(out).lines().map(Result::unwrap).last();
+    assert_eq!(last.unwrap(), "LED off");
+}
+
+#[test]
+fn a_log_that_is_full_does_not_keep_the_led_on() {
+    let fixture = Fixture::new();
+    let (_reader, writer) = small_pipe();
+    let controller = start(&fixture, Stdio::piped(), writer);
+    fixture.command(&["on"]).assert_printed("on");
+    let mut pipe = File::options();
+    pipe.write(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    let pipe = pipe.open(format!("/proc/{}/fd/2", controller.pid()));
+    let mut pipe = pipe.unwrap();
+    while pipe.write(b"x").is_ok() {}
+    assert_eq!(fixture.terminate(controller).out, "LED on\nLED off\n");
 }
 
 #[test]
@@ -134,9 +119,8 @@ fn a_simulated_led_whose_output_is_not_read_fails_and_the_controller_serves() {
     let fixture = Fixture::new();
     let (_out, writer) = small_pipe();
     let controller = start(&fixture, writer, Stdio::null());
-    fixture
-        .command(&["blink", "1ms", "1ms"])
-        .assert_printed("blink 1ms 1ms");
+    let blink = fixture.command(&["blink", "1ms", "1ms"]);
+    blink.assert_printed("blink 1ms 1ms");
     wait_until("the LED stops blinking", || {
         !fixture.command(&["status"]).out.starts_with("blink")
     });
@@ -144,7 +128,8 @@ fn a_simulated_led_whose_output_is_not_read_fails_and_the_controller_serves() {
     let other = if is_on { "off" } else { "on" };
     let refused = fixture.command(&[other, "--timeout", "60s"]);
     refused.assert_failed(1, &["cannot set the LED", "the output is not read"]);
+    controller.signal(Signal::TERM);
     // 1 if the LED is on, because it cannot be turned off.
-    assert_eq!(terminate(controller), if is_on { Some(1) } else { Some(0) });
+    controller.wait().assert_code(i32::from(is_on));
     assert!(fixture.has_no_queues());
 }

@@ -1,16 +1,12 @@
-//! `status` as text, as JSON, and with `--watch`.
+//! `status` as text and as JSON.
 
-use std::{
-    io::{BufRead, BufReader},
-    os::{fd::OwnedFd, unix::net::UnixStream},
-    process::Command,
-};
+use std::{fs, process, process::Command, time::SystemTime};
 
 use serde_json::{Value, json};
 use shared::{Message, MessageType, Mode, Queue, account};
-use testing::{Fixture, Running, Signal, wait_until};
+use testing::{Fixture, Outcome, Signal, remove_queue};
 
-fn json(text: &str) -> Value {
+pub(crate) fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
@@ -19,28 +15,33 @@ fn a_textbooks_queue_is_shown_and_nothing_is_sent_to_it() {
     let fixture = Fixture::new();
     let queue = Queue::create(fixture.key, Mode::new(0o600).unwrap()).unwrap();
     let key = fixture.key;
-    let empty = fixture.command(&["status"]);
-    let expected = format!(
+    let empty = format!(
         "no reply (queue {key}: 0 messages, 0 bytes; last sender none, last receiver none; served by an unknown process)\n"
     );
-    assert_eq!((empty.code, empty.out), (Some(5), expected));
-    assert!(
-        empty.err.contains("there is no reply queue"),
-        "{}",
-        empty.err
-    );
+    let status = fixture.command(&["status"]);
+    status.assert_failed_after(5, &empty, &["there is no reply queue"]);
     let message: Message = Message::new(MessageType::new(10).unwrap(), b"hello").unwrap();
     queue.send(&message).unwrap();
-    let sent = fixture.command(&["status"]);
-    let own = std::process::id();
-    assert!(
-        sent.out.contains(&format!(
-            "1 message, 5 bytes; last sender {own}, last receiver none;"
-        )),
-        "{}",
-        sent.out
-    );
+    let sent = fixture.command(&["status"]).out;
+    let own = process::id();
+    let one = format!("1 message, 5 bytes; last sender {own}, last receiver none;");
+    assert!(sent.contains(&one), "{sent}");
     assert_eq!(queue.status().unwrap().messages, 1);
+}
+
+#[test]
+fn nothing_is_sent_to_a_pair_of_queues_of_another_program() {
+    let fixture = Fixture::new();
+    let mode = Mode::new(0o666).unwrap();
+    let queues = [fixture.key, fixture.key.reply()].map(|key| Queue::create(key, mode).unwrap());
+    let status = fixture.command(&["status"]);
+    status.assert_code(5);
+    let empty = "0 messages, 0 bytes; last sender none";
+    assert!(status.out.contains(empty), "{status:?}");
+    fixture.command(&["doctor"]).assert_code(1);
+    for queue in queues {
+        assert_eq!(queue.status().unwrap().last_sender, None);
+    }
 }
 
 #[test]
@@ -48,21 +49,16 @@ fn a_stopped_controller_is_shown_with_its_waiting_messages() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
-    let outcome = fixture.command(&["status", "--timeout", "50ms"]);
-    assert_eq!(outcome.code, Some(5), "{outcome:?}");
-    assert!(outcome.out.starts_with("no reply (queue"), "{outcome:?}");
-    assert!(
-        outcome
-            .out
-            .contains(&format!("served by {})", controller.pid())),
-        "{outcome:?}"
-    );
-    let outcome = fixture.command(&["status", "--timeout", "50ms", "--json"]);
-    assert_eq!(
-        (outcome.code, &json(&outcome.out)["queue"]["messages"]),
-        (Some(5), &json!(1))
-    );
-    assert_eq!(json(&outcome.out)["state"], Value::Null);
+    let status = ["status", "--timeout", "50ms", "--json"];
+    let text = fixture.command(&status[..3]);
+    text.assert_failed_after(5, "no reply (queue", &[]);
+    let served = format!("served by {})", controller.pid());
+    assert!(text.out.contains(&served), "{text:?}");
+    let outcome = fixture.command(&status);
+    outcome.assert_code(5);
+    let status = json(&outcome.out);
+    assert_eq!(status["queue"]["messages"], json!(1));
+    assert_eq!(status["state"], Value::Null);
 }
 
 #[test]
@@ -72,48 +68,27 @@ fn json_has_the_documented_names_and_values() {
     fixture.command(&["on"]).assert_printed("on");
     fixture.send(1, b"FLASH");
     controller.wait_for_log("FLASH");
-    fixture
-        .command(&["blink", "1h", "1ms", "--count", "2"])
-        .assert_printed("blink 3600s 1ms, 2 left");
+    let blink = fixture.command(&["blink", "1h", "1ms", "--count", "2"]);
+    blink.assert_printed("blink 3600s 1ms, 2 left");
     let outcome = fixture.command(&["status", "--json"]);
-    assert_eq!((outcome.code, outcome.out.lines().count()), (Some(0), 1));
+    outcome.assert_code(0);
+    assert_eq!(outcome.out.lines().count(), 1);
     let mut status = json(&outcome.out);
-    let time = |name: &str| status["queue"][name].as_str().unwrap().to_owned();
+    let queue = status["queue"].as_object_mut().unwrap();
     for name in ["last_sent", "last_received", "last_changed"] {
-        let date = Command::new("date")
-            .args(["--utc", "+%s", "--date", &time(name)])
-            .output()
-            .unwrap();
-        assert!(date.status.success(), "{name}");
-        let seconds: i64 = String::from_utf8(date.stdout)
-            .unwrap()
-            .trim()
-            .parse()
-            .unwrap();
-        let now = std::time::SystemTime::UNIX_EPOCH
-            .elapsed()
-            .unwrap()
-            .as_secs()
-            .cast_signed();
-        assert!(
-            (now - 3600..=now).contains(&seconds) && time(name).ends_with('Z'),
-            "{name}: {}",
-            time(name)
-        );
+        let time = queue.remove(name).unwrap();
+        let time = time.as_str().unwrap();
+        let date = Outcome::of(Command::new("date").args(["--utc", "+%s", "--date", time]));
+        date.assert_code(0);
+        let seconds: u64 = date.out.trim().parse().unwrap();
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        assert!((now - 3600..=now).contains(&seconds), "{name}: {time}");
+        assert!(time.ends_with('Z'), "{name}: {time}");
     }
-    for name in ["last_sent", "last_received", "last_changed", "last_sender"] {
-        assert!(
-            status["queue"]
-                .as_object_mut()
-                .unwrap()
-                .remove(name)
-                .is_some(),
-            "{name}"
-        );
-    }
+    assert!(queue.remove("last_sender").is_some());
     assert!(status["controller"]["uptime_seconds"].take().is_u64());
     let pid = controller.pid();
-    let msgmnb = json(&std::fs::read_to_string("/proc/sys/kernel/msgmnb").unwrap());
+    let msgmnb = json(&fs::read_to_string("/proc/sys/kernel/msgmnb").unwrap());
     let owner = account::User(account::own_user()).name();
     let expected = json!({
         "state": "blink",
@@ -133,141 +108,14 @@ fn json_has_the_documented_names_and_values() {
 fn json_is_read_by_other_programs() {
     let fixture = Fixture::new();
     let _controller = fixture.controller(&[]);
-    let status = fixture
-        .program("command", None)
-        .arg("status")
-        .arg("--json")
-        .output()
-        .unwrap()
-        .stdout;
-    let file = fixture.path().join("status.json");
-    std::fs::write(&file, status).unwrap();
+    let file = fixture.write("status.json", &fixture.command(&["status", "--json"]).out);
     let python = "import json, sys; status = json.load(open(sys.argv[1])); print(status['state'], status['controller']['refused'])";
-    let run = |program: &mut Command| {
-        String::from_utf8(program.arg(&file).output().unwrap().stdout).unwrap()
-    };
-    assert_eq!(run(Command::new("python3").args(["-c", python])), "off 0\n");
-    assert_eq!(
-        run(Command::new("jq").args(["-r", ".state, .queue.mode"])),
-        "off\n0660\n"
-    );
-}
-
-#[test]
-fn watch_prints_each_change_and_outlives_the_controller() {
-    let fixture = Fixture::new();
-    let watch = Running::start(fixture.program("command", None).args([
-        "status",
-        "--watch",
-        "--timeout",
-        "100ms",
-    ]));
-    watch.wait_for_log("no controller is running");
-    let controller = fixture.controller(&["--initial", "on"]);
-    assert_eq!(watch.line(), "on");
-    fixture.command(&["off"]).assert_printed("off");
-    assert_eq!(watch.line(), "off");
-    fixture
-        .command(&["blink", "1h", "1h"])
-        .assert_printed("blink 3600s 3600s");
-    assert_eq!(watch.line(), "blink 3600s 3600s");
-    controller.kill();
-    watch.wait_for_log("is stale");
-    let _controller = fixture.controller(&[]);
-    assert_eq!(watch.line(), "off");
-    watch.signal(Signal::INT);
-    let (_, rest, log) = watch.wait();
-    assert_eq!((rest, log), (Vec::<String>::new(), Vec::<String>::new()));
-}
-
-#[test]
-fn watch_waits_for_a_controller_that_is_stopped() {
-    let fixture = Fixture::new();
-    let controller = fixture.controller(&[]);
-    controller.stop();
-    let watch = Running::start(fixture.program("command", None).args([
-        "status",
-        "--watch",
-        "--timeout",
-        "100ms",
-    ]));
-    watch.wait_for_log("no reply within 100ms");
-    controller.signal(Signal::CONT);
-    assert_eq!(watch.line(), "off");
-    fixture.command(&["on"]).assert_printed("on");
-    assert_eq!(watch.line(), "on");
-}
-
-#[test]
-fn watch_in_json_also_prints_a_line_without_a_state() {
-    let fixture = Fixture::new();
-    let controller = fixture.controller(&[]);
-    let watch = Running::start(
-        fixture
-            .program("command", None)
-            .args(["status", "--watch", "--json"]),
-    );
-    assert_eq!(json(&watch.line())["state"], "off");
-    fixture.command(&["exit"]).assert_printed("ended");
-    assert_eq!(json(&watch.line())["state"], Value::Null);
-    drop(controller);
-}
-
-#[test]
-fn watch_ends_with_the_reader_of_a_pipe() {
-    let fixture = Fixture::new();
-    let controller = fixture.controller(&[]);
-    let mut shell = Command::new("bash");
-    shell.args(["-c", "set -o pipefail; \"$0\" \"$@\" | head -n1"]);
-    let watch = fixture.program("command", None);
-    shell
-        .arg(watch.get_program())
-        .args(watch.get_args())
-        .args(["status", "--watch"]);
-    let shell = Running::start(shell.env("LED_LOCK_DIRECTORY", fixture.path()));
-    assert_eq!(shell.line(), "off");
-    // Even if there is no change to write.
-    assert!(shell.wait().0.success());
-    drop(controller);
-}
-
-#[test]
-fn watch_ends_with_the_reader_of_a_socket() {
-    let fixture = Fixture::new();
-    let _controller = fixture.controller(&[]);
-    let (reader, writer) = UnixStream::pair().unwrap();
-    let mut watch = fixture.program("command", None);
-    let watch = watch
-        .args(["status", "--watch"])
-        .stdout(OwnedFd::from(writer))
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(&reader).read_line(&mut line).unwrap();
-    assert_eq!(line, "off\n");
-    drop(reader);
-    assert!(watch.wait_with_output().unwrap().status.success());
-}
-
-#[test]
-fn nothing_is_sent_to_a_pair_of_queues_of_another_program() {
-    let fixture = Fixture::new();
-    let mode = Mode::new(0o666).unwrap();
-    let queues = [fixture.key, fixture.key.reply()].map(|key| Queue::create(key, mode).unwrap());
-    let outcome = fixture.command(&["status"]);
-    assert_eq!(outcome.code, Some(5), "{outcome:?}");
-    assert!(
-        outcome
-            .out
-            .contains("0 messages, 0 bytes; last sender none"),
-        "{outcome:?}"
-    );
-    assert_eq!(fixture.command(&["doctor"]).code, Some(1));
-    assert!(
-        queues
-            .iter()
-            .all(|queue| queue.status().unwrap().last_sender.is_none())
-    );
+    for (program, arguments, printed) in [
+        ("python3", ["-c", python], "off 0"),
+        ("jq", ["-r", ".state + \" \" + .queue.mode"], "off 0660"),
+    ] {
+        Outcome::of(Command::new(program).args(arguments).arg(&file)).assert_printed(printed);
+    }
 }
 
 #[test]
@@ -275,20 +123,11 @@ fn status_gets_a_reply_even_if_the_reply_queue_is_removed() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
-    let status =
-        Running::start(
-            fixture
-                .program("command", None)
-                .args(["status", "--timeout", "60s"]),
-        );
-    wait_until("the client has sent its command", || {
-        fixture.queue().status().unwrap().messages == 1
-    });
-    Queue::open(fixture.key.reply(), shared::Access::Find)
-        .unwrap()
-        .remove()
-        .unwrap();
+    let status = fixture.client(&["status", "--timeout", "60s"]);
+    fixture.wait_until_sent(1);
+    remove_queue(fixture.key.reply());
     controller.signal(Signal::CONT);
-    assert!(status.line().starts_with("off (queue "));
-    assert!(status.wait().0.success());
+    let status = status.wait();
+    status.assert_code(0);
+    assert!(status.out.starts_with("off (queue "));
 }

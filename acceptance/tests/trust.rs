@@ -1,16 +1,22 @@
 //! Other users, and controllers on neighbouring keys, cannot mislead the controller or a client.
 
 use std::{
-    fs,
-    os::unix::{fs::chown, process::CommandExt},
-    process::{Command, Stdio},
+    fs::{self, Permissions},
+    mem,
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt, chown},
+        process::CommandExt,
+    },
+    process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::SystemTime,
 };
 
 use shared::{Access, Key, Mode, Queue};
 use testing::{
-    Fixture, OTHER_USER, Outcome, Running, SetOnDrop, Signal, THIRD_USER, as_user, wait_until,
+    Fixture, OTHER_USER, Outcome, Running, SetOnDrop, Signal, THIRD_USER, as_user, remove_queue,
+    wait_until,
 };
 
 /// Creates queues under these keys whenever there are none, until `is_over`, and removes them.
@@ -21,103 +27,82 @@ fn create_repeatedly(keys: [Key; 2], is_over: &AtomicBool) {
     }
 }
 
+/// Replaces the reply queue by one of another user.
+fn replace_replies(fixture: &Fixture) {
+    let (key, mode) = (fixture.key.reply(), Mode::new(0o744).unwrap());
+    remove_queue(key);
+    as_user(OTHER_USER, || {
+        mem::forget(Queue::create(key, mode).unwrap());
+    });
+}
+
 #[test]
 #[ignore = "needs root"]
 fn another_user_cannot_take_the_lock() {
     let fixture = Fixture::new();
     // As the directory of the service.
-    fs::set_permissions(
-        fixture.path(),
-        std::os::unix::fs::PermissionsExt::from_mode(0o755),
-    )
-    .unwrap();
+    fs::set_permissions(fixture.path(), Permissions::from_mode(0o755)).unwrap();
     let killed = fixture.controller(&[]);
-    let lock = fixture.lock_file("lock");
     let take = "while :; do flock --shared \"$0\" sleep 60 2>/dev/null; done";
     let mut locker = Command::new("bash");
     locker
         .args(["-c", take])
-        .arg(&lock)
+        .arg(fixture.lock_file("lock"))
         .uid(OTHER_USER)
         .gid(OTHER_USER)
-        .stdout(Stdio::null())
         .process_group(0);
-    let locker = Running::start_silent(&mut locker);
+    let _locker = Running::start_silent(&mut locker);
     killed.kill();
     let controller = fixture.controller(&[]);
     fixture.assert_led("off");
     controller.kill();
-    let turned_off = Outcome::of(
-        fixture
-            .program("controller", None)
-            .args(["--simulate", "--turn-off"]),
-    );
-    assert_eq!(turned_off.code, Some(0), "{turned_off:?}");
+    Outcome::of(&mut fixture.simulated(&["--turn-off"])).assert_code(0);
     assert!(fixture.has_no_queues());
-    drop(locker);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn nothing_is_sent_to_a_queue_of_an_untrusted_user() {
     let fixture = Fixture::new();
-    let controller = fixture.program("controller", Some(OTHER_USER));
-    let mut controller = Command::new(controller.get_program());
-    fixture.configure(&mut controller);
-    let controller = Running::start(
-        controller
-            .args(["--simulate", "--mode", "0666"])
-            .uid(OTHER_USER)
-            .gid(OTHER_USER),
-    );
-    controller.wait_for_log("ready");
+    let mut controller = fixture.program("controller", Some(OTHER_USER));
+    controller.args(["--simulate", "--mode", "0666"]);
+    let _controller = Running::start(&mut controller).when_ready();
+    let key = fixture.key;
     let created = format!(
-        "queue {} was created by user {OTHER_USER}, who is not trusted; nothing was sent",
-        fixture.key
+        "queue {key} was created by user {OTHER_USER}, who is not trusted; nothing was sent"
     );
-    let next = format!(
-        "\"sudo ipcrm -Q {}\", or trust that user with --owner {OTHER_USER}",
-        fixture.key
-    );
-    for user in [None, Some(THIRD_USER)] {
-        for verb in [
+    let next = format!("\"sudo ipcrm -Q {key}\", or trust that user with --owner {OTHER_USER}");
+    for user in [0, THIRD_USER] {
+        for arguments in [
             &["on"][..],
             &["off"],
             &["toggle"],
             &["blink"],
             &["exit"],
             &["on", "--no-wait"],
+            &["status", "--watch"],
         ] {
-            Outcome::of(fixture.program("command", user).args(verb))
-                .assert_failed(4, &[&created, &next]);
+            let refused = fixture.command_as(user, arguments);
+            refused.assert_failed(4, &[&created, &next]);
         }
-        let status = Outcome::of(fixture.program("command", user).arg("status"));
+        let status = fixture.command_as(user, &["status"]);
         status.assert_failed_after(4, "no reply (queue", &[&created]);
-        Outcome::of(fixture.program("command", user).args(["status", "--watch"]))
-            .assert_failed(4, &[&created]);
-        let doctor = Outcome::of(fixture.program("command", user).arg("doctor"));
-        assert!(
-            doctor.code == Some(1) && doctor.out.contains(&format!("FAIL queue       {created}")),
-            "{doctor:?}"
-        );
+        let doctor = fixture.command_as(user, &["doctor"]);
+        doctor.assert_code(1);
+        let problem = format!("FAIL queue       {created}");
+        assert!(doctor.out.contains(&problem), "{doctor:?}");
     }
-    let status = Queue::open(fixture.key, Access::Find)
-        .unwrap()
-        .status()
-        .unwrap();
-    assert_eq!(status.last_sender, None);
+    let status = Queue::open(key, Access::Find).unwrap().status();
+    assert_eq!(status.unwrap().last_sender, None);
     // Users who trust each other, and the other user itself.
-    for (user, owner) in [
-        (None, Some(OTHER_USER)),
-        (Some(THIRD_USER), Some(OTHER_USER)),
-        (Some(OTHER_USER), None),
+    let owner = format!("--owner={OTHER_USER}");
+    for (user, arguments) in [
+        (0, &["on", &owner][..]),
+        (THIRD_USER, &["on", &owner]),
+        (OTHER_USER, &["on"]),
     ] {
-        let mut client = fixture.program("command", user);
-        client.args(owner.map(|owner| format!("--owner={owner}")));
-        Outcome::of(client.arg("on")).assert_printed("on");
+        fixture.command_as(user, arguments).assert_printed("on");
     }
-    let unknown = fixture.command(&["on", "--owner", "no-such-user"]);
-    unknown.assert_failed(2, &["there is no user no-such-user"]);
 }
 
 #[test]
@@ -126,16 +111,11 @@ fn a_reply_queue_of_an_untrusted_user_is_not_used() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
-    let key = fixture.key.reply();
-    Queue::open(key, Access::Find).unwrap().remove().unwrap();
-    as_user(OTHER_USER, || {
-        std::mem::forget(Queue::create(key, Mode::new(0o744).unwrap()).unwrap())
-    });
+    replace_replies(&fixture);
+    let reply = fixture.key.reply();
+    let created = format!("queue {reply} was created by user {OTHER_USER}");
     for arguments in [&["on"][..], &["on", "--no-wait"]] {
-        fixture.command(arguments).assert_failed(
-            4,
-            &[&format!("queue {key} was created by user {OTHER_USER}")],
-        );
+        fixture.command(arguments).assert_failed(4, &[&created]);
     }
     assert_eq!(fixture.queue().status().unwrap().messages, 0);
 }
@@ -146,24 +126,13 @@ fn a_sent_command_is_not_reported_as_unsent_when_the_queue_becomes_untrusted() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
-    let client =
-        Running::start(
-            fixture
-                .program("command", None)
-                .args(["toggle", "--timeout", "60s"]),
-        );
-    wait_until("the client has sent its command", || {
-        fixture.queue().status().unwrap().messages == 1
-    });
+    let client = fixture.client(&["toggle", "--timeout", "60s"]);
+    fixture.wait_until_sent(1);
     client.stop();
-    let key = fixture.key.reply();
-    Queue::open(key, Access::Find).unwrap().remove().unwrap();
-    as_user(OTHER_USER, || {
-        std::mem::forget(Queue::create(key, Mode::new(0o744).unwrap()).unwrap())
-    });
+    replace_replies(&fixture);
     client.signal(Signal::CONT);
-    client.wait_for_log("the reply was lost, and the command may have been applied");
-    assert_eq!(client.wait().0.code(), Some(5));
+    let lost = "the reply was lost, and the command may have been applied";
+    client.wait().assert_failed(5, &[lost]);
 }
 
 #[test]
@@ -179,14 +148,11 @@ fn a_user_who_creates_the_queue_repeatedly_does_not_keep_the_service_from_its_ke
         wait_until("the other user has created both queues", || {
             keys.iter().all(|&key| find(key).is_ok())
         });
-        let refused = Outcome::of(fixture.program("controller", None).arg("--simulate"));
-        refused.assert_failed(78, &[&format!("was created by user {OTHER_USER}")]);
+        let created = format!("was created by user {OTHER_USER}");
+        Outcome::of(&mut fixture.simulated(&[])).assert_failed(78, &[&created]);
         let reclaimed = Outcome::of(fixture.program("controller", None).arg("--reclaim"));
-        assert_eq!(reclaimed.code, Some(0), "{reclaimed:?}");
-        assert!(
-            reclaimed.err.contains(&format!("user {OTHER_USER}"))
-                && reclaimed.err.contains("removing it")
-        );
+        reclaimed.assert_code(0);
+        reclaimed.assert_logged(&[&format!("user {OTHER_USER}"), "removing it"]);
         let controller = fixture.controller(&[]);
         fixture.command(&["on"]).assert_printed("on");
         assert_eq!(controller.line(), "LED on");
@@ -199,21 +165,16 @@ fn a_user_who_creates_the_queue_repeatedly_does_not_keep_the_service_from_its_ke
 #[ignore = "needs root"]
 fn reclaim_needs_root_and_removes_only_queues_of_other_users() {
     let fixture = Fixture::new();
-    Outcome::of(
-        fixture
-            .program("controller", Some(OTHER_USER))
-            .arg("--reclaim"),
-    )
-    .assert_failed(78, &["run it as root"]);
+    let reclaim = |user| Outcome::of(fixture.program("controller", user).arg("--reclaim"));
+    reclaim(Some(OTHER_USER)).assert_failed(78, &["run it as root"]);
     let queue = Queue::create(fixture.key, Mode::new(0o600).unwrap()).unwrap();
-    Outcome::of(fixture.program("controller", None).arg("--reclaim"))
-        .assert_failed(78, &["was created by user root (0)"]);
+    reclaim(None).assert_failed(78, &["was created by user root (0)"]);
     assert!(queue.status().is_ok());
     drop(queue);
     // Also not from a controller that runs.
     let controller = fixture.controller(&[]);
-    Outcome::of(fixture.program("controller", None).arg("--reclaim"))
-        .assert_failed(1, &[&format!("PID {}", controller.pid())]);
+    let runs = format!("PID {}", controller.pid());
+    reclaim(None).assert_failed(1, &[&runs]);
     fixture.assert_led("off");
 }
 
@@ -222,62 +183,43 @@ fn reclaim_needs_root_and_removes_only_queues_of_other_users() {
 fn a_controller_does_not_remove_the_reply_queue_of_another_user() {
     let other = Fixture::new();
     let mut controller = other.program("controller", Some(OTHER_USER));
-    let controller = Running::start(controller.arg("--simulate"));
-    controller.wait_for_log("ready");
+    let _controller = Running::start(controller.arg("--simulate")).when_ready();
+    let reply = other.key.reply();
     let fixture = Fixture::new();
-    let mut neighbour = fixture.program("controller", None);
-    neighbour.args(["--simulate", "--key", &other.key.reply().to_string()]);
-    Outcome::of(&mut neighbour).assert_failed(
-        78,
-        &[&format!(
-            "queue {} was created by user {OTHER_USER}",
-            other.key.reply()
-        )],
-    );
-    Outcome::of(
-        other
-            .program("command", None)
-            .args(["on", "--owner", &OTHER_USER.to_string()]),
-    )
-    .assert_printed("on");
+    let mut neighbour = fixture.simulated(&["--key", &reply.to_string()]);
+    let created = format!("queue {reply} was created by user {OTHER_USER}");
+    Outcome::of(&mut neighbour).assert_failed(78, &[&created]);
+    let served = other.command(&["on", "--owner", &OTHER_USER.to_string()]);
+    served.assert_printed("on");
 }
 
 #[test]
 #[ignore = "needs root"]
 fn root_ignores_a_record_about_a_queue_that_its_writer_did_not_create() {
     let fixture = Fixture::new();
-    chown(fixture.path(), Some(OTHER_USER), Some(OTHER_USER)).unwrap();
+    let give = |path| chown(path, Some(OTHER_USER), Some(OTHER_USER)).unwrap();
+    give(fixture.path());
     let queue = Queue::create(fixture.key, Mode::new(0o600).unwrap()).unwrap();
     let record = fixture.lock_file("record");
-    let now = std::time::SystemTime::UNIX_EPOCH
-        .elapsed()
-        .unwrap()
-        .as_secs();
-    fs::write(
-        &record,
-        format!(
-            "pid 1\npid_namespace 1\nqueue {}\ncreated {now}\ncreator 0\n",
-            queue.id()
-        ),
-    )
-    .unwrap();
-    chown(&record, Some(OTHER_USER), Some(OTHER_USER)).unwrap();
+    let (id, now) = (queue.id(), SystemTime::UNIX_EPOCH.elapsed().unwrap());
+    let text = format!(
+        "pid 1\npid_namespace 1\nqueue {id}\ncreated {}\ncreator 0\n",
+        now.as_secs()
+    );
+    fs::write(&record, text).unwrap();
+    give(&record);
     // Also not after root has written the record.
-    for _ in 0..2 {
-        for option in ["--reclaim", "--simulate"] {
-            Outcome::of(fixture.program("controller", None).arg(option))
-                .assert_failed(78, &["was created by user root (0)"]);
-        }
+    for option in ["--reclaim", "--simulate", "--reclaim", "--simulate"] {
+        let refused = Outcome::of(fixture.program("controller", None).arg(option));
+        refused.assert_failed(78, &["was created by user root (0)"]);
     }
     assert!(queue.status().is_ok());
     // A file of another user does not become the lock: root would give it away.
     let other = Fixture::new();
-    chown(other.path(), Some(OTHER_USER), Some(OTHER_USER)).unwrap();
-    fs::write(other.lock_file("lock"), "secret").unwrap();
-    let controller = Running::start(other.program("controller", None).arg("--simulate"));
+    give(other.path());
+    let lock = other.lock_file("lock");
+    fs::write(&lock, "secret").unwrap();
+    let controller = Running::start(&mut other.simulated(&[]));
     controller.wait_for_log("no lock for key");
-    assert_eq!(
-        std::os::unix::fs::MetadataExt::uid(&fs::metadata(other.lock_file("lock")).unwrap()),
-        0
-    );
+    assert_eq!(fs::metadata(lock).unwrap().uid(), 0);
 }

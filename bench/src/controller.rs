@@ -87,11 +87,6 @@ impl Controller<'_> {
     /// Ends it with an exit command, and asserts that it leaves no queue.
     pub(crate) fn end(self) {
         self.client.send_exit();
-        let (status, ..) = self.process.wait();
-        assert!(
-            status.success() && self.fixture.has_no_queues(),
-            "{:?}: {status}",
-            self.side
-        );
+        self.fixture.assert_clean_end(self.process);
     }
 }

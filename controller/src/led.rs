@@ -306,6 +306,3 @@ impl DriverState {
             .filter(|blinking| blinking.thread == thread)
     }
 }
-
-#[cfg(test)]
-mod tests;

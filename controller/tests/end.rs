@@ -1,59 +1,17 @@
 //! A client that requests the end gets a reply with the result.
 
-use std::{
-    io, process,
-    sync::atomic::{AtomicU32, Ordering},
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
-use controller::{Error, Led, Locks, OnOff, Output, QueueOptions, QueuePair, Server, Shutdown};
-use shared::{Access, Key, Message, MessageType, Mode, Oversize, Queue, Select};
-use testing::wait_until;
+use controller::{Error, OnOff, Server, Shutdown};
+use shared::{Message, MessageType, Oversize, Select};
+use testing::{Fixture, wait_until};
 
-/// Fails this many times, then works.
-struct Failing(u32);
-
-impl Output for Failing {
-    fn set(&mut self, _: OnOff) -> io::Result<()> {
-        match self.0.checked_sub(1) {
-            Some(left) => {
-                self.0 = left;
-                Err(io::Error::other("broken"))
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-/// A server with a key that no other test has.
-fn server(led: Failing) -> (Key, Server) {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let number = COUNT.fetch_add(4, Ordering::Relaxed);
-    let key = Key::new(0x5000_0000 | process::id() << 4 | number).unwrap();
-    let options = QueueOptions {
-        key,
-        mode: Mode::new(0o600).unwrap(),
-        group: None,
-    };
-    let queues = QueuePair::create(options, Locks::none()).unwrap();
-    (
-        key,
-        Server::new(
-            Led::new(Box::new(led), OnOff::On),
-            None,
-            queues,
-            Shutdown::default(),
-        ),
-    )
-}
+use crate::fake::{self, FAILS};
 
 /// Requests the end, and receives the reply some time after the command queue was removed.
-fn exit(key: Key, server: Server) -> (Result<(), Error>, Message) {
-    let replies = Queue::open(key.reply(), Access::Receive).unwrap();
-    let commands = Queue::open(key, Access::Send).unwrap();
-    let exit: Message = Message::new(MessageType::EXIT, b"\0reply=77\0").unwrap();
-    commands.try_send(&exit).unwrap();
+fn exit(fixture: &Fixture, server: Server) -> (Result<(), Error>, Message) {
+    let (commands, replies) = (fixture.queue(), fixture.replies());
+    fixture.send(2, b"\0reply=77\0");
     let client = thread::spawn(move || {
         wait_until("the command queue is removed", || {
             commands.status().is_err()
@@ -68,36 +26,24 @@ fn exit(key: Key, server: Server) -> (Result<(), Error>, Message) {
 }
 
 #[test]
-fn a_late_client_learns_that_the_led_may_be_on() {
-    let (key, server) = server(Failing(u32::MAX));
-    let (ended, reply) = exit(key, server);
-    assert!(matches!(ended, Err(Error::TurnOff(_))), "{ended:?}");
-    assert_eq!(
-        reply.text(),
-        b"ERR the LED cannot be turned off and may be on: broken"
-    );
-}
-
-#[test]
-fn that_reply_is_sent_even_if_the_reply_queue_is_full() {
-    let (key, server) = server(Failing(u32::MAX));
-    let replies = Queue::open(key.reply(), Access::Send).unwrap();
-    let unreceived: Message = Message::new(MessageType::new(76).unwrap(), b"OK ON").unwrap();
-    while replies.try_send(&unreceived).is_ok() {}
-    let (ended, reply) = exit(key, server);
-    assert!(
-        ended.is_err() && reply.text().starts_with(b"ERR "),
-        "{ended:?} {reply}"
-    );
+fn a_late_client_learns_that_the_led_may_be_on_even_if_the_reply_queue_was_full() {
+    for is_full in [false, true] {
+        let fixture = Fixture::new();
+        let (server, _) = fake::server(&fixture, OnOff::On, FAILS, &Shutdown::default());
+        let unreceived: Message = Message::new(MessageType::new(76).unwrap(), b"OK ON").unwrap();
+        while is_full && fixture.replies().try_send(&unreceived).is_ok() {}
+        let (ended, reply) = exit(&fixture, server);
+        assert!(matches!(ended, Err(Error::TurnOff(_))), "{ended:?}");
+        let reason = "ERR the LED cannot be turned off and may be on: broken";
+        assert_eq!(reply.text(), reason.as_bytes());
+    }
 }
 
 #[test]
 fn an_led_that_fails_once_is_turned_off() {
-    let (key, server) = server(Failing(1));
-    Queue::open(key, Access::Send)
-        .unwrap()
-        .try_send(&Message::<0>::empty(MessageType::EXIT))
-        .unwrap();
+    let fixture = Fixture::new();
+    let (server, _) = fake::server(&fixture, OnOff::On, 0..1, &Shutdown::default());
+    fixture.send(2, b"");
     let ended = server.run();
     assert!(ended.is_ok(), "{ended:?}");
 }

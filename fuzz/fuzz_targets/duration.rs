@@ -2,7 +2,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use testing::command_line::{check_count, check_duration};
+
+#[path = "../../command/tests/options/properties.rs"]
+#[expect(dead_code, reason = "the target `options` uses the others")]
+mod client;
+
+use client::{check_count, check_duration};
 
 fuzz_target!(|text: &str| {
     check_duration(text);

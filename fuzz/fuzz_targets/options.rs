@@ -7,7 +7,15 @@ use std::{
 };
 
 use libfuzzer_sys::fuzz_target;
-use testing::command_line::{check_client, check_controller};
+
+#[path = "../../command/tests/options/properties.rs"]
+#[expect(dead_code, reason = "the target `duration` uses the others")]
+mod client;
+#[path = "../../controller/tests/options/properties.rs"]
+mod controller;
+
+use client::check_client;
+use controller::check_controller;
 
 fuzz_target!(|line: &[u8]| {
     let words = || {

@@ -1,12 +1,17 @@
 //! The examples print what their documentation shows, and work with their counterparts in C.
 
-use std::{fs, path::PathBuf, process::Command, sync::OnceLock};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
 
 use shared::{
     Access, Queue,
     account::{Group, User, own_groups, own_user},
 };
-use testing::{Fixture, Outcome, Running, build};
+use testing::{Fixture, Running, build, remove_queue};
 
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -18,17 +23,9 @@ fn example(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Compiles the counterpart of an example in C.
+/// The counterpart of an example in C.
 fn peer(fixture: &Fixture, name: &str) -> PathBuf {
-    let program = fixture.path().join(name);
-    let mut compiler = Command::new("cc");
-    compiler
-        .args(["-Wall", "-Wextra", "-Werror", "-o"])
-        .arg(&program)
-        .arg(format!("{FOLDER}/tests/peers/{name}.c"));
-    let compiled = Outcome::of(&mut compiler);
-    assert_eq!(compiled.code, Some(0), "{}", compiled.err);
-    program
+    fixture.compile(Path::new(&format!("{FOLDER}/tests/peers/{name}.c")))
 }
 
 fn find(fixture: &Fixture) -> Option<Queue> {
@@ -39,42 +36,50 @@ fn start(fixture: &Fixture, program: PathBuf) -> Running {
     Running::start(Command::new(program).arg(fixture.key.to_string()))
 }
 
+/// Starts a server, and waits for the line that it prints then.
+fn start_server(fixture: &Fixture, program: PathBuf) -> (Running, String) {
+    let server = start(fixture, program);
+    let line = server.line();
+    (server, line)
+}
+
 /// The output of a program, when it has ended.
-fn run(fixture: &Fixture, program: PathBuf) -> Vec<String> {
+fn run(fixture: &Fixture, program: PathBuf) -> String {
     wait(start(fixture, program))
 }
 
 /// The rest of its output, when it has ended.
 #[track_caller]
-fn wait(program: Running) -> Vec<String> {
-    let (status, lines, log) = program.wait();
-    assert!(status.success(), "{lines:?} {log:?}");
-    lines
+fn wait(program: Running) -> String {
+    let outcome = program.wait();
+    outcome.assert_code(0);
+    outcome.out
+}
+
+/// Ends a server by removing its queue.
+#[track_caller]
+fn remove(fixture: &Fixture, server: Running) -> String {
+    remove_queue(fixture.key);
+    wait(server)
 }
 
 /// The output of an example, from its documentation.
 fn transcript(name: &str) -> Vec<String> {
     let source = fs::read_to_string(format!("{FOLDER}/examples/{name}.rs")).unwrap();
-    let documentation: Vec<&str> = source
-        .lines()
-        .map_while(|line| line.strip_prefix("//!"))
+    let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
+    let mut lines = lines
         .map(str::trim_start)
-        .collect();
-    let mut lines = documentation
-        .into_iter()
-        .skip_while(|line| *line != "```text")
-        .skip(1);
+        .skip_while(|line| *line != "```text");
     let command = format!("$ cargo run --quiet --package shared --example {name}");
-    assert_eq!(lines.next(), Some(command.as_str()));
-    lines
-        .take_while(|line| *line != "```")
-        .map(str::to_owned)
-        .collect()
+    assert_eq!(lines.nth(1), Some(command.as_str()));
+    let lines = lines.take_while(|line| *line != "```");
+    lines.map(str::to_owned).collect()
 }
 
 /// Asserts that an example printed what its documentation shows. In lines with a varying part the numbers may differ.
 #[track_caller]
-fn assert_printed(name: &str, lines: &[String], varying: &[&str]) {
+fn assert_printed(name: &str, printed: &str, varying: &[&str]) {
+    let lines: Vec<&str> = printed.lines().collect();
     let mut expected = transcript(name);
     for (line, expected) in lines.iter().zip(&mut expected) {
         if varying.iter().any(|part| expected.contains(part)) {
@@ -105,83 +110,62 @@ fn replace_numbers(text: &str, other: &str) -> String {
 #[test]
 fn a_process_sends_a_message_to_itself() {
     let fixture = Fixture::new();
-    assert_printed(
-        "mailbox",
-        &run(&fixture, example("mailbox")),
-        &["queue 32768"],
-    );
+    let printed = run(&fixture, example("mailbox"));
+    assert_printed("mailbox", &printed, &["queue 32768"]);
 }
 
 #[test]
 fn the_server_prints_the_text_of_the_client_and_removes_the_queue() {
     let fixture = Fixture::new();
-    let server = start(&fixture, example("server"));
-    let waiting = server.line();
+    let (server, waiting) = start_server(&fixture, example("server"));
     let sent = run(&fixture, example("client"));
-    let lines: Vec<String> = [waiting].into_iter().chain(wait(server)).collect();
+    let received = wait(server);
     assert_printed("client", &sent, &["process"]);
-    assert_printed("server", &lines, &["key 1234", "process"]);
-    assert_eq!(lines[1].replace("received", "sent"), sent[0]);
+    let all = format!("{waiting}\n{received}");
+    assert_printed("server", &all, &["key 1234", "process"]);
+    assert!(received.starts_with(&sent.replace("sent", "received")));
     assert!(find(&fixture).is_none());
 }
 
 #[test]
 fn server_and_client_work_with_their_peers_in_c() {
     let fixture = Fixture::new();
-    let server = start(&fixture, example("server"));
-    let _ = server.line();
-    assert_eq!(run(&fixture, peer(&fixture, "client")), [""; 0]);
-    assert_eq!(wait(server)[0], "received: type 1, \"Hello from C\"");
-    let server = start(&fixture, peer(&fixture, "server"));
-    let _ = server.line();
+    let (server, _) = start_server(&fixture, example("server"));
+    assert_eq!(run(&fixture, peer(&fixture, "client")), "");
+    assert!(wait(server).starts_with("received: type 1, \"Hello from C\"\n"));
+    let (server, _) = start_server(&fixture, peer(&fixture, "server"));
     let sent = run(&fixture, example("client"));
-    assert_eq!(wait(server), [sent[0].replace("sent", "received")]);
+    assert_eq!(wait(server), sent.replace("sent", "received"));
     assert!(find(&fixture).is_none());
 }
 
 #[test]
 fn each_client_receives_its_own_reply() {
     let fixture = Fixture::new();
-    let server = start(&fixture, example("reply_server"));
-    let mut lines = vec![server.line()];
-    let clients: Vec<Running> = (0..5)
-        .map(|_| start(&fixture, example("reply_client")))
-        .collect();
+    let (server, mut lines) = start_server(&fixture, example("reply_server"));
+    let client = || start(&fixture, example("reply_client"));
+    let clients: Vec<Running> = (0..5).map(|_| client()).collect();
     for client in clients {
         assert_printed("reply_client", &wait(client), &["asks"]);
     }
-    lines.extend((0..5).map(|_| server.line()));
-    find(&fixture).unwrap().remove().unwrap();
-    lines.extend(wait(server));
-    lines.drain(2..6);
+    let requests: Vec<String> = (0..5).map(|_| server.line()).collect();
+    lines += &format!("\n{}\n{}", requests[0], remove(&fixture, server));
     assert_printed("reply_server", &lines, &["key 1234", "asks"]);
 }
 
 #[test]
 fn reply_server_and_client_work_with_their_peers_in_c() {
     let fixture = Fixture::new();
-    let server = start(&fixture, example("reply_server"));
-    let _ = server.line();
-    assert_eq!(run(&fixture, peer(&fixture, "reply_client")), ["answer: 3"]);
-    find(&fixture).unwrap().remove().unwrap();
-    wait(server);
-    let server = start(&fixture, peer(&fixture, "reply_server"));
-    let _ = server.line();
-    assert_eq!(run(&fixture, example("reply_client"))[1], "answer: from C");
-    find(&fixture).unwrap().remove().unwrap();
-    wait(server);
-}
-
-#[test]
-fn an_invalid_request_does_not_stop_the_reply_server() {
-    let fixture = Fixture::new();
-    let server = start(&fixture, example("reply_server"));
-    let _ = server.line();
-    assert_eq!(run(&fixture, peer(&fixture, "client")), [""; 0]);
+    let (server, _) = start_server(&fixture, example("reply_server"));
+    // An invalid request does not stop it.
+    assert_eq!(run(&fixture, peer(&fixture, "client")), "");
     assert!(server.line().starts_with("no request: type 1, 13 bytes"));
-    assert_eq!(run(&fixture, example("reply_client"))[1], "answer: 23");
-    find(&fixture).unwrap().remove().unwrap();
-    wait(server);
+    assert_eq!(run(&fixture, peer(&fixture, "reply_client")), "answer: 3\n");
+    remove(&fixture, server);
+    let (server, _) = start_server(&fixture, peer(&fixture, "reply_server"));
+    let answer = run(&fixture, example("reply_client"));
+    assert!(answer.ends_with("\nanswer: from C\n"), "{answer}");
+    remove(&fixture, server);
 }
 
 #[test]
@@ -204,7 +188,7 @@ fn an_urgent_message_that_is_sent_last_is_received_first() {
         let mut received = run(&fixture, program("priority_server", is_server_in_c));
         if is_server_in_c {
             // It does not print that it removed the queue.
-            received.push("queue removed".into());
+            received += "queue removed\n";
         }
         assert_printed("priority_server", &received, &[]);
         assert!(find(&fixture).is_none());
@@ -214,56 +198,42 @@ fn an_urgent_message_that_is_sent_last_is_received_first() {
 #[test]
 fn the_monitor_shows_an_empty_queue_and_the_last_sender() {
     let fixture = Fixture::new();
-    let server = start(&fixture, peer(&fixture, "reply_server"));
-    let _ = server.line();
-    let empty = run(&fixture, example("monitor"));
-    let expected = [
-        "msg_qnum    0 messages",
-        "msg_cbytes  0 bytes",
-        "msg_qbytes  16384 bytes at most",
-    ];
+    let (server, _) = start_server(&fixture, peer(&fixture, "reply_server"));
     let limit = fs::read_to_string("/proc/sys/kernel/msgmnb").unwrap();
-    assert_eq!(
-        empty[1..4],
-        expected.map(|line| line.replace("16384", limit.trim()))
+    let empty = format!(
+        "
+msg_qnum    0 messages
+msg_cbytes  0 bytes
+msg_qbytes  {} bytes at most
+msg_lspid   no process sent last
+msg_lrpid   no process received last
+msg_stime   never sent
+msg_rtime   never received
+",
+        limit.trim()
     );
-    assert_eq!(
-        empty[4..8],
-        [
-            "msg_lspid   no process sent last",
-            "msg_lrpid   no process received last",
-            "msg_stime   never sent",
-            "msg_rtime   never received"
-        ]
-    );
+    let shown = run(&fixture, example("monitor"));
+    assert!(shown.contains(&empty), "{shown}");
     drop(server);
     let fixture = Fixture::new();
-    let routine = run(&fixture, peer(&fixture, "priority_client"));
-    assert_eq!(routine, [""; 0]);
+    assert_eq!(run(&fixture, peer(&fixture, "priority_client")), "");
     let sent = run(&fixture, example("client"));
-    let pid = sent[0].trim_end_matches('"').rsplit(' ').next().unwrap();
-    let mut shown = run(&fixture, example("monitor"));
-    // The transcript is that of root.
+    let (_, pid) = sent.trim_end_matches("\"\n").rsplit_once(' ').unwrap();
+    let shown = run(&fixture, example("monitor"));
     let permissions =
         |owner: User, group: Group| format!("msg_perm    owner {owner}, group {group}, mode 0666");
-    assert_eq!(
-        shown[9],
-        permissions(User(own_user()), Group(own_groups()[0]))
-    );
-    shown[9] = permissions(User(0), Group(0));
-    assert_eq!(shown[1], "msg_qnum    7 messages");
-    assert_eq!(shown[4], format!("msg_lspid   {pid} sent last"));
-    assert_printed(
-        "monitor",
-        &shown,
-        &[
-            "queue",
-            "msg_qnum",
-            "msg_cbytes",
-            "msg_qbytes",
-            "msg_lspid",
-            "msg_stime",
-            "msg_ctime",
-        ],
-    );
+    let own = permissions(User(own_user()), Group(own_groups()[0]));
+    for line in [
+        "msg_qnum    7 messages",
+        &format!("msg_lspid   {pid} sent last"),
+        &own,
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    // The transcript is that of root.
+    let shown = shown.replace(&own, &permissions(User(0), Group(0)));
+    let varying = [
+        "queue", "qnum", "cbytes", "qbytes", "lspid", "stime", "ctime",
+    ];
+    assert_printed("monitor", &shown, &varying);
 }

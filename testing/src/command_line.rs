@@ -1,15 +1,9 @@
-//! Properties of all command lines: for random ones, and for those of the fuzzer.
-
-mod client;
-mod controller;
+//! What holds for the command line of each program.
 
 use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
 use clap::error::{Error, ErrorKind};
 use proptest::{collection::vec, prelude::*, sample::select};
-
-pub use client::{check_client, check_count, check_duration};
-pub use controller::check_controller;
 
 /// Up to five words: mostly these, which are separated by blanks, else any bytes that a word can have.
 pub fn words(known: &'static str) -> impl Strategy<Value = Vec<OsString>> {
@@ -19,7 +13,7 @@ pub fn words(known: &'static str) -> impl Strategy<Value = Vec<OsString>> {
 }
 
 /// A refused command line has a message, and exit status 2; one that requests help or the version has exit status 0.
-fn check_refusal(error: &Error) {
+pub fn check_refusal(error: &Error) {
     assert_ne!(error.render().to_string(), "");
     let is_requested = matches!(
         error.kind(),

@@ -5,10 +5,6 @@ use shared::{Command, Incoming, Info, Message, MessageType, Reply, Request, TEXT
 const REPLY_TYPE: MessageType = MessageType::LED;
 
 /// Any message to the controller is a request or refused, and both survive encoding and decoding.
-///
-/// # Panics
-///
-/// The property does not hold.
 pub fn check_request(message: &Incoming) {
     let decoded = Request::decode(message);
     let is_exit = matches!(
@@ -38,10 +34,6 @@ pub fn check_request(message: &Incoming) {
 }
 
 /// Any message on the reply queue is a reply or ignored, and what is decoded survives encoding and decoding.
-///
-/// # Panics
-///
-/// The property does not hold.
 pub fn check_reply(message: &Message) {
     let reply = Reply::decode(message);
     if let Some(reply) = reply {

@@ -3,18 +3,14 @@
 use std::{
     fs,
     os::unix::fs::MetadataExt,
-    path::PathBuf,
-    process::{Command, Stdio},
+    path::{Path, PathBuf},
+    process::Command,
 };
 
 use crate::{Fixture, Outcome};
 
 impl Fixture {
     /// Code from a document, with the keys of this fixture instead of the default ones.
-    ///
-    /// # Panics
-    ///
-    /// The code does not contain the default key.
     #[must_use]
     pub fn replace_keys(&self, code: &str) -> String {
         assert!(code.contains("1234"), "{code}");
@@ -23,10 +19,6 @@ impl Fixture {
     }
 
     /// Writes a file into the directory, and returns its path.
-    ///
-    /// # Panics
-    ///
-    /// It cannot be written.
     #[must_use]
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path().join(name);
@@ -34,29 +26,19 @@ impl Fixture {
         path
     }
 
-    /// Compiles a program in C, with all warnings as errors, and returns its path.
-    ///
-    /// # Panics
-    ///
-    /// There is no compiler, or it reports an error or a warning.
+    /// Compiles a file in C, with all warnings as errors, and returns the path of the program.
     #[must_use]
-    pub fn compile(&self, code: &str) -> PathBuf {
-        let (source, program) = (self.write("client.c", code), self.path().join("client"));
+    pub fn compile(&self, source: &Path) -> PathBuf {
+        let program = self.path().join(source.file_stem().expect("a file"));
         let mut compiler = Command::new("cc");
         compiler
             .args(["-Wall", "-Wextra", "-Werror", "-o"])
-            .arg(&program)
-            .arg(source);
-        let compiled = Outcome::of(compiler.stdin(Stdio::null()));
-        assert_eq!(compiled.code, Some(0), "{}", compiled.err);
+            .args([&program, source]);
+        Outcome::of(&mut compiler).assert_code(0);
         program
     }
 
     /// The path of the command queue's lock (`lock`) or record (`record`).
-    ///
-    /// # Panics
-    ///
-    /// /proc is not mounted.
     #[must_use]
     pub fn lock_file(&self, extension: &str) -> PathBuf {
         let namespace = fs::metadata("/proc/self/ns/ipc")

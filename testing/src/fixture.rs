@@ -1,20 +1,21 @@
-//! The fixture of a test: its key, and its lock directory.
+//! The fixture of a test: its key, its lock directory, and the programs with both.
 
 use std::{
+    ffi::OsStr,
     fs,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
-    process::{Command, Stdio, id},
-    sync::atomic::{AtomicU32, Ordering},
+    process::{Command, Stdio},
 };
 
-use shared::{Access, Key, Message, MessageType, Queue};
+use shared::{Access, Key, Queue};
 use tempfile::TempDir;
 
-use crate::{Outcome, Running, programs, programs::unignore_signals};
+use crate::{Outcome, Running, key, programs, programs::unignore_signals};
 
 /// A key and a lock directory for one test. Queues that are left under the key are removed when this is dropped.
 #[derive(Debug)]
+#[must_use]
 pub struct Fixture {
     /// The key of the command queue.
     pub key: Key,
@@ -23,26 +24,9 @@ pub struct Fixture {
 
 impl Fixture {
     /// A fixture with a key and a directory that no other test has.
-    ///
-    /// # Panics
-    ///
-    /// No temporary directory can be created.
-    #[must_use]
     #[expect(clippy::new_without_default, reason = "each one is different")]
     pub fn new() -> Fixture {
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
         unignore_signals();
-        let is_free = |key: &Key| Queue::open(*key, Access::Find).is_err();
-        let key = std::iter::repeat_with(|| {
-            // Two keys for the queues, and two that stay free: a client also looks at the keys beside its own.
-            let number = COUNTER.fetch_add(4, Ordering::Relaxed);
-            Key::new(0x2000_0000 | (id() & 0xffff) << 12 | (number & 0xfff))
-                .expect("neither 0 nor the last key")
-        });
-        let key = key
-            .into_iter()
-            .find(|key| is_free(key) && is_free(&key.reply()))
-            .expect("keys do not run out");
         let directory = tempfile::Builder::new()
             .prefix("led-")
             .tempdir()
@@ -50,7 +34,10 @@ impl Fixture {
         // Processes of other users have their locks in it too.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777))
             .expect("the directory is ours");
-        Fixture { key, directory }
+        Fixture {
+            key: key(),
+            directory,
+        }
     }
 
     /// The directory: locks, records, and other files of the test.
@@ -60,10 +47,6 @@ impl Fixture {
     }
 
     /// The program `controller` or `command` with the key, as this or another user.
-    ///
-    /// # Panics
-    ///
-    /// It cannot be copied to where the other user may execute it.
     #[must_use]
     pub fn program(&self, name: &str, user: Option<u32>) -> Command {
         let mut program = programs().join(name);
@@ -90,94 +73,66 @@ impl Fixture {
 
     /// Sets the key and the lock directory of a program, and unsets what it would inherit from the environment of the tests.
     pub fn configure(&self, program: &mut Command) {
+        program.arg("--key").arg(self.key.to_string());
+        self.configure_environment(program);
+    }
+
+    /// The program `controller` (with a simulated LED) or `command`, started by another one: `["strace", "-f"]`, for example.
+    #[must_use]
+    pub fn wrapped(&self, wrapper: &[impl AsRef<OsStr>], name: &str) -> Command {
+        let program = self.program(name, None);
+        let mut command = Command::new(&wrapper[0]);
+        command
+            .args(&wrapper[1..])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .args((name == "controller").then_some("--simulate"));
+        self.configure_environment(&mut command);
+        command
+    }
+
+    fn configure_environment(&self, program: &mut Command) {
         program
-            .arg("--key")
-            .arg(self.key.to_string())
-            .stdin(Stdio::null());
-        program
+            .stdin(Stdio::null())
             .env_remove("RUST_LOG")
             .env("LED_LOCK_DIRECTORY", self.path());
     }
 
-    /// Starts a simulated controller with these options, and waits until it is ready.
+    /// A simulated controller with these options.
     #[must_use]
-    pub fn controller(&self, options: &[&str]) -> Running {
+    pub fn simulated(&self, options: &[&str]) -> Command {
         let mut controller = self.program("controller", None);
-        let running = Running::start(controller.arg("--simulate").args(options));
-        running.wait_for_log("ready");
-        running
+        controller.arg("--simulate").args(options);
+        controller
+    }
+
+    /// Starts a simulated controller with these options, and waits until it is ready.
+    pub fn controller(&self, options: &[&str]) -> Running {
+        Running::start(&mut self.simulated(options)).when_ready()
     }
 
     /// Runs the client with these arguments.
-    ///
-    /// # Panics
-    ///
-    /// It does not start.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Outcome {
         Outcome::of(self.program("command", None).args(arguments))
     }
 
-    /// Asserts the state of the LED that `command status` prints.
-    ///
-    /// # Panics
-    ///
-    /// It differs.
-    #[track_caller]
-    pub fn assert_led(&self, state: &str) {
-        let outcome = self.command(&["status"]);
-        let (printed, queue) = outcome
-            .out
-            .split_once(" (")
-            .expect("the queue comes after the state");
-        assert_eq!(
-            (outcome.code, printed, outcome.err.as_str()),
-            (Some(0), state, "")
-        );
-        assert!(
-            queue.starts_with(&format!("queue {}: ", self.key)) && queue.ends_with(")\n"),
-            "{queue}"
-        );
-    }
-
-    /// The command queue, opened for sending.
-    ///
-    /// # Panics
-    ///
-    /// It does not exist.
+    /// Runs the client as another user.
     #[must_use]
-    pub fn queue(&self) -> Queue {
-        Queue::open(self.key, Access::Send).expect("the controller has created its queue")
+    pub fn command_as(&self, user: u32, arguments: &[&str]) -> Outcome {
+        Outcome::of(self.program("command", Some(user)).args(arguments))
     }
 
-    /// Sends a message to the command queue.
-    ///
-    /// # Panics
-    ///
-    /// There is no queue, the type is not positive, or the text is longer than 8192 bytes.
-    pub fn send(&self, message_type: i64, text: &[u8]) {
-        let message_type = MessageType::new(message_type).expect("a positive type");
-        let message: Message<8192> = Message::new(message_type, text).expect("at most 8192 bytes");
-        self.queue()
-            .send(&message)
-            .expect("the message can be sent");
-    }
-
-    /// Whether neither queue exists.
-    #[must_use]
-    pub fn has_no_queues(&self) -> bool {
-        [self.key, self.key.reply()]
-            .iter()
-            .all(|&key| Queue::open(key, Access::Find).is_err())
+    /// Starts the client with these arguments.
+    pub fn client(&self, arguments: &[&str]) -> Running {
+        Running::start(self.program("command", None).args(arguments))
     }
 }
 
 impl Drop for Fixture {
     fn drop(&mut self) {
         for key in [self.key, self.key.reply()] {
-            if let Ok(queue) = Queue::open(key, Access::Find) {
-                let _ = queue.remove();
-            }
+            let _ = Queue::open(key, Access::Find).and_then(|queue| queue.remove());
         }
     }
 }

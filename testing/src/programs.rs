@@ -13,10 +13,6 @@ use signal_hook::{
 };
 
 /// The folder with both programs: `$LED_PROGRAMS` if it is set. Otherwise cargo builds them with the profile of this test.
-///
-/// # Panics
-///
-/// They cannot be built.
 pub fn programs() -> &'static Path {
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
     PROGRAMS.get_or_init(|| folder(&["--package", "controller", "--package", "command"]))
@@ -38,10 +34,6 @@ fn folder(arguments: &[&str]) -> PathBuf {
 
 /// Builds targets of this workspace with these arguments for `cargo build`, in the profile of this test. Returns
 /// `target/PROFILE`.
-///
-/// # Panics
-///
-/// They cannot be built.
 #[must_use]
 pub fn build(arguments: &[&str]) -> PathBuf {
     // target/PROFILE/deps/TEST

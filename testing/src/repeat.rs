@@ -4,10 +4,6 @@ use std::env;
 
 /// How often to repeat a test of a race: `endure` times if `LED_ROUNDS` is `endure`, as `make endure` sets it; `test` times if
 /// it is `test`, as `make test` sets it; a tenth of that if it is not set.
-///
-/// # Panics
-///
-/// `LED_ROUNDS` has another value.
 #[must_use]
 pub fn rounds(test: usize, endure: usize) -> usize {
     match env::var("LED_ROUNDS").as_deref() {

@@ -1,20 +1,20 @@
 //! A program that runs.
 
 use std::{
-    fs,
-    io::{self, BufRead, BufReader, Read},
-    process::{Child, Command, ExitStatus, Stdio},
+    io::{BufRead, BufReader, Read},
+    process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-use crate::{PATIENCE, wait_until};
+use crate::{Outcome, PATIENCE, process, wait_until};
 
 /// A program that runs, and the lines of its output. It is killed when this is dropped.
 #[derive(Debug)]
+#[must_use]
 pub struct Running {
     child: Child,
     out: Receiver<String>,
@@ -23,36 +23,27 @@ pub struct Running {
 
 impl Running {
     /// Starts a program, and reads its standard output and standard error.
-    ///
-    /// # Panics
-    ///
-    /// It does not start.
-    #[must_use]
     pub fn start(command: &mut Command) -> Running {
         Self::start_with_own_output(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
     }
 
     /// Starts a program without its output: reading it would take time in a measurement.
-    ///
-    /// # Panics
-    ///
-    /// It does not start.
-    #[must_use]
     pub fn start_silent(command: &mut Command) -> Running {
         Self::start_with_own_output(command.stdout(Stdio::null()).stderr(Stdio::null()))
     }
 
     /// Starts a program with the standard output and standard error that the command sets, and reads those that are pipes.
-    ///
-    /// # Panics
-    ///
-    /// It does not start.
-    #[must_use]
     pub fn start_with_own_output(command: &mut Command) -> Running {
         let mut child = command.spawn().expect("the program starts");
         let out = child.stdout.take().map_or_else(|| channel().1, lines);
         let log = child.stderr.take().map_or_else(|| channel().1, lines);
         Running { child, out, log }
+    }
+
+    /// Waits until it is a controller that serves.
+    pub fn when_ready(self) -> Running {
+        self.wait_for_log("ready");
+        self
     }
 
     /// Its PID.
@@ -61,32 +52,22 @@ impl Running {
         self.child.id()
     }
 
-    /// The next line of its standard output.
-    ///
-    /// # Panics
-    ///
-    /// There is none within [`PATIENCE`].
-    #[must_use]
+    /// The next line of its standard output. There must be one within [`PATIENCE`].
+    #[track_caller]
     pub fn line(&self) -> String {
         self.out
             .recv_timeout(PATIENCE)
             .expect("a line on standard output")
     }
 
-    /// The next line of its standard error that contains this part. Skips other lines.
-    ///
-    /// # Panics
-    ///
-    /// There is none within [`PATIENCE`].
+    /// The next line of its standard error that contains this part. Skips other lines. There must be one within [`PATIENCE`].
+    #[track_caller]
     pub fn wait_for_log(&self, part: &str) -> String {
         self.wait_for_log_within(part, PATIENCE)
     }
 
     /// The same, for what takes longer.
-    ///
-    /// # Panics
-    ///
-    /// There is none within this time.
+    #[track_caller]
     pub fn wait_for_log_within(&self, part: &str, patience: Duration) -> String {
         let (start, mut skipped) = (Instant::now(), String::new());
         loop {
@@ -107,67 +88,23 @@ impl Running {
     }
 
     /// Sends it a signal.
-    ///
-    /// # Panics
-    ///
-    /// It has been waited for already.
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("the child can be signalled");
+        process::signal(self.pid(), signal);
     }
 
-    /// Stops it with SIGSTOP, and waits until all its threads are stopped: until then it can still receive a message.
-    ///
-    /// # Panics
-    ///
-    /// It has ended.
+    /// Stops it, see [`process::stop`].
     pub fn stop(&self) {
-        self.signal(Signal::STOP);
-        self.wait_until_stopped();
-    }
-
-    /// Waits until all its threads are stopped.
-    ///
-    /// # Panics
-    ///
-    /// It has ended.
-    pub fn wait_until_stopped(&self) {
-        let is_stopped = |task: fs::DirEntry| {
-            let stat =
-                fs::read_to_string(task.path().join("stat")).expect("a task has a stat file");
-            stat.contains(") T ")
-        };
-        let tasks =
-            || fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the process runs");
-        wait_until("the process is stopped", || {
-            tasks().all(|task| is_stopped(task.expect("the task is readable")))
-        });
+        process::stop(self.pid());
     }
 
     /// The voluntary and the involuntary context switches of each of its threads, see proc_pid_status(5).
-    ///
-    /// # Panics
-    ///
-    /// It has ended.
-    #[must_use]
     pub fn context_switches(&self) -> Vec<u64> {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the process runs");
-        let status = |task: io::Result<fs::DirEntry>| {
-            fs::read_to_string(task.expect("the task is readable").path().join("status"))
-                .expect("the task runs")
-        };
-        let statuses: Vec<String> = tasks.map(status).collect();
-        let lines = statuses
-            .iter()
-            .flat_map(|status| status.lines())
-            .filter(|line| line.contains("ctxt_switches:"));
-        lines
-            .map(|line| {
-                line.split_whitespace()
-                    .last()
-                    .and_then(|count| count.parse().ok())
-                    .expect("a count")
-            })
-            .collect()
+        process::context_switches(self.pid())
+    }
+
+    /// The most memory that it has used, in kB.
+    pub fn peak_memory(&self) -> u64 {
+        process::peak_memory(self.pid())
     }
 
     /// Kills it with SIGKILL, and waits for its end.
@@ -177,10 +114,6 @@ impl Running {
     }
 
     /// Whether it still runs.
-    ///
-    /// # Panics
-    ///
-    /// waitpid(2) fails.
     pub fn is_running(&mut self) -> bool {
         self.child
             .try_wait()
@@ -188,17 +121,19 @@ impl Running {
             .is_none()
     }
 
-    /// Waits for its end. Returns the exit status, and the lines of standard output and standard error that were not read
+    /// Waits for its end, at most for [`PATIENCE`]. Returns the lines of standard output and standard error that were not read
     /// before.
-    ///
-    /// # Panics
-    ///
-    /// It does not end within [`PATIENCE`].
     #[must_use]
-    pub fn wait(mut self) -> (ExitStatus, Vec<String>, Vec<String>) {
+    #[track_caller]
+    pub fn wait(mut self) -> Outcome {
         wait_until("the program ends", || !self.is_running());
         let status = self.child.wait().expect("the child can be waited for");
-        (status, self.out.iter().collect(), self.log.iter().collect())
+        let all = |lines: &Receiver<String>| lines.iter().map(|line| line + "\n").collect();
+        Outcome {
+            code: status.code(),
+            out: all(&self.out),
+            err: all(&self.log),
+        }
     }
 }
 

@@ -11,10 +11,6 @@ pub const THIRD_USER: u32 = 54_322;
 
 /// Changes the user of the calling thread for good, with the group of the same number and no other. The kernel keeps
 /// credentials for each thread; only the C library changes those of all threads together.
-///
-/// # Panics
-///
-/// This process is not root's.
 pub fn become_user(user: u32) {
     set_thread_groups(&[]).expect("tests with other users run as root");
     set_thread_gid(Gid::from_raw(user)).expect("tests with other users run as root");
@@ -22,10 +18,6 @@ pub fn become_user(user: u32) {
 }
 
 /// Runs an action as another user, on a thread of its own.
-///
-/// # Panics
-///
-/// This process is not root's, or the action panics.
 pub fn as_user<T: Send>(user: u32, action: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let thread = scope.spawn(|| {

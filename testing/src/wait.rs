@@ -10,10 +10,6 @@ use std::{
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until a condition is true.
-///
-/// # Panics
-///
-/// The condition is still false after [`PATIENCE`].
 pub fn wait_until(description: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {

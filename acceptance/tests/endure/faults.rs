@@ -1,6 +1,6 @@
 //! System calls that fail.
 
-use std::{collections::BTreeMap, fs, process::Command};
+use std::{collections::BTreeMap, fs};
 
 use testing::{Fixture, Running, rounds, wait_until};
 
@@ -34,111 +34,70 @@ const FAULTS: [(&str, &[&str]); 10] = [
 fn run_with_fault(call: &str, errno: &str, nth: usize) -> Option<&'static str> {
     let context = format!("{call} {errno} {nth}");
     let fixture = Fixture::new();
-    let controller = fixture.program("controller", None);
-    let mut strace = Command::new("strace");
     let trace = fixture.path().join("trace");
-    strace
-        .args(["--follow-forks", "--quiet=all", "--seccomp-bpf", "--output"])
-        .arg(&trace);
-    strace.arg(format!("--trace={call}"));
-    strace.arg(format!("--inject={call}:error={errno}:when={nth}"));
-    strace
-        .arg(controller.get_program())
-        .args(controller.get_args())
-        .arg("--simulate");
-    strace
-        .env("LED_LOCK_DIRECTORY", fixture.path())
-        .env_remove("RUST_LOG");
-    let mut running = Running::start(&mut strace);
+    let options = [
+        format!("--output={}", trace.display()),
+        format!("--trace={call}"),
+        format!("--inject={call}:error={errno}:when={nth}"),
+    ];
+    let strace = ["strace", "--follow-forks", "--quiet=all", "--seccomp-bpf"];
+    let strace = strace
+        .into_iter()
+        .chain(options.iter().map(|option| &**option));
+    let mut controller = fixture.wrapped(&strace.collect::<Vec<_>>(), "controller");
+    let mut running = Running::start(&mut controller);
     wait_until(&context, || {
         !running.is_running() || fixture.command(&["status", "--timeout", "1s"]).code == Some(0)
     });
     // All phases, with all kinds of clients.
     for arguments in [
-        &["on"][..],
-        &["blink", "1ms", "1ms"],
+        &["on", "--timeout", "1s"][..],
+        &["blink", "1ms", "1ms", "--timeout", "1s"],
         &["on", "--no-wait"],
-        &["exit"],
-        &["exit"],
-        &["exit"],
+        &["exit", "--timeout", "1s"],
+        &["exit", "--timeout", "1s"],
+        &["exit", "--timeout", "1s"],
     ] {
         if running.is_running() {
-            let outcome = fixture.command(
-                &[
-                    arguments,
-                    if arguments.contains(&"--no-wait") {
-                        &[]
-                    } else {
-                        &["--timeout", "1s"]
-                    },
-                ]
-                .concat(),
-            );
+            let outcome = fixture.command(arguments);
             // The client reports success, or the reason; no other exit status.
-            assert!(
-                matches!(outcome.code, Some(0 | 1 | 3 | 5)),
-                "{context}: {outcome:?}"
-            );
+            let is_known = matches!(outcome.code, Some(0 | 1 | 3 | 5));
+            assert!(is_known, "{context}: {outcome:?}");
         }
     }
-    let (status, out, log) = running.wait();
-    let log = log.join("\n");
-    if !status.success() {
-        assert!(
-            matches!(status.code(), Some(1 | 78)),
-            "{context}: {status} {log}"
-        );
-        // The write that fails may be that of the reason.
-        assert!(
-            call == "write"
-                || call == "poll"
-                || log.contains("ERROR")
-                || log.contains("controller: "),
-            "{context}: {log}"
-        );
-    }
-    let is_on = out.last().is_some_and(|line| line == "LED on");
-    assert!(
-        !is_on || log.contains("may be on"),
-        "{context}: {out:?} {log}"
-    );
+    let ended = running.wait();
+    let has_continued = ended.code == Some(0);
+    // The write that fails may be that of the reason.
+    let has_reason = ["write", "poll"].contains(&call)
+        || ended.err.contains("ERROR")
+        || ended.err.contains("controller: ");
+    let is_explained = has_continued || matches!(ended.code, Some(1 | 78)) && has_reason;
+    assert!(is_explained, "{context}: {ended:?}");
+    let is_off = !ended.out.ends_with("LED on\n") || ended.err.contains("may be on");
+    assert!(is_off, "{context}: {ended:?}");
     // The next controller cleans up in each case.
     let next = fixture.controller(&[]);
     fixture.assert_led("off");
-    fixture.command(&["exit"]).assert_printed("ended");
-    assert!(
-        next.wait().0.success() && fixture.has_no_queues(),
-        "{context}"
-    );
+    fixture.exit(next);
     let is_injected = fs::read_to_string(trace).unwrap().contains("(INJECTED)");
-    is_injected.then_some(if status.success() {
-        "continued"
-    } else {
-        "ended"
-    })
+    is_injected.then_some(if has_continued { "continued" } else { "ended" })
 }
 
 #[test]
 #[ignore = "needs strace"]
 fn if_any_system_call_fails_it_continues_or_ends_with_a_reason() {
-    let mut tally = BTreeMap::new();
+    let mut tally: BTreeMap<_, usize> = BTreeMap::new();
     for (call, errnos) in FAULTS {
         for errno in errnos {
             for outcome in (1..=rounds(2, 12)).map_while(|nth| run_with_fault(call, errno, nth)) {
-                *tally
-                    .entry(call)
-                    .or_insert(BTreeMap::new())
-                    .entry(outcome)
-                    .or_insert(0) += 1;
+                *tally.entry((call, outcome)).or_default() += 1;
             }
         }
     }
     println!("faults: {tally:?}");
-    let missing: Vec<&str> = FAULTS
-        .map(|(call, _)| call)
-        .into_iter()
-        .filter(|call| !tally.contains_key(call))
-        .collect();
+    let is_tried = |call: &&str| tally.keys().any(|(tried, _)| tried == call);
+    let calls = FAULTS.map(|(call, _)| call).into_iter();
+    let missing: Vec<&str> = calls.filter(|call| !is_tried(call)).collect();
     assert!(
         matches!(missing[..], [] | ["clone" | "clone3"]),
         "{missing:?}"

@@ -1,53 +1,41 @@
 //! Two controllers with one key, and locks that are not available.
 
-use std::fs;
+use std::{
+    fs::{self, File, hard_link},
+    os::unix::fs::symlink,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 use shared::account::{User, own_user};
-use testing::{Fixture, Outcome, Running, wait_until};
+use testing::{Fixture, Outcome, Running, SetOnDrop, rounds, wait_until};
 
 #[test]
-fn a_second_controller_ends_and_names_the_first_one() {
+fn a_second_controller_on_one_of_its_keys_ends_and_names_the_first_one() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
-    let second = fixture
-        .program("controller", None)
-        .arg("--simulate")
-        .output()
-        .unwrap();
-    Outcome::from(second).assert_failed(
-        1,
-        &[&format!(
-            "(PID {}) uses key {}",
-            controller.pid(),
-            fixture.key
-        )],
-    );
+    for key in [fixture.key, fixture.key.reply()] {
+        let mut second = fixture.simulated(&["--key", &key.to_string()]);
+        let held = format!("(PID {}) uses key {key}", controller.pid());
+        Outcome::of(&mut second).assert_failed(1, &[&held, "choose another --key"]);
+    }
     fixture.command(&["on"]).assert_printed("on");
 }
 
 #[test]
 fn of_two_controllers_started_together_exactly_one_serves() {
-    for _ in 0..100 {
+    for _ in 0..rounds(200, 1000) {
         let fixture = Fixture::new();
-        let start = || Running::start(fixture.program("controller", None).arg("--simulate"));
-        let mut both = [start(), start()];
+        let start = || Running::start(&mut fixture.simulated(&[]));
+        let mut both = vec![start(), start()];
         let mut loser = None;
         wait_until("one of the two ends", || {
-            loser = both
-                .iter_mut()
-                .position(|controller| !controller.is_running());
+            loser = both.iter_mut().position(|one| !one.is_running());
             loser.is_some()
         });
-        let [first, second] = both;
-        let (loser, mut winner) = if loser == Some(0) {
-            (first, second)
-        } else {
-            (second, first)
-        };
-        let (status, _, log) = loser.wait();
-        assert_eq!(status.code(), Some(1));
-        assert!(log.concat().contains("another controller"), "{log:?}");
-        winner.wait_for_log("ready");
+        let loser = both.remove(loser.unwrap());
+        loser.wait().assert_failed(1, &["another controller"]);
+        let mut winner = both.remove(0).when_ready();
         fixture.command(&["on"]).assert_printed("on");
         assert!(winner.is_running());
     }
@@ -58,94 +46,83 @@ fn two_controllers_with_different_lock_directories_do_not_disturb_each_other() {
     let (fixture, other) = (Fixture::new(), Fixture::new());
     let controller = fixture.controller(&[]);
     fixture.command(&["on"]).assert_printed("on");
-    let mut second = fixture.program("controller", None);
-    let outcome = second
-        .arg("--simulate")
-        .env("LED_LOCK_DIRECTORY", other.path())
-        .output()
-        .unwrap();
-    let (pid, key) = (controller.pid(), fixture.key);
-    Outcome::from(outcome).assert_failed(
-        78,
-        &[
-            &format!(
-                "queue {key} was created by user {}, last used by controller (PID {pid})",
-                User(own_user())
-            ),
-            &format!("\"sudo ipcrm -Q {key}\" removes the queue"),
-        ],
-    );
+    let mut second = fixture.simulated(&[]);
+    second.env("LED_LOCK_DIRECTORY", other.path());
+    let (pid, key, user) = (controller.pid(), fixture.key, User(own_user()));
+    let parts = [
+        format!("queue {key} was created by user {user}, last used by controller (PID {pid})"),
+        format!("\"sudo ipcrm -Q {key}\" removes the queue"),
+    ];
+    Outcome::of(&mut second).assert_failed(78, &[&parts[0], &parts[1]]);
     fixture.assert_led("on");
-    drop(controller);
-}
-
-#[test]
-fn a_controller_on_the_key_of_a_reply_queue_ends() {
-    let fixture = Fixture::new();
-    let _controller = fixture.controller(&[]);
-    let mut neighbour = fixture.program("controller", None);
-    neighbour.args(["--simulate", "--key", &fixture.key.reply().to_string()]);
-    let held = format!("uses key {}", fixture.key.reply());
-    Outcome::from(neighbour.output().unwrap()).assert_failed(1, &[&held, "choose another --key"]);
-    fixture.command(&["on"]).assert_printed("on");
 }
 
 #[test]
 fn a_lock_that_is_a_link_is_not_followed() {
     let fixture = Fixture::new();
-    let precious = fixture.path().join("precious");
-    fs::write(&precious, "precious").unwrap();
+    let precious = fixture.write("precious", "precious");
     let lock = fixture.lock_file("lock");
-    let assert_serves_without_lock = || {
-        let controller = Running::start(fixture.program("controller", None).arg("--simulate"));
-        assert!(
-            controller
-                .wait_for_log("no lock for key")
-                .contains(lock.to_str().unwrap())
-        );
+    for is_symbolic in [true, false] {
+        if is_symbolic {
+            symlink(&precious, &lock).unwrap();
+        } else {
+            hard_link(&precious, &lock).unwrap();
+        }
+        let controller = Running::start(&mut fixture.simulated(&[]));
+        let warning = controller.wait_for_log("no lock for key");
+        assert!(warning.contains(lock.to_str().unwrap()), "{warning}");
         controller.wait_for_log("ready");
-        fixture.command(&["exit"]).assert_printed("ended");
-        assert!(controller.wait().0.success());
+        fixture.exit(controller);
         assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
         fs::remove_file(&lock).unwrap();
-    };
-    std::os::unix::fs::symlink(&precious, &lock).unwrap();
-    assert_serves_without_lock();
-    fs::hard_link(&precious, &lock).unwrap();
-    assert_serves_without_lock();
+    }
 }
 
 #[test]
 fn it_serves_without_a_lock_if_the_directory_is_not_writable() {
     let fixture = Fixture::new();
     let start = || {
-        let mut controller = fixture.program("controller", None);
-        Running::start(
-            controller
-                .arg("--simulate")
-                .env("LED_LOCK_DIRECTORY", "/proc/self"),
-        )
+        let mut controller = fixture.simulated(&[]);
+        Running::start(controller.env("LED_LOCK_DIRECTORY", "/proc/self"))
     };
     let controller = start();
-    assert!(
-        controller
-            .wait_for_log("no lock for key")
-            .contains("/proc/self/")
-    );
+    let warning = controller.wait_for_log("no lock for key");
+    assert!(warning.contains("/proc/self/"), "{warning}");
     controller.wait_for_log("ready");
     fixture.command(&["on"]).assert_printed("on");
     // The kernel prevents that a second controller creates the queues, and the second one removes no queue that it did not
     // create.
-    let (status, _, log) = start().wait();
-    assert_eq!(status.code(), Some(78), "{log:?}");
-    assert!(
-        log.last()
-            .unwrap()
-            .contains(&format!("queue {} was created by user", fixture.key)),
-        "{log:?}"
-    );
+    let created = format!("queue {} was created by user", fixture.key);
+    start().wait().assert_failed(78, &[&created]);
     fixture.assert_led("on");
-    fixture.command(&["exit"]).assert_printed("ended");
-    assert!(controller.wait().0.success());
-    assert!(fixture.has_no_queues());
+    fixture.exit(controller);
+}
+
+/// The list of all locks is not read atomically.
+#[test]
+fn locks_of_other_programs_do_not_hide_the_one_of_a_controller() {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    let served = format!("; served by {})\n", controller.pid());
+    let file = |number: usize| File::create(fixture.path().join(number.to_string())).unwrap();
+    let held: Vec<File> = (0..300).map(file).collect();
+    held.iter().for_each(|file| file.lock().unwrap());
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let _end = SetOnDrop(&done);
+        for held in held.chunks(150) {
+            scope.spawn(|| {
+                let mut held = held.iter().cycle();
+                while !done.load(Ordering::Relaxed) {
+                    let file = held.next().unwrap();
+                    file.unlock().unwrap();
+                    file.lock().unwrap();
+                }
+            });
+        }
+        for _ in 0..rounds(300, 5000) {
+            let status = fixture.command(&["status"]).out;
+            assert!(status.ends_with(&served), "{status}");
+        }
+    });
 }

@@ -1,7 +1,6 @@
 //! Start, operation and end of the controller.
 
 mod locks;
-mod log;
 mod removed;
 mod signals;
 mod stale;

@@ -6,8 +6,8 @@ use std::{
     thread,
 };
 
-use shared::{Access, Message, MessageType, Queue};
-use testing::{Fixture, Running, SetOnDrop, Signal, wait_until};
+use shared::{Access, Message, MessageType, Mode, Queue};
+use testing::{Fixture, SetOnDrop, Signal, remove_queue, wait_until};
 
 #[test]
 fn a_removed_queue_is_created_again_and_the_led_stays_on() {
@@ -15,27 +15,18 @@ fn a_removed_queue_is_created_again_and_the_led_stays_on() {
     let controller = fixture.controller(&[]);
     fixture.command(&["on"]).assert_printed("on");
     for (key, name) in [(fixture.key, "command"), (fixture.key.reply(), "reply")] {
-        let removed = Command::new("ipcrm")
-            .arg("-Q")
-            .arg(key.to_string())
-            .status();
-        match removed {
+        let mut ipcrm = Command::new("ipcrm");
+        match ipcrm.arg("-Q").arg(key.to_string()).status() {
             Ok(status) => assert!(status.success()),
             // Without util-linux, use the system call.
-            Err(_) => Queue::open(key, Access::Find).unwrap().remove().unwrap(),
+            Err(_) => remove_queue(key),
         }
         // The controller notices that the reply queue was removed when it sends a reply.
-        wait_until("the controller serves again", || {
-            fixture.command(&["status"]).code == Some(0)
-        });
+        fixture.wait_until_served();
         controller.wait_for_log(&format!("another process removed {name} queue"));
         fixture.assert_led("on");
     }
-    fixture.command(&["off"]).assert_printed("off");
-    controller.signal(Signal::TERM);
-    let (status, out, _) = controller.wait();
-    assert!(status.success());
-    assert_eq!(out, ["LED on", "LED off"]);
+    assert_eq!(fixture.terminate(controller).out, "LED on\nLED off\n");
 }
 
 #[test]
@@ -64,12 +55,8 @@ fn a_queue_that_is_removed_under_load_is_created_again() {
             });
         }
     });
-    wait_until("a command is applied", || {
-        fixture.command(&["on"]).code == Some(0)
-    });
-    controller.signal(Signal::TERM);
-    assert!(controller.wait().0.success());
-    assert!(fixture.has_no_queues());
+    fixture.wait_until_served();
+    fixture.terminate(controller);
 }
 
 #[test]
@@ -78,21 +65,13 @@ fn a_replaced_queue_ends_the_controller_with_that_reason() {
     let controller = fixture.controller(&[]);
     fixture.command(&["on"]).assert_printed("on");
     controller.stop();
-    let mode = shared::Mode::new(0o600).unwrap();
-    Queue::open(fixture.key, Access::Find)
-        .unwrap()
-        .remove()
-        .unwrap();
-    let foreign = Queue::create(fixture.key, mode).unwrap();
+    remove_queue(fixture.key);
+    let foreign = Queue::create(fixture.key, Mode::new(0o600).unwrap()).unwrap();
     controller.signal(Signal::CONT);
-    let (status, out, log) = controller.wait();
-    assert_eq!(status.code(), Some(1));
-    assert_eq!(out, ["LED on", "LED off"]);
-    let reason = format!(
-        "another process replaced this controller's queue: queue {}",
-        fixture.key
-    );
-    assert!(log.last().unwrap().contains(&reason), "{log:?}");
+    let replaced = "another process replaced this controller's queue";
+    let reason = format!("{replaced}: queue {}", fixture.key);
+    let ended = controller.wait();
+    ended.assert_failed_after(1, "LED on\nLED off\n", &[&reason]);
     assert!(foreign.status().is_ok());
     assert!(Queue::open(fixture.key.reply(), Access::Find).is_err());
 }
@@ -102,31 +81,16 @@ fn a_removed_reply_queue_loses_no_command_and_applies_none_twice() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
     controller.stop();
-    let client =
-        Running::start(
-            fixture
-                .program("command", None)
-                .args(["toggle", "--timeout", "60s"]),
-        );
-    wait_until("the client has sent its command", || {
-        fixture.queue().status().unwrap().messages == 1
-    });
+    let client = fixture.client(&["toggle", "--timeout", "60s"]);
+    fixture.wait_until_sent(1);
     // Sent without a reply type: the client would not send it again.
     fixture.send(1, b"TOGGLE");
     fixture.send(1, b"TOGGLE");
-    Queue::open(fixture.key.reply(), Access::Find)
-        .unwrap()
-        .remove()
-        .unwrap();
+    remove_queue(fixture.key.reply());
     controller.signal(Signal::CONT);
-    let (status, out, log) = client.wait();
-    assert!(status.success(), "{log:?}");
-    assert_eq!(out, ["on"]);
-    controller.signal(Signal::TERM);
-    assert_eq!(
-        controller.wait().1,
-        ["LED on", "LED off", "LED on", "LED off"]
-    );
+    client.wait().assert_printed("on");
+    let toggled = "LED on\nLED off\n".repeat(2);
+    assert_eq!(fixture.terminate(controller).out, toggled);
 }
 
 #[test]
@@ -135,23 +99,12 @@ fn an_exit_that_was_removed_with_its_queue_is_sent_again() {
     let controller = fixture.controller(&[]);
     fixture.command(&["on"]).assert_printed("on");
     controller.stop();
-    let client =
-        Running::start(
-            fixture
-                .program("command", None)
-                .args(["exit", "--timeout", "60s"]),
-        );
-    wait_until("the client has sent its command", || {
-        fixture.queue().status().unwrap().messages == 1
-    });
-    for key in [fixture.key, fixture.key.reply()] {
-        Queue::open(key, Access::Find).unwrap().remove().unwrap();
-    }
+    let client = fixture.client(&["exit", "--timeout", "60s"]);
+    fixture.wait_until_sent(1);
+    remove_queue(fixture.key);
+    remove_queue(fixture.key.reply());
     controller.signal(Signal::CONT);
-    let (status, out, _) = client.wait();
-    assert!(status.success());
-    assert_eq!(out, ["ended"]);
+    client.wait().assert_printed("ended");
     // The client sent it again, so this is true.
-    assert!(controller.wait().0.success());
-    assert!(fixture.has_no_queues());
+    fixture.assert_clean_end(controller);
 }

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use shared::{Access, Queue, Refusal};
-use testing::{Fixture, Outcome, Running, Signal, wait_until};
+use shared::Refusal;
+use testing::{Fixture, Outcome, Running, Signal, remove_queue};
 
 use super::pages::{code, page};
 
@@ -16,48 +16,37 @@ fn client(fixture: &Fixture, part: &str) -> String {
 
 /// Asserts that a client follows the rules of the page. `client` returns its command line.
 fn check_rules(fixture: &Fixture, client: impl Fn(&str) -> Command) {
-    let run = |command| Outcome::from(client(command).output().unwrap());
-    assert_eq!(run("ON").code, Some(1));
+    let run = |command| Outcome::of(&mut client(command));
+    run("ON").assert_code(1);
     let first = fixture.controller(&[]);
     run("ON").assert_printed("OK ON");
     run("blink 3600000 1 7").assert_printed("OK BLINK 3600000 1 7");
-    assert_eq!(
-        (run("FLASH").code, run("FLASH").out),
-        (Some(1), format!("ERR {}\n", Refusal::UnknownVerb))
-    );
+    let refused = format!("ERR {}\n", Refusal::UnknownVerb);
+    run("FLASH").assert_failed_after(1, &refused, &[]);
     run("OFF").assert_printed("OK OFF");
-    let wait_until_sent = || {
-        wait_until("the client has sent its command", || {
-            fixture.queue().status().unwrap().messages == 1
-        })
-    };
 
     first.stop();
     let toggle = Running::start(&mut client("TOGGLE"));
-    wait_until_sent();
-    Queue::open(fixture.key.reply(), Access::Find)
-        .unwrap()
-        .remove()
-        .unwrap();
+    fixture.wait_until_sent(1);
+    remove_queue(fixture.key.reply());
     first.signal(Signal::CONT);
-    assert_eq!(toggle.line(), "OK ON");
-    assert!(toggle.wait().0.success());
+    toggle.wait().assert_printed("OK ON");
     fixture.assert_led("on");
 
     first.stop();
     let on = Running::start(&mut client("ON"));
-    wait_until_sent();
+    fixture.wait_until_sent(1);
     first.kill();
     let _second = fixture.controller(&[]);
-    assert_eq!(on.line(), "OK ON");
-    assert!(on.wait().0.success());
+    on.wait().assert_printed("OK ON");
     fixture.assert_led("on");
 }
 
 #[test]
 fn the_c_client_follows_the_rules_of_the_page() {
     let fixture = Fixture::new();
-    let program = fixture.compile(&client(&fixture, "#include"));
+    let source = fixture.write("client.c", &client(&fixture, "#include"));
+    let program = fixture.compile(&source);
     check_rules(&fixture, |command| {
         let mut client = Command::new(&program);
         client.arg(command);

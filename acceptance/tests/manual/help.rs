@@ -8,8 +8,8 @@ use super::pages::Words;
 
 pub(crate) fn help(program: &str, verb: Option<&str>) -> String {
     let mut command = Command::new(programs().join(program));
-    let outcome: Outcome = command.args(verb).arg("--help").output().unwrap().into();
-    assert_eq!((outcome.code, outcome.err.as_str()), (Some(0), ""));
+    let outcome = Outcome::of(command.args(verb).arg("--help"));
+    assert_eq!((outcome.code, &*outcome.err), (Some(0), ""));
     outcome.out
 }
 

@@ -11,7 +11,8 @@ use shared::{Info, Line, MessageType, Refusal, State};
 use testing::Fixture;
 
 use help::{help, help_of_command, listed_words, options_of, values};
-use pages::{Words, column, document, items, marked_words, options_in, page, plain};
+use pages::{Words, column, items, marked_words, options_in, plain};
+pub(crate) use pages::{code, document, page};
 
 fn assert_defaults(page: &str, help: &str) {
     let defaults: Words = help

@@ -3,22 +3,22 @@
 use std::{
     fs, iter, mem,
     path::Path,
-    sync::{Arc, Mutex, mpsc::channel},
+    sync::{Arc, Mutex, MutexGuard, mpsc::channel},
     thread::{self, JoinHandle},
     time::Instant,
 };
 
-use controller::QueueOptions;
-use nix::sys::signal::Signal;
 use proptest::{prelude::*, test_runner::TestCaseResult};
 use shared::{Message, Oversize, Queue, Select, lock::Lock};
 
-use crate::{
+use super::{
     PATIENCE,
-    led::{Blocked, Recording, lock},
     modelled::ModelledController,
     steps::{By, Text},
 };
+use crate::fake::{MODE, Recording, lock};
+
+type Blocked<'a> = Option<MutexGuard<'a, Recording>>;
 
 impl ModelledController {
     pub(crate) fn remove(
@@ -58,35 +58,29 @@ impl ModelledController {
         self.turn_off_for_watchers()?;
         let recording = Arc::clone(&self.recording);
         // After a kill, the commands wait for the next controller.
-        let waiting = if let By::Kill { .. } = by {
-            &[]
-        } else {
-            waiting
+        let waiting = match by {
+            By::Kill { .. } => &[],
+            By::Exit(_) | By::Signal => waiting,
         };
-        lock(&recording).fails = led_fails;
+        self.let_led_fail(led_fails);
         let blocked = self.block(&recording, waiting, led_fails)?;
-        let exit = if let By::Exit(text) = by {
-            &text.0[..]
-        } else {
-            b""
+        let exit = match by {
+            By::Exit(text) => Some(&text.0[..]),
+            By::Signal | By::Kill { .. } => None,
         };
-        let clients = if self.model.replies.is_some() {
-            Some(self.clients()?)
-        } else {
-            None
-        };
-        if let By::Exit(text) = by {
-            self.send(2, &text.0);
+        let has_replies = self.model.replies.is_some();
+        let clients = has_replies.then(|| self.clients()).transpose()?;
+        if let Some(text) = exit {
+            self.send(2, text);
         }
         waiting.iter().for_each(|text| self.send(1, &text.0));
-        if !matches!(by, By::Exit(_)) {
-            self.shutdown.request(Signal::SIGTERM);
+        if exit.is_none() {
+            self.request_end();
         }
         drop(blocked);
-        self.wait_until("the controller ends", || self.has_ended())?;
-        let ended = self.thread.take().unwrap().join();
-        let expected = self.model.end(exit, waiting, led_fails);
-        prop_assert_eq!(ended.ok().map(|ended| ended.is_ok()), Some(!led_fails));
+        let ended = self.join()?;
+        let expected = self.model.end(exit.unwrap_or_default(), waiting, led_fails);
+        prop_assert_eq!(ended, Some(!led_fails));
         prop_assert!(
             self.commands().is_err() && self.replies().is_err(),
             "a queue is left"
@@ -99,20 +93,18 @@ impl ModelledController {
 
     /// Changes the LED if clients watch: then none does.
     pub(crate) fn change_for_watchers(&mut self) -> TestCaseResult {
-        if self.model.has_watchers() {
-            let command: &[u8] = if self.model.is_off() { b"ON" } else { b"OFF" };
-            self.send(1, command);
-            self.model.receive(1, command, false);
-            self.compare()?;
-        }
-        Ok(())
+        self.command_for_watchers(if self.model.is_off() { b"ON" } else { b"OFF" })
     }
 
     /// Turns the LED off if clients watch: then the command that blocks the controller changes nothing for them.
     fn turn_off_for_watchers(&mut self) -> TestCaseResult {
+        self.command_for_watchers(b"OFF")
+    }
+
+    fn command_for_watchers(&mut self, command: &[u8]) -> TestCaseResult {
         if self.model.has_watchers() {
-            self.send(1, b"OFF");
-            self.model.receive(1, b"OFF", false);
+            self.send(1, command);
+            self.model.receive(1, command, false);
             self.compare()?;
         }
         Ok(())
@@ -158,10 +150,10 @@ impl ModelledController {
 
     /// Leaves queues and records as a killed controller does.
     pub(crate) fn leave(&mut self) {
-        let QueueOptions { key, mode, .. } = self.options;
-        for (key, mode) in [(key.reply(), mode.of_replies()), (key, mode)] {
+        let key = self.fixture.key;
+        for (key, mode) in [(key.reply(), MODE.of_replies()), (key, MODE)] {
             let queue = Queue::create(key, mode).unwrap();
-            Lock::acquire_in(self.directory.path(), key)
+            Lock::acquire_in(self.fixture.path(), key)
                 .unwrap()
                 .record(&queue)
                 .unwrap();

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, fs, mem, process, str};
 
-use crate::steps::Text;
+use super::steps::Text;
 
 /// Its type and text.
 pub(crate) type Reply = (i64, String);

@@ -6,67 +6,58 @@ use std::{
     time::{Duration, Instant},
 };
 
-use controller::{Error, Led, Locks, OnOff, QueueOptions, QueuePair, Server, Shutdown};
+use controller::{Error, OnOff, Shutdown};
 use nix::sys::signal::Signal;
 use proptest::{prelude::*, test_runner::TestCaseResult};
-use shared::{Access, Key, Message, MessageType, Mode, Queue};
-use tempfile::TempDir;
+use shared::{Access, Message, MessageType, Queue};
+use testing::Fixture;
 
-use crate::{
+use super::{
     PATIENCE,
-    led::{Recording, RecordingLed, lock},
     manual::{self, Model},
     steps::{By, Step},
 };
-
-const MODE: Mode = Mode::new(0o600).unwrap();
+use crate::fake::{FAILS, Recording, WORKS, lock, server};
 
 /// The controller, and its model.
 pub(crate) struct ModelledController {
-    pub(crate) options: QueueOptions,
-    pub(crate) directory: Arc<TempDir>,
-    pub(crate) shutdown: Shutdown,
-    pub(crate) thread: Option<JoinHandle<Result<(), Error>>>,
+    shutdown: Shutdown,
+    thread: Option<JoinHandle<Result<(), Error>>>,
     pub(crate) started: Instant,
     pub(crate) recording: Arc<Mutex<Recording>>,
     pub(crate) model: Model,
+    pub(crate) fixture: Fixture,
 }
 
 impl ModelledController {
-    pub(crate) fn start(key: Key, directory: Arc<TempDir>) -> ModelledController {
-        let started = Instant::now();
-        let options = QueueOptions {
-            key,
-            mode: MODE,
-            group: None,
-        };
-        let (shutdown, recording) = (Shutdown::default(), Arc::default());
-        let led = Led::new(Box::new(RecordingLed(Arc::clone(&recording))), OnOff::Off);
-        let locks = Locks::acquire(key, Some(directory.path())).unwrap();
-        let server = Server::new(
-            led,
-            None,
-            QueuePair::create(options, locks).unwrap(),
-            shutdown.clone(),
-        );
-        let thread = Some(thread::spawn(|| server.run()));
-        ModelledController {
-            options,
-            directory,
-            shutdown,
-            thread,
-            started,
-            recording,
+    pub(crate) fn new() -> ModelledController {
+        let mut new = ModelledController {
+            shutdown: Shutdown::default(),
+            thread: None,
+            started: Instant::now(),
+            recording: Arc::default(),
             model: Model::new(),
-        }
+            fixture: Fixture::new(),
+        };
+        new.start();
+        new
+    }
+
+    /// Starts the next controller.
+    fn start(&mut self) {
+        (self.started, self.model) = (Instant::now(), Model::new());
+        self.shutdown = Shutdown::default();
+        let (server, recording) = server(&self.fixture, OnOff::Off, WORKS, &self.shutdown);
+        self.recording = recording;
+        self.thread = Some(thread::spawn(|| server.run()));
     }
 
     pub(crate) fn commands(&self) -> Result<Queue, shared::Error> {
-        Queue::open(self.options.key, Access::SendAndReceive)
+        Queue::open(self.fixture.key, Access::SendAndReceive)
     }
 
     pub(crate) fn replies(&self) -> Result<Queue, shared::Error> {
-        Queue::open(self.options.key.reply(), Access::SendAndReceive)
+        Queue::open(self.fixture.key.reply(), Access::SendAndReceive)
     }
 
     pub(crate) fn step(&mut self, step: Step) -> TestCaseResult {
@@ -80,7 +71,7 @@ impl ModelledController {
                     // The test cannot tell when they have their replies to this.
                     self.change_for_watchers()?;
                 }
-                lock(&self.recording).fails = led_fails;
+                self.let_led_fail(led_fails);
                 self.send(message_type, &text.0);
                 self.model.receive(message_type, &text.0, led_fails);
             }
@@ -122,7 +113,7 @@ impl ModelledController {
                         manual::not_applied(waiting.iter().filter(|_| leaves_commands)),
                     ));
                 }
-                *self = ModelledController::start(self.options.key, Arc::clone(&self.directory));
+                self.start();
                 if let Some((clients, expected)) = replied {
                     prop_assert_eq!(self.read_all(clients.join().unwrap()), expected);
                 }
@@ -131,14 +122,29 @@ impl ModelledController {
         self.compare()
     }
 
-    pub(crate) fn send(&self, message_type: i64, text: &[u8]) {
-        self.commands()
-            .unwrap()
-            .try_send(&message(message_type, text))
-            .unwrap();
+    pub(crate) fn let_led_fail(&self, fails: bool) {
+        lock(&self.recording).failures = if fails { FAILS } else { WORKS };
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
+    /// Requests the end as a signal does.
+    pub(crate) fn request_end(&self) {
+        self.shutdown.request(Signal::SIGTERM);
+    }
+
+    /// Waits for the end. Whether the controller succeeded; none if it panicked.
+    pub(crate) fn join(&mut self) -> Result<Option<bool>, TestCaseError> {
+        self.wait_until("the controller ends", || self.has_ended())?;
+        let ended = self.thread.take().unwrap().join();
+        Ok(ended.ok().map(|ended| ended.is_ok()))
+    }
+
+    pub(crate) fn send(&self, message_type: i64, text: &[u8]) {
+        let message_type = MessageType::new(message_type).unwrap();
+        let message: Message<512> = Message::new(message_type, text).unwrap();
+        self.commands().unwrap().try_send(&message).unwrap();
+    }
+
+    fn has_ended(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
@@ -161,11 +167,7 @@ impl ModelledController {
 
 impl Drop for ModelledController {
     fn drop(&mut self) {
-        self.shutdown.request(Signal::SIGTERM);
+        self.request_end();
         let _ = self.wait_until("the controller ends", || self.has_ended());
     }
-}
-
-fn message(message_type: i64, text: &[u8]) -> Message<512> {
-    Message::new(MessageType::new(message_type).unwrap(), text).unwrap()
 }

@@ -5,7 +5,8 @@ use std::{collections::VecDeque, iter, mem, time::Instant};
 use proptest::{prelude::*, test_runner::TestCaseResult};
 use shared::{Message, MessageType, Oversize, Select};
 
-use crate::{PATIENCE, led::lock, manual::Reply, modelled::ModelledController};
+use super::{PATIENCE, manual::Reply, modelled::ModelledController};
+use crate::fake::{WORKS, lock};
 
 /// The type of the test's own replies, which no random request has.
 const PROBE: i64 = 4711;
@@ -27,7 +28,7 @@ impl ModelledController {
         let (reply, expected) = self.ask(b"STATUS\0reply=4711\0")?;
         prop_assert_eq!(reply, expected);
         let mut recording = lock(&self.recording);
-        recording.fails = false;
+        recording.failures = WORKS;
         prop_assert_eq!(
             mem::take(&mut recording.changes),
             mem::take(&mut self.model.changes)

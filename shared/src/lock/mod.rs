@@ -104,9 +104,8 @@ impl Lock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 // While the holder starts, the record can still be its predecessor's.
-                let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
                 let pid = before.map(|record| record.pid);
-                let pid = pid.filter(|&pid| holder::is_locked(&locks, found.ino(), pid));
+                let pid = pid.filter(|&pid| holder::is_held(&path, pid).unwrap_or(false));
                 return Err(LockError::Held { key, pid });
             }
             Err(TryLockError::Error(source)) => return Err(at(source)),

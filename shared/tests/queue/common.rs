@@ -6,12 +6,8 @@ use std::{
     io::{self, Read, Write},
     os::fd::AsFd,
     panic::resume_unwind,
-    process::{self, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-        mpsc,
-    },
+    process::{Command, Stdio},
+    sync::{Arc, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, SystemTime},
 };
@@ -21,9 +17,9 @@ use rustix::{
     process::{Pid, Signal, geteuid, kill_process},
     thread::{LinkNameSpaceType, gettid, move_into_link_name_space},
 };
-use shared::{Error, Key, Message, MessageType, Mode, Oversize, OwnedQueue, Queue, Select};
+use shared::{Error, Message, MessageType, Mode, Oversize, OwnedQueue, Permissions, Queue, Select};
 use signal_hook::{consts::SIGUSR1, flag};
-pub(crate) use testing::{as_user, become_user, wait_until};
+pub(crate) use testing::{as_user, become_user, key, wait_until};
 
 pub(crate) const MODE: Mode = Mode::new(0o600).unwrap();
 
@@ -62,11 +58,12 @@ pub(crate) fn queue_with(mode: u16) -> OwnedQueue {
     Queue::private(Mode::new(mode).unwrap()).unwrap()
 }
 
-/// A key that no other test has. It is in the upper half, where the kernel sees a negative number.
-pub(crate) fn key() -> Key {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    // A PID has 22 bits at most.
-    Key::new(0x8000_0000 | NEXT.fetch_add(1, Ordering::Relaxed) << 22 | process::id()).unwrap()
+/// Changes only the mode of a queue.
+pub(crate) fn set_mode(queue: &Queue, bits: u16) {
+    let before = queue.status().unwrap().permissions;
+    let mode = Mode::new(bits).unwrap();
+    let permissions = Permissions { mode, ..before };
+    queue.set_permissions(permissions).unwrap();
 }
 
 pub(crate) fn message_type(number: c_long) -> MessageType {
@@ -79,6 +76,11 @@ pub(crate) fn message(number: c_long, text: &[u8]) -> Message {
 
 pub(crate) fn send(queue: &Queue, number: c_long, text: &[u8]) {
     queue.try_send(&message(number, text)).unwrap();
+}
+
+/// Receives into a buffer of two bytes, waiting for a message.
+pub(crate) fn receive_two(queue: &Queue) -> Result<Message<2>, Error> {
+    queue.receive(Select::Any, Oversize::Keep)
 }
 
 pub(crate) fn take(queue: &Queue, select: Select) -> Result<Message, Error> {

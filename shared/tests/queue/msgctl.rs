@@ -7,16 +7,6 @@ use shared::{Access, Error, Mode, Permissions, Queue, Select};
 
 use crate::common::*;
 
-fn set_mode(queue: &Queue, bits: u16) {
-    let permissions = queue.status().unwrap().permissions;
-    queue
-        .set_permissions(Permissions {
-            mode: Mode::new(bits).unwrap(),
-            ..permissions
-        })
-        .unwrap();
-}
-
 // msgctl01.
 #[test]
 fn a_new_queue_is_empty_and_belongs_to_its_creator() {
@@ -24,28 +14,12 @@ fn a_new_queue_is_empty_and_belongs_to_its_creator() {
     let queue = queue_with(0o640);
     let new = queue.status().unwrap();
     let (owner, group) = (geteuid().as_raw(), getegid().as_raw());
-    assert_eq!(
-        new.permissions,
-        Permissions {
-            owner,
-            group,
-            mode: Mode::new(0o640).unwrap()
-        }
-    );
-    assert_eq!(new.creator, owner);
-    assert_eq!(
-        (new.messages, new.bytes, new.limit),
-        (0, 0, kernel("msgmnb"))
-    );
-    assert_eq!(
-        (
-            new.last_sender,
-            new.last_receiver,
-            new.last_sent,
-            new.last_received
-        ),
-        (None, None, None, None)
-    );
+    let mode = Mode::new(0o640).unwrap();
+    assert_eq!(new.permissions, Permissions { owner, group, mode });
+    assert_eq!((new.creator, new.limit), (owner, kernel("msgmnb")));
+    assert_eq!((new.messages, new.bytes), (0, 0));
+    assert_eq!((new.last_sender, new.last_receiver), (None, None));
+    assert_eq!((new.last_sent, new.last_received), (None, None));
     assert_since(start, new.last_changed);
 }
 
@@ -54,8 +28,9 @@ fn a_new_queue_is_empty_and_belongs_to_its_creator() {
 fn permissions_and_limit_are_set_independently() {
     let queue = queue();
     let new = queue.status().unwrap();
+    let mode = Mode::new(0o620).unwrap();
     let permissions = Permissions {
-        mode: Mode::new(0o620).unwrap(),
+        mode,
         ..new.permissions
     };
     let start = SystemTime::now();
@@ -63,12 +38,10 @@ fn permissions_and_limit_are_set_independently() {
     let after = queue.status().unwrap();
     assert_eq!((after.permissions, after.limit), (permissions, new.limit));
     assert_since(start, after.last_changed);
-    queue.set_limit(new.limit - 1).unwrap();
+    let limit = new.limit - 1;
+    queue.set_limit(limit).unwrap();
     let after = queue.status().unwrap();
-    assert_eq!(
-        (after.permissions, after.limit),
-        (permissions, new.limit - 1)
-    );
+    assert_eq!((after.permissions, after.limit), (permissions, limit));
 }
 
 // msgctl02.
@@ -106,16 +79,10 @@ fn a_limit_above_the_systems_needs_a_privilege() {
 fn an_impossible_owner_or_group_is_distinguished_from_a_removed_queue() {
     let queue = queue();
     let before = queue.status().unwrap().permissions;
-    for impossible in [
-        Permissions {
-            owner: u32::MAX,
-            ..before
-        },
-        Permissions {
-            group: u32::MAX,
-            ..before
-        },
-    ] {
+    let (mut owner, mut group) = (before, before);
+    owner.owner = u32::MAX;
+    group.group = u32::MAX;
+    for impossible in [owner, group] {
         let error = queue.set_permissions(impossible).unwrap_err();
         assert!(matches!(error, Error::Os { call: "msgctl", .. }), "{error}");
         assert_eq!(errno(&error), Some(libc::EINVAL));
@@ -150,15 +117,8 @@ fn an_owner_without_the_permission_to_receive_reads_and_changes_the_state() {
         queue.set_limit(5).unwrap();
         set_mode(&queue, 0);
         let state = queue.status().unwrap();
-        assert_eq!(
-            (
-                state.permissions.mode.bits(),
-                state.messages,
-                state.bytes,
-                state.limit
-            ),
-            (0, 1, 2, 5)
-        );
+        assert_eq!(state.permissions.mode.bits(), 0);
+        assert_eq!((state.messages, state.bytes, state.limit), (1, 2, 5));
         queue.set_limit(6).unwrap();
         set_mode(&queue, 0o400);
         assert_eq!(queue.status().unwrap().limit, 6);
@@ -217,58 +177,37 @@ fn a_queue_with_a_new_owner_can_be_used_by_owner_and_creator() {
 #[test]
 #[ignore = "needs root"]
 fn each_bit_of_the_mode_grants_one_permission_to_one_class() {
-    const SEND: u16 = 0o2;
-    const RECEIVE: u16 = 0o4;
-    fn is_granted<T>(result: Result<T, Error>) -> bool {
-        match result {
-            Ok(_) => true,
-            Err(Error::NotPermitted(_)) => false,
-            Err(error) => panic!("{error}"),
-        }
-    }
     let key = key();
     let queue = Queue::create(key, MODE).unwrap();
+    type Call<'a> = &'a (dyn Fn() -> Result<(), Error> + Sync);
+    let open = |access| Queue::open(key, access).map(|_| ());
+    let calls: [(u16, Call); 5] = [
+        (0o2, &|| open(Access::Send)),
+        (0o2, &|| queue.try_send(&message(1, b"ON"))),
+        (0o4, &|| open(Access::Receive)),
+        (0o4, &|| queue.peek::<2>(0).map(|_| ())),
+        (0o4, &|| take(&queue, Select::Any).map(|_| ())),
+    ];
     for (class, position) in [(USER, 6), (SECOND_USER, 3), (THIRD_USER, 0)] {
-        for bit in [SEND, RECEIVE] {
+        for bit in [0o2, 0o4] {
             let mode = Mode::new(bit << position).unwrap();
-            queue
-                .set_permissions(Permissions {
-                    owner: USER,
-                    group: SECOND_USER,
-                    mode,
-                })
-                .unwrap();
+            let (owner, group) = (USER, SECOND_USER);
+            let permissions = Permissions { owner, group, mode };
+            queue.set_permissions(permissions).unwrap();
             for user in [USER, SECOND_USER, THIRD_USER] {
-                let expected = |wanted| user == class && bit == wanted;
                 send(&queue, 1, b"ON");
                 as_user(user, || {
-                    assert!(is_granted(Queue::open(key, Access::Find)));
-                    assert!(!is_granted(Queue::open(key, Access::SendAndReceive)));
-                    assert_eq!(
-                        is_granted(Queue::open(key, Access::Send)),
-                        expected(SEND),
-                        "{mode} to {user}"
-                    );
-                    assert_eq!(
-                        is_granted(queue.try_send(&message(1, b"ON"))),
-                        expected(SEND),
-                        "{mode} to {user}"
-                    );
-                    assert_eq!(
-                        is_granted(Queue::open(key, Access::Receive)),
-                        expected(RECEIVE),
-                        "{mode} to {user}"
-                    );
-                    assert_eq!(
-                        is_granted(queue.peek::<2>(0)),
-                        expected(RECEIVE),
-                        "{mode} to {user}"
-                    );
-                    assert_eq!(
-                        is_granted(take(&queue, Select::Any)),
-                        expected(RECEIVE),
-                        "{mode} to {user}"
-                    );
+                    open(Access::Find).unwrap();
+                    assert_fails!(open(Access::SendAndReceive), NotPermitted, EACCES);
+                    for (index, (needed, call)) in calls.iter().enumerate() {
+                        let is_granted = match call() {
+                            Ok(()) => true,
+                            Err(Error::NotPermitted(_)) => false,
+                            Err(error) => panic!("{error}"),
+                        };
+                        let expected = user == class && bit == *needed;
+                        assert_eq!(is_granted, expected, "call {index}, {mode} to {user}");
+                    }
                 });
                 drain(&queue);
             }

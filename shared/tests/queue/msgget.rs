@@ -3,12 +3,13 @@
 use std::{
     env, fs,
     io::{self, Read},
-    process::{self, Child, Command, Stdio},
+    process::{self, Command, Stdio},
     thread,
 };
 
 use rustix::process::umask;
 use shared::{Access, Key, Mode, Queue};
+use testing::{Fixture, Running};
 
 use crate::common::*;
 
@@ -28,14 +29,22 @@ fn a_key_finds_its_queue_until_it_is_removed() {
     assert_fails!(Queue::open(key, Access::Find), NotFound, ENOENT);
 }
 
+// In the upper half the kernel sees a negative number.
 #[test]
 fn keys_of_both_halves_have_different_queues() {
-    let upper = key();
-    let lower = Key::new(upper.get() & 0x7fff_ffff).unwrap();
-    let queues = [upper, lower].map(|key| Queue::create(key, MODE).unwrap());
+    let lower = key();
+    let upper = Key::new(lower.get() | 0x8000_0000).unwrap();
+    for key in [lower, upper] {
+        assert_fails!(Queue::open(key, Access::Find), NotFound, ENOENT);
+    }
+    let queues = [lower, upper].map(|key| Queue::create(key, MODE).unwrap());
     assert_ne!(*queues[0], *queues[1]);
-    assert_eq!(Queue::open(upper, Access::Find).unwrap(), *queues[0]);
-    assert_eq!(Queue::open(lower, Access::Find).unwrap(), *queues[1]);
+    for (key, queue) in [lower, upper].into_iter().zip(queues) {
+        assert_eq!(Queue::open(key, Access::Find).unwrap(), *queue);
+        assert_fails!(Queue::create(key, MODE), Exists, EEXIST);
+        send(&Queue::create_or_open(key, MODE).unwrap(), 1, b"ON");
+        assert_eq!(drain(&queue), [(1, b"ON".to_vec())]);
+    }
 }
 
 #[test]
@@ -109,43 +118,24 @@ fn the_first_queue_has_identifier_0_and_works_like_any_other() {
 #[test]
 #[ignore = "needs root"]
 fn a_queue_of_another_user_is_opened_and_names_its_creator() {
-    let key = key();
-    let foreign = as_user(THIRD_USER, || {
-        Queue::create(key, Mode::new(0o666).unwrap()).unwrap()
-    });
-    let opened = as_user(USER, || Queue::create_or_open(key, MODE)).unwrap();
-    assert_eq!(opened, *foreign);
-    assert_eq!(
-        as_user(USER, || opened.status()).unwrap().creator,
-        THIRD_USER
-    );
-    drop(foreign);
-    let foreign = as_user(THIRD_USER, || Queue::create(key, MODE).unwrap());
-    assert_fails!(
-        as_user(USER, || Queue::create_or_open(key, MODE)),
-        NotPermitted,
-        EACCES
-    );
-    let opened = as_user(USER, || Queue::open(key, Access::Find)).unwrap();
-    assert_eq!(opened, *foreign);
-    assert_eq!(
-        as_user(USER, || opened.status()).unwrap().creator,
-        THIRD_USER
-    );
+    for (bits, may_use) in [(0o666, true), (0o600, false)] {
+        let (key, mode) = (key(), Mode::new(bits).unwrap());
+        let foreign = as_user(THIRD_USER, || Queue::create(key, mode).unwrap());
+        as_user(USER, || {
+            match Queue::create_or_open(key, MODE) {
+                Ok(opened) if may_use => assert_eq!(opened, *foreign),
+                refused => assert_fails!(refused, NotPermitted, EACCES),
+            }
+            let found = Queue::open(key, Access::Find).unwrap();
+            assert_eq!(found, *foreign);
+            assert_eq!(found.status().unwrap().creator, THIRD_USER);
+        });
+    }
 }
 
 #[test]
 fn a_queue_and_its_messages_outlive_their_killed_creator() {
     const KEY: &str = "LED_TEST_KEY";
-
-    struct Creator(Child, Key);
-    impl Drop for Creator {
-        fn drop(&mut self) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-            let _ = Queue::open(self.1, Access::Find).and_then(|queue| queue.remove());
-        }
-    }
 
     if let Ok(key) = env::var(KEY) {
         let queue = Queue::create(key.parse::<Key>().unwrap(), MODE).unwrap();
@@ -155,27 +145,19 @@ fn a_queue_and_its_messages_outlive_their_killed_creator() {
         io::stdin().read_to_end(&mut Vec::new()).unwrap();
         return;
     }
-    let key = key();
+    let fixture = Fixture::new();
     let mut test = Command::new(env::current_exe().unwrap());
     test.args(["--exact", thread::current().name().unwrap(), "--nocapture"])
-        .env(KEY, key.to_string());
-    let mut creator_process = Creator(
-        test.stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap(),
-        key,
-    );
+        .env(KEY, fixture.key.to_string());
+    let creator = Running::start_silent(test.stdin(Stdio::piped()));
+    let find = || Queue::open(fixture.key, Access::SendAndReceive);
     wait_until("a queue with two messages", || {
-        Queue::open(key, Access::Find)
-            .and_then(|queue| queue.status())
-            .is_ok_and(|status| status.messages == 2)
+        find().is_ok_and(|queue| queue.status().is_ok_and(|status| status.messages == 2))
     });
-    creator_process.0.kill().unwrap();
-    creator_process.0.wait().unwrap();
-    let queue = Queue::open(key, Access::SendAndReceive).unwrap();
-    let last_sender = queue.status().unwrap().last_sender;
-    assert_eq!(last_sender, Some(creator_process.0.id()));
-    assert_ne!(last_sender, Some(process::id()));
+    let pid = creator.pid();
+    creator.kill();
+    let queue = find().unwrap();
+    assert_eq!(queue.status().unwrap().last_sender, Some(pid));
+    assert_ne!(pid, process::id());
     assert_eq!(drain(&queue), [(1, b"ON".to_vec()), (2, Vec::new())]);
 }

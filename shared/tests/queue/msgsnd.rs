@@ -3,7 +3,7 @@
 use std::{process, time::SystemTime};
 
 use libc::SYS_msgsnd;
-use shared::{Error, Message, MessageType, Mode, Oversize, Permissions, Queue, Select, TEXT_MAX};
+use shared::{Error, Message, MessageType, Oversize, Queue, Select, TEXT_MAX};
 
 use crate::common::*;
 
@@ -158,13 +158,7 @@ fn a_sleeping_sender_fails_if_it_loses_the_permission() {
         become_user(THIRD_USER);
         handle.send(&message(2, b"b"))
     });
-    let permissions = queue.status().unwrap().permissions;
-    queue
-        .set_permissions(Permissions {
-            mode: Mode::new(0o604).unwrap(),
-            ..permissions
-        })
-        .unwrap();
+    set_mode(&queue, 0o604);
     assert_eq!(drain(&queue), [(1, b"a".to_vec())]);
     assert_fails!(sender.join(), NotPermitted, EACCES);
     assert_eq!(queue.status().unwrap().messages, 0);

@@ -1,7 +1,7 @@
 //! Receivers that sleep.
 
 use libc::SYS_msgrcv;
-use shared::{Error, Message, Mode, Oversize, Permissions, Queue, Select};
+use shared::{Error, Message, Oversize, Queue, Select};
 
 use crate::common::*;
 
@@ -31,11 +31,7 @@ fn removal_ends_a_sleeping_receiver_and_the_next_call() {
     for receiver in receivers {
         assert_fails!(receiver.join(), Removed, EIDRM);
     }
-    assert_fails!(
-        queue.receive::<2>(Select::Any, Oversize::Keep),
-        Removed,
-        EINVAL
-    );
+    assert_fails!(receive_two(&queue), Removed, EINVAL);
 }
 
 #[test]
@@ -53,9 +49,7 @@ fn a_sleeping_receiver_ignores_messages_that_it_did_not_select() {
 fn a_message_longer_than_the_buffer_ends_a_sleeping_receiver() {
     let queue = queue();
     let handle = *queue;
-    let receiver = Sleeper::in_call(SYS_msgrcv, move || {
-        handle.receive::<2>(Select::Any, Oversize::Keep)
-    });
+    let receiver = Sleeper::in_call(SYS_msgrcv, move || receive_two(&handle));
     send(&queue, 1, b"OFF");
     assert_fails!(receiver.join(), TooLong, E2BIG);
     assert_eq!(drain(&queue), [(1, b"OFF".to_vec())]);
@@ -68,14 +62,8 @@ fn a_sleeping_receiver_fails_if_it_loses_the_permission() {
     let handle = *queue;
     let receiver = Sleeper::in_call(SYS_msgrcv, move || {
         become_user(THIRD_USER);
-        handle.receive::<2>(Select::Any, Oversize::Keep)
+        receive_two(&handle)
     });
-    let permissions = queue.status().unwrap().permissions;
-    queue
-        .set_permissions(Permissions {
-            mode: Mode::new(0o602).unwrap(),
-            ..permissions
-        })
-        .unwrap();
+    set_mode(&queue, 0o602);
     assert_fails!(receiver.join(), NotPermitted, EACCES);
 }

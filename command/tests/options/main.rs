@@ -1,7 +1,11 @@
 //! Any command line is accepted, or refused with a message.
 
+mod properties;
+
 use proptest::prelude::*;
-use testing::command_line::{check_client, check_count, check_duration, words};
+use testing::command_line::words;
+
+use properties::{check_client, check_count, check_duration};
 
 const WORDS: &str = "on off toggle blink status wait exit doctor --key --key=0x4d2 --no-wait --timeout 1s --timeout=2s \
                      --count 3 --json --watch --help --version -- -1 0";

@@ -1,19 +1,14 @@
-//! Command lines of the client.
+//! Properties of all command lines of the client: for random ones, and for those of the fuzzer.
 
 use std::{ffi::OsString, time::Duration};
 
 use clap::Parser;
 use command::{Options, Verb};
 use shared::Blink;
-
-use super::check_refusal;
+use testing::command_line::check_refusal;
 
 /// Any command line is accepted with values in their ranges, or refused. The words follow the program's name.
-///
-/// # Panics
-///
-/// The property does not hold.
-pub fn check_client(words: impl IntoIterator<Item = OsString>) {
+pub(crate) fn check_client(words: impl IntoIterator<Item = OsString>) {
     match Options::try_parse_from([OsString::from("led")].into_iter().chain(words)) {
         Ok(options) => {
             assert!(
@@ -31,11 +26,7 @@ pub fn check_client(words: impl IntoIterator<Item = OsString>) {
 
 /// An accepted duration is the exact one, rounded to milliseconds. All durations within the range are accepted, and no other
 /// text.
-///
-/// # Panics
-///
-/// The property does not hold.
-pub fn check_duration(text: &str) {
+pub(crate) fn check_duration(text: &str) {
     let parsed = Options::try_parse_from(["led", "on", &format!("--timeout={text}")])
         .map(|options| options.timeout.unwrap_or_default());
     // The parser uses floating point: so close to the middle between two milliseconds it may round to either.
@@ -64,11 +55,7 @@ pub fn check_duration(text: &str) {
 }
 
 /// An accepted count consists of digits only and is in its range, and all such counts are accepted.
-///
-/// # Panics
-///
-/// The property does not hold.
-pub fn check_count(text: &str) {
+pub(crate) fn check_count(text: &str) {
     let parsed = Options::try_parse_from(["led", "blink", &format!("--count={text}")]);
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     let expected = text

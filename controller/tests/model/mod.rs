@@ -6,7 +6,6 @@
 //! a write to the LED blocks the controller. So nothing depends on scheduling, and a failure repeats.
 
 mod end;
-mod led;
 mod manual;
 mod modelled;
 mod replies;
@@ -14,30 +13,16 @@ mod steps;
 
 use std::{
     hash::{BuildHasher, RandomState},
-    process,
-    sync::Arc,
     time::Duration,
 };
 
 use proptest::test_runner::{Config, RngSeed, TestRunner};
-use shared::{Access, Key, Queue};
 
 use modelled::ModelledController;
 use steps::{By, steps};
 
 /// How long to wait for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Removes the queues that a failed case left.
-struct RemoveQueues(Key);
-
-impl Drop for RemoveQueues {
-    fn drop(&mut self) {
-        for key in [self.0, self.0.reply()] {
-            let _ = Queue::open(key, Access::Find).and_then(|queue| queue.remove());
-        }
-    }
-}
 
 #[test]
 fn the_controller_behaves_as_the_model() {
@@ -54,14 +39,10 @@ fn the_controller_behaves_as_the_model() {
         "to repeat this: PROPTEST_RNG_SEED={} PROPTEST_CASES={}",
         config.rng_seed, config.cases
     );
-    let key = Key::new(0x4000_0000 | process::id() << 2).unwrap();
-    let directory = Arc::new(tempfile::tempdir().unwrap());
     let outcome = TestRunner::new(config).run(&steps(), |steps| {
-        let _remove_queues = RemoveQueues(key);
-        let mut controller = ModelledController::start(key, Arc::clone(&directory));
-        steps
-            .into_iter()
-            .try_for_each(|step| controller.step(step))?;
+        let mut controller = ModelledController::new();
+        let mut steps = steps.into_iter();
+        steps.try_for_each(|step| controller.step(step))?;
         controller.collect()?;
         controller.end(&By::Signal, &[], false)
     });

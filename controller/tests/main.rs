@@ -1,0 +1,9 @@
+//! The controller without its process: one program, which is linked once.
+#![forbid(unsafe_code)]
+
+mod allocation;
+mod end;
+mod fake;
+mod led;
+mod model;
+mod options;
