@@ -37,7 +37,7 @@ fn a_command_that_was_retained_before_is_not_applied() {
     }
     assert_eq!(client.retained[STATE], OFF);
     controller.signal(Signal::TERM);
-    assert!(controller.wait().1.is_empty());
+    assert_eq!(controller.wait().out, "");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn what_is_no_command_is_refused_and_the_log_is_limited() {
     assert_eq!(log.matches("led/porch/set: refused: ").count(), 10, "{log}");
     let controller = online.controllers.remove(0);
     controller.signal(Signal::TERM);
-    assert_eq!(controller.wait().1, ["LED on", "LED off"]);
+    assert_eq!(controller.wait().out, "LED on\nLED off\n");
 }
 
 #[test]

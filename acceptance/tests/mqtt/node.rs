@@ -198,11 +198,8 @@ const QUICKLY: Duration = Duration::from_secs(10);
 pub(super) fn end(bridge: Running, signal: Signal) -> String {
     let start = Instant::now();
     bridge.signal(signal);
-    let (status, _, log) = bridge.wait();
-    let (log, elapsed) = (log.join("\n"), start.elapsed());
-    assert!(
-        status.success() && elapsed < QUICKLY,
-        "{status}, {elapsed:?}: {log}"
-    );
-    log
+    let outcome = bridge.wait();
+    outcome.assert_code(0);
+    assert!(start.elapsed() < QUICKLY, "{outcome:?}");
+    outcome.err
 }
