@@ -183,7 +183,7 @@ fn a_controller_that_does_not_reply_is_exit_status_5_and_its_full_queue_6() {
     for (arguments, full) in [
         (&["on", "--timeout", "50ms"][..], "was full for 50ms"),
         (&["on", "--no-wait"], "is full"),
-        (&["exit"], "was full for 2s"),
+        (&["exit", "--timeout", "2s"], "was full for 2s"),
     ] {
         let parts = [full, "nothing was sent", "messages are waiting", none];
         fixture.command(arguments).assert_failed(6, &parts);

@@ -11,7 +11,7 @@ use std::{
 use shared::{Access, Key, Queue};
 use tempfile::TempDir;
 
-use crate::{Outcome, Running, key, programs, programs::unignore_signals};
+use crate::{Outcome, PATIENCE, Running, key, programs, programs::unignore_signals};
 
 /// A key and a lock directory for one test. Queues that are left under the key are removed when this is dropped.
 #[derive(Debug)]
@@ -111,16 +111,27 @@ impl Fixture {
         Running::start(&mut self.simulated(options)).when_ready()
     }
 
-    /// Runs the client with these arguments.
+    /// Runs the client with these arguments. Where they do not say how long to wait for the reply, it is as long as a test waits:
+    /// on a loaded machine a reply may take longer than the default.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Outcome {
-        Outcome::of(self.program("command", None).args(arguments))
+        self.patient(None, arguments)
     }
 
-    /// Runs the client as another user.
+    /// The same as another user.
     #[must_use]
     pub fn command_as(&self, user: u32, arguments: &[&str]) -> Outcome {
-        Outcome::of(self.program("command", Some(user)).args(arguments))
+        self.patient(Some(user), arguments)
+    }
+
+    fn patient(&self, user: Option<u32>, arguments: &[&str]) -> Outcome {
+        let mut client = self.program("command", user);
+        client.args(arguments);
+        let says_how_long = ["--timeout", "--no-wait", "wait"];
+        if !arguments.iter().any(|word| says_how_long.contains(word)) {
+            client.arg(format!("--timeout={}s", PATIENCE.as_secs()));
+        }
+        Outcome::of(&mut client)
     }
 
     /// Starts the client with these arguments.

@@ -97,7 +97,6 @@ impl Broker {
     }
 
     /// Its process.
-    #[must_use]
     pub fn process(&self) -> &Running {
         self.process.as_ref().expect("it was started")
     }
