@@ -18,7 +18,7 @@ use crate::{
 };
 
 #[rustfmt::skip]
-const SCENES: [(&str, Scene); 17] = [
+const SCENES: [(&str, Scene); 16] = [
     ("the line is taken and the LED is off at start", operation::start),
     ("on, off, toggle, status", operation::commands),
     ("blink, counted", operation::blink),
@@ -30,13 +30,18 @@ const SCENES: [(&str, Scene); 17] = [
     ("--active-low", operation::active_low),
     ("the line is busy", problems::busy),
     ("a line that does not exist", problems::missing),
-    ("each request to the chip and the line fails once", problems::faults),
     ("no GPIO chip", problems::no_chip),
     ("a second controller", problems::second),
     ("a textbook client in C", operation::textbook),
     ("status in JSON", operation::json),
     ("doctor", problems::doctor),
 ];
+
+/// As long as all others.
+const FAULTS: [(&str, Scene); 1] = [(
+    "each request to the chip and the line fails once",
+    problems::faults,
+)];
 
 /// Some installations of Raspberry Pi OS have a 32-bit system on a 64-bit kernel.
 const OF_32_BIT: (&str, Scene) = (
@@ -50,47 +55,59 @@ const TROUBLE: &str = "cat /tmp/log";
 /// After each scene.
 const CLEAR: &str = "killall -9 controller gpioset; wait; rm -f /tmp/log; ./controller --turn-off";
 
-/// Boots the Pi for the scenes, and twice for those of a user.
+/// What the groups need.
+struct Ready {
+    parts: Parts,
+    setup: Setup,
+    scenes: Vec<(&'static str, Scene)>,
+}
+
 pub(crate) fn play() -> Result<(), Error> {
-    let setup = prepare()?;
+    let ready = Ready::new()?;
     groups::play(vec![
-        Group::new("programs", |verdict| play_scenes(verdict, &setup)),
+        Group::new("faults", |verdict| ready.play(verdict, &FAULTS)),
+        Group::new("programs", |verdict| ready.play(verdict, &ready.scenes)),
         Group::new("make pi", shell::scenes::play),
     ])
 }
 
-/// Skips the scene of the 32-bit clients if they are missing.
-fn play_scenes(verdict: &mut Verdict, (parts, setup): &(Parts, Setup)) -> Result<(), Error> {
-    let mut machine = verdict.step("boot", || Machine::boot(parts, setup))?;
-    let mut scenes = SCENES.to_vec();
-    if machine.try_run("test -e command32")?.0 == 0 {
-        scenes.push(OF_32_BIT);
-    }
-    for (name, scene) in scenes {
-        verdict.play(&mut machine, name, scene, TROUBLE);
-        machine.try_run(CLEAR)?;
-    }
-    Ok(())
-}
-
 /// Boots the Pi with the programs.
 pub(crate) fn boot() -> Result<Machine, Error> {
-    let (parts, setup) = prepare()?;
-    step("boot", || Machine::boot(&parts, &setup))
+    let ready = Ready::new()?;
+    step("boot", || Machine::boot(&ready.parts, &ready.setup))
 }
 
-/// Builds the programs and clients, and packs them.
-fn prepare() -> Result<(Parts, Setup), Error> {
-    let cache = Cache::of(Suite::chosen()?)?;
-    let mut programs = build::programs()?;
-    programs.push(build::textbook(&cache)?);
-    match build::clients_of_32_bit(&cache) {
-        Ok(clients) => programs.extend(clients),
-        Err(error) => not_checked(&format!("32-bit clients on the Pi: {error}"))?,
+impl Ready {
+    /// Builds the programs and clients, and packs them. Skips the scene of the 32-bit clients if they are missing.
+    fn new() -> Result<Ready, Error> {
+        let cache = Cache::of(Suite::chosen()?)?;
+        let mut scenes = SCENES.to_vec();
+        let mut programs = build::programs()?;
+        programs.push(build::textbook(&cache)?);
+        match build::clients_of_32_bit(&cache) {
+            Ok(clients) => {
+                programs.extend(clients);
+                scenes.push(OF_32_BIT);
+            }
+            Err(error) => not_checked(&format!("32-bit clients on the Pi: {error}"))?,
+        }
+        let parts = parts::fetch(&cache)?;
+        let initramfs = initramfs::pack(&cache, &parts, "programs.cpio", &programs)?;
+        Ok(Ready {
+            parts,
+            setup: Setup::new(initramfs, ""),
+            scenes,
+        })
     }
-    let parts = parts::fetch(&cache)?;
-    let initramfs = initramfs::pack(&cache, &parts, "programs.cpio", &programs)?;
-    Ok((parts, Setup::new(initramfs, "")))
+
+    fn play(&self, verdict: &mut Verdict, scenes: &[(&str, Scene)]) -> Result<(), Error> {
+        let mut machine = verdict.step("boot", || Machine::boot(&self.parts, &self.setup))?;
+        for (name, scene) in scenes {
+            verdict.play(&mut machine, name, *scene, TROUBLE);
+            machine.try_run(CLEAR)?;
+        }
+        Ok(())
+    }
 }
 
 /// Starts a controller in the background, and waits until it is ready.
