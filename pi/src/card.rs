@@ -10,13 +10,14 @@ use std::{
     process::Command,
 };
 
-use super::{
-    archive,
-    machine::{MINI_UART_CONSOLE, Machine},
+use tempfile::TempDir;
+
+use crate::{
+    Error,
+    machine::{Machine, Setup},
     parts::Parts,
-    run,
+    run::{archive, run},
 };
-use crate::Error;
 
 /// QEMU requires a power of two.
 const SIZE: &str = "64M";
@@ -39,69 +40,33 @@ const MOUNTS: &str = "/dev/mmcblk0 /var/lib/led-controller ext4 defaults 0 0\n";
 /// A Pi with a card.
 pub(crate) struct Card<'a> {
     parts: &'a Parts,
-    initramfs: PathBuf,
-    card: PathBuf,
+    setup: Setup,
+    _folder: TempDir,
 }
 
 impl<'a> Card<'a> {
     /// Formats a card, and adds to this Debian what mounts it. The service, and one instance for each name, start at boot with
     /// these options.
     pub(crate) fn new(
-        cache: &Path,
         parts: &'a Parts,
         debian: &Path,
         options: &str,
         instances: &[(&str, String)],
     ) -> Result<Card<'a>, Error> {
-        let added = cache.join("card");
-        let _ = fs::remove_dir_all(&added);
-        let modules = added.join("usr/lib/card");
-        let units = added.join("etc/systemd/system");
-        let [at_sysinit, at_boot] =
-            ["sysinit", "multi-user"].map(|name| units.join(format!("{name}.target.wants")));
-        let defaults = added.join("etc/default");
-        for folder in [&modules, &at_sysinit, &at_boot, &defaults] {
-            fs::create_dir_all(folder)?;
-        }
-        let mut load = String::new();
-        for module in Parts::card_modules() {
-            fs::copy(
-                parts.module(module),
-                modules.join(format!("{module}.ko.xz")),
-            )?;
-            load += &format!("insmod /usr/lib/card/{module}.ko.xz; ");
-        }
-        fs::write(
-            units.join("card.service"),
-            MODULES.replace("LOAD", load.trim_end()),
-        )?;
-        symlink("../card.service", at_sysinit.join("card.service"))?;
-        fs::write(added.join("etc/fstab"), MOUNTS)?;
-        fs::write(
-            defaults.join("led-controller"),
-            format!("OPTIONS=\"{options}\"\n"),
-        )?;
-        for (name, options) in instances {
-            fs::write(
-                defaults.join(format!("led-controller-{name}")),
-                format!("OPTIONS=\"{options}\"\n"),
-            )?;
-            let template = "/usr/lib/systemd/system/led-controller@.service";
-            symlink(
-                template,
-                at_boot.join(format!("led-controller@{name}.service")),
-            )?;
-        }
+        // Beside the Debian, because /tmp may be in memory.
+        let folder = tempfile::Builder::new()
+            .prefix("card-")
+            .tempdir_in(debian.parent().ok_or("the Debian is in a folder")?)?;
+        let [added, archived, card, initramfs] =
+            ["added", "added.cpio", "card.img", "debian.cpio"].map(|name| folder.path().join(name));
+        add(&added, parts, options, instances)?;
+        archive(&added, &archived)?;
         // The kernel unpacks both archives, and a file of the second one replaces one of the first.
-        let initramfs = cache.join("debian-with-card.cpio");
         fs::copy(debian, &initramfs)?;
-        let added = archive(&added, &cache.join("card.cpio"))?;
         io::copy(
-            &mut File::open(added)?,
+            &mut File::open(archived)?,
             &mut File::options().append(true).open(&initramfs)?,
         )?;
-        let card = cache.join("card.img");
-        let _ = fs::remove_file(&card);
         // No space is reserved for root, who fills the card in a scene.
         run(Command::new("mke2fs")
             .args(["-q", "-t", "ext4", "-m", "0"])
@@ -109,14 +74,54 @@ impl<'a> Card<'a> {
             .arg(SIZE))?;
         Ok(Card {
             parts,
-            initramfs,
-            card,
+            setup: Setup {
+                card: Some(card),
+                ..Setup::of_debian(initramfs)
+            },
+            _folder: folder,
         })
     }
 
     /// Boots the Pi. What it writes to the card is there at the next boot.
     pub(crate) fn boot(&self) -> Result<Machine, Error> {
-        let quiet = format!("{MINI_UART_CONSOLE} systemd.show_status=0");
-        Machine::boot_with_card(self.parts, &self.initramfs, &quiet, &self.card)
+        Machine::boot(self.parts, &self.setup)
     }
+}
+
+/// Writes the files that are added.
+fn add(
+    root: &Path,
+    parts: &Parts,
+    options: &str,
+    instances: &[(&str, String)],
+) -> Result<(), Error> {
+    let [modules, units, defaults] =
+        ["usr/lib/card", "etc/systemd/system", "etc/default"].map(|name| root.join(name));
+    let [at_sysinit, at_boot] =
+        ["sysinit", "multi-user"].map(|name| units.join(format!("{name}.target.wants")));
+    for folder in [&modules, &at_sysinit, &at_boot, &defaults] {
+        fs::create_dir_all(folder)?;
+    }
+    let mut load = String::new();
+    for module in Parts::card_modules() {
+        let file = format!("{module}.ko.xz");
+        fs::copy(parts.module(module), modules.join(&file))?;
+        load += &format!("insmod /usr/lib/card/{file}; ");
+    }
+    let unit = MODULES.replace("LOAD", load.trim_end());
+    fs::write(units.join("card.service"), unit)?;
+    symlink("../card.service", at_sysinit.join("card.service"))?;
+    fs::write(root.join("etc/fstab"), MOUNTS)?;
+    let options_of =
+        |name: PathBuf, options: &str| fs::write(name, format!("OPTIONS=\"{options}\"\n"));
+    options_of(defaults.join("led-controller"), options)?;
+    for (name, options) in instances {
+        options_of(defaults.join(format!("led-controller-{name}")), options)?;
+        let template = "/usr/lib/systemd/system/led-controller@.service";
+        symlink(
+            template,
+            at_boot.join(format!("led-controller@{name}.service")),
+        )?;
+    }
+    Ok(())
 }

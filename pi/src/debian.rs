@@ -1,18 +1,52 @@
-//! A whole Debian for the Pi, with the package installed by apt, as a file system in memory.
+//! A whole Debian for the Pi, as a file system in memory.
 //!
 //! Needs root: it runs programs for arm64 in a chroot, with qemu-user and binfmt_misc.
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use super::{apt::Apt, archive, run, suite::Suite};
-use crate::Error;
+use crate::{
+    Error,
+    apt::Apt,
+    cache::Cache,
+    run::{archive, run, text},
+    steps::step,
+};
 
 const PACKAGES: &str = "systemd-sysv,udev,dbus,libpam-systemd,gpiod,procps,util-linux,kmod,mosquitto,mosquitto-clients";
+
+/// Without what takes long and nothing here reads. A large part of the time would be udev's database of hardware.
+const OPTIONS: [&str; 7] = [
+    "--arch=arm64",
+    "--variant=minbase",
+    "--dpkgopt=force-unsafe-io",
+    "--dpkgopt=path-exclude=/usr/lib/udev/hwdb.d/*",
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+];
+
+/// No file system is on a disk. Debian's installer writes names too, and not those of this machine.
+const FILES: [(&str, &str); 4] = [
+    ("etc/fstab", ""),
+    ("etc/hostname", "raspberrypi\n"),
+    ("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"),
+    ("etc/systemd/system/service.d/slow.conf", SLOW),
+];
+
+/// The package lists are most of the size, and nothing here reads them. A scene starts the broker.
+const AFTER_INSTALLATION: &str = "\
+rm -rf /var/lib/apt/lists /var/cache/apt
+mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
+systemctl disable mosquitto
+";
+
+/// systemd's work at the first boot of a new /usr takes half a minute here.
+const AT_LAST: &str = "touch /etc/.updated /var/.updated";
 
 /// A root shell on the mini UART, where the scenes type.
 const SHELL: &str = "\
@@ -34,23 +68,6 @@ KillMode=process
 WantedBy=basic.target
 ";
 
-/// A program that takes the line before the service does, if the kernel's command line requests it.
-const HOLD_LINE: &str = "\
-[Unit]
-Description=Hold GPIO17
-ConditionKernelCommandLine=hold_line
-DefaultDependencies=no
-After=sysinit.target
-Before=led-controller.service
-
-[Service]
-ExecStart=/usr/bin/HOLD
-ExecStartPost=/bin/sh -c 'until INFO | grep -q gpioset; do sleep 0.1; done'
-
-[Install]
-WantedBy=basic.target
-";
-
 /// Longer timeouts: the emulator is many times slower than a Pi, and the machine may be shared. For all services, because a
 /// file with the package's name would look like a file that the package left.
 const SLOW: &str = "\
@@ -61,147 +78,85 @@ StartLimitIntervalSec=150
 TimeoutStartSec=90
 ";
 
-/// The packages that the scenes install.
-pub(crate) struct Packages<'a> {
-    pub(crate) first: &'a Path,
-    /// An upgrade of the first.
-    pub(crate) second: &'a Path,
-    pub(crate) mqtt: &'a Path,
+/// What a Debian has beyond PACKAGES.
+#[derive(Hash)]
+pub(crate) struct Image {
+    files: Vec<(String, Vec<u8>)>,
+    /// Lines of shell, which run in it.
+    script: String,
 }
 
-impl<'a> Packages<'a> {
-    pub(crate) fn new(first: &'a str, second: &'a str, mqtt: &'a str) -> Packages<'a> {
-        Packages {
-            first: Path::new(first),
-            second: Path::new(second),
-            mqtt: Path::new(mqtt),
+impl Image {
+    /// With a shell on the mini UART, and no login prompt there.
+    pub(crate) fn new() -> Image {
+        let mut image = Image {
+            files: Vec::new(),
+            script: "systemctl mask serial-getty@ttyS1\n".to_owned(),
+        };
+        for (path, content) in FILES {
+            image.put(path, content);
         }
-    }
-}
-
-/// Installs the first package into a fresh Debian, adds the others, and packs the file system.
-pub(crate) fn pack(suite: Suite, cache: &Path, packages: &Packages<'_>) -> Result<PathBuf, Error> {
-    let root = Root::copy(suite, cache, "debian-with-package")?;
-    let Packages {
-        first,
-        second,
-        mqtt,
-    } = packages;
-    for (name, package) in [("first", first), ("second", second), ("mqtt", mqtt)] {
-        root.put(&format!("root/{name}.deb"), &fs::read(package)?)?;
-    }
-    println!("installing the package");
-    root.chroot("DEBIAN_FRONTEND=noninteractive apt-get install --yes /root/first.deb")?;
-    root.chroot("useradd --create-home pi && usermod --append --groups gpio pi && useradd --create-home eve")?;
-    let gpiod = suite.gpiod();
-    let hold_line = HOLD_LINE
-        .replace("HOLD", &gpiod.hold(0))
-        .replace("INFO", &gpiod.info("gpiochip0"));
-    root.enable("hold-line", &hold_line)?;
-    root.archive(cache)
-}
-
-/// A copy of the Debian, to change and pack.
-pub(crate) struct Root(PathBuf);
-
-impl Root {
-    /// A copy with a shell on the mini UART.
-    pub(crate) fn copy(suite: Suite, cache: &Path, name: &str) -> Result<Root, Error> {
-        let root = Root(cache.join(name));
-        if root.0.exists() {
-            fs::remove_dir_all(&root.0)?;
-        }
-        run(Command::new("cp")
-            .arg("--archive")
-            .arg(debian(suite, cache)?)
-            .arg(&root.0))?;
-        root.enable("shell", SHELL)?;
-        root.put("etc/systemd/system/service.d/slow.conf", SLOW.as_bytes())?;
-        // No login prompt on the shell's console.
-        root.chroot("systemctl mask serial-getty@ttyS1")?;
-        Ok(root)
+        image.enable("shell", SHELL);
+        image
     }
 
-    pub(crate) fn chroot(&self, line: &str) -> Result<(), Error> {
-        run(Command::new("chroot")
-            .arg(&self.0)
-            .args(["/bin/sh", "-ec", line]))
-        .map(drop)
-    }
-
-    pub(crate) fn put(&self, path: &str, content: &[u8]) -> Result<(), Error> {
-        let path = self.0.join(path);
-        fs::create_dir_all(path.parent().ok_or("a file is in a folder")?)?;
-        Ok(fs::write(path, content)?)
+    pub(crate) fn put(&mut self, path: &str, content: impl Into<Vec<u8>>) {
+        self.files.push((path.to_owned(), content.into()));
     }
 
     /// Enables a systemd unit at boot.
-    pub(crate) fn enable(&self, name: &str, unit: &str) -> Result<(), Error> {
-        self.put(
-            &format!("etc/systemd/system/{name}.service"),
-            unit.as_bytes(),
-        )?;
-        self.chroot(&format!("systemctl enable {name}"))
+    pub(crate) fn enable(&mut self, name: &str, unit: &str) {
+        self.put(&format!("etc/systemd/system/{name}.service"), unit);
+        self.run(&format!("systemctl enable {name}"));
     }
 
-    pub(crate) fn archive(&self, cache: &Path) -> Result<PathBuf, Error> {
-        // systemd's work at the first boot of a new /usr takes half a minute here.
-        self.put("etc/.updated", b"")?;
-        self.put("var/.updated", b"")?;
-        archive(&self.0, &cache.join("debian.cpio"))
+    pub(crate) fn run(&mut self, line: &str) {
+        self.script += line;
+        self.script.push('\n');
+    }
+
+    /// Packs it under this name.
+    pub(crate) fn pack(&self, cache: &Cache, name: &str) -> Result<PathBuf, Error> {
+        register_qemu()?;
+        let debian = debian(cache)?;
+        let created = fs::metadata(&debian)?.modified()?;
+        cache.once(&format!("{name}.cpio"), &(created, AT_LAST, self), |file| {
+            let what = format!("packing {name} with Debian {}", cache.suite.name());
+            step(&what, || self.pack_from(&debian, file))
+        })
+    }
+
+    fn pack_from(&self, debian: &Path, file: &Path) -> Result<(), Error> {
+        let root = file.with_file_name("root");
+        run(Command::new("cp").arg("--archive").args([debian, &root]))?;
+        for (path, content) in &self.files {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().ok_or("a file is in a folder")?)?;
+            fs::write(path, content)?;
+        }
+        chroot(&root, &format!("{}{AT_LAST}", self.script))?;
+        archive(&root, file)
     }
 }
 
 /// A Debian without changes, created once.
-fn debian(suite: Suite, cache: &Path) -> Result<PathBuf, Error> {
-    let root = cache.join("debian");
-    register_qemu()?;
-    if fs::read_to_string(root.join("complete")).is_ok_and(|packages| packages == PACKAGES) {
-        return Ok(root);
-    }
-    if root.exists() {
-        fs::remove_dir_all(&root)?;
-    }
-    println!(
-        "creating a Debian {} for arm64; this takes some minutes",
-        suite.name()
-    );
-    let apt = Apt::update(suite, cache)?;
-    let mut mmdebstrap = Command::new("mmdebstrap");
-    mmdebstrap.args([
-        "--quiet",
-        "--arch=arm64",
-        "--variant=minbase",
-        "--format=directory",
-    ]);
-    mmdebstrap
-        .arg(format!("--include={PACKAGES}"))
-        .args(["--dpkgopt=path-exclude=/usr/share/man/*"]);
-    mmdebstrap.args([
-        "--dpkgopt=path-exclude=/usr/share/locale/*",
-        "--dpkgopt=path-exclude=/usr/share/doc/*",
-    ]);
-    run(mmdebstrap.arg(suite.name()).arg(&root).arg(&apt.sources))?;
-    // The kernel starts /init in an initramfs, and no file system is on a disk.
-    symlink("lib/systemd/systemd", root.join("init"))?;
-    fs::write(root.join("etc/fstab"), "")?;
-    // Debian's installer writes these too.
-    fs::write(
-        root.join("etc/hosts"),
-        "127.0.0.1 localhost\n::1 localhost\n",
-    )?;
-    // The package lists are most of the size, and nothing here reads them.
-    for folder in ["var/lib/apt/lists", "var/cache/apt"] {
-        fs::remove_dir_all(root.join(folder))?;
-        fs::create_dir_all(root.join(folder).join("partial"))?;
-    }
-    fs::create_dir_all(root.join("var/cache/apt/archives/partial"))?;
-    fs::set_permissions(&root, fs::Permissions::from_mode(0o755))?;
-    // A scene starts the broker.
-    let root = Root(root);
-    root.chroot("systemctl disable mosquitto")?;
-    root.put("complete", PACKAGES.as_bytes())?;
-    Ok(root.0)
+fn debian(cache: &Cache) -> Result<PathBuf, Error> {
+    let made_from = (PACKAGES, OPTIONS, AFTER_INSTALLATION);
+    cache.once("debian", &made_from, |root| {
+        let apt = Apt::update(cache.suite, root.parent().ok_or("it has a folder")?)?;
+        let name = format!("creating a Debian {} for arm64", cache.suite.name());
+        step(&format!("{name}, which takes some minutes"), || {
+            apt.install(&OPTIONS, PACKAGES, root)?;
+            // The kernel starts /init in an initramfs.
+            symlink("lib/systemd/systemd", root.join("init"))?;
+            chroot(root, AFTER_INSTALLATION)
+        })
+    })
+}
+
+/// Runs lines of shell in a Debian, until one fails.
+pub(crate) fn chroot(root: &Path, script: &str) -> Result<(), Error> {
+    run(Command::new("chroot").args([text(root)?, "/bin/sh", "-ec", script])).map(drop)
 }
 
 /// Lets the kernel run programs for arm64 with qemu-user, in a chroot too.

@@ -1,14 +1,9 @@
 //! Device trees with other GPIO chips: one before the header's, as when the header of the Pi 5 changed its number, and those
 //! of a Pi 5.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
-use super::{parts::Parts, run};
-use crate::Error;
+use crate::{Error, cache::Cache, parts::Parts, run::run};
 
 /// 32 lines, over a word of memory that is not used otherwise.
 const OTHER_CHIP: &str = r#"
@@ -64,7 +59,7 @@ pub(crate) const SPARE_CHIPS: &str = "spare-chips";
 
 /// The Pi's device tree with another chip before the header's, whose lines have these names.
 pub(crate) fn with_other_chip(
-    cache: &Path,
+    cache: &Cache,
     parts: &Parts,
     name: &str,
     lines: &[&str],
@@ -74,7 +69,7 @@ pub(crate) fn with_other_chip(
 }
 
 /// The Pi's device tree with the chips of a Pi 5 instead of its own, for the kernel's simulator.
-pub(crate) fn of_a_pi_5(cache: &Path, parts: &Parts) -> Result<PathBuf, Error> {
+pub(crate) fn of_a_pi_5(cache: &Cache, parts: &Parts) -> Result<PathBuf, Error> {
     // Devices that wait for these pins would never start, among them the serial ports.
     let kept = source(parts)?
         .lines()
@@ -128,15 +123,13 @@ fn source(parts: &Parts) -> Result<String, Error> {
         .arg(&parts.device_tree))
 }
 
-fn compile(cache: &Path, name: &str, tree: &str) -> Result<PathBuf, Error> {
-    let (source, compiled) = (
-        cache.join(format!("{name}.dts")),
-        cache.join(format!("{name}.dtb")),
-    );
-    fs::write(&source, tree)?;
-    run(Command::new("dtc")
-        .args(["-q", "-I", "dts", "-O", "dtb", "-o"])
-        .arg(&compiled)
-        .arg(&source))?;
-    Ok(compiled)
+fn compile(cache: &Cache, name: &str, tree: &str) -> Result<PathBuf, Error> {
+    cache.once(&format!("{name}.dtb"), &tree, |compiled| {
+        let source = compiled.with_extension("dts");
+        fs::write(&source, tree)?;
+        run(Command::new("dtc")
+            .args(["-q", "-I", "dts", "-O", "dtb", "-o"])
+            .args([compiled, &source]))
+        .map(drop)
+    })
 }

@@ -7,12 +7,18 @@ use std::{
     process::Command,
 };
 
-use super::{archive, parts::Parts, run};
-use crate::Error;
+use crate::{
+    Error,
+    build::Program,
+    cache::Cache,
+    parts::Parts,
+    run::{archive, run},
+    steps::step,
+};
 
 /// The first process: a shell on the second serial port, the mini UART, where the scenes type. The programs are not on its
-/// PATH: `command` is a builtin of the shell, and users type `./command`. For a user that shell exits, and busybox's init
-/// replaces it, which adds job control and `poweroff`.
+/// PATH: `command` is a builtin of the shell, and users type `./command`. For a user, whose terminal has `ROWS` on the
+/// kernel's command line, it is busybox's init, which has job control and `poweroff`.
 const INIT: &str = "\
 #!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /run /tmp
@@ -24,35 +30,61 @@ exec </dev/ttyS1 >/dev/ttyS1 2>&1
 stty raw -echo -opost
 export PATH=/bin:/usr/bin HOME=/
 cd /led
-until sh; do :; done
+while [ -z \"$ROWS\" ]; do sh; done
 exec init
 ";
 
 /// The user's shell, on the same port.
 const INITTAB: &str = "ttyS1::respawn:-/bin/sh\n";
 
-/// The first commands of that shell. Kernel messages would mix with the input.
+/// The first commands of that shell.
 const PROFILE: &str = "\
 cd /led
-dmesg -n 1
-clear
+stty rows $ROWS cols $COLUMNS
 cat /etc/motd
 ";
 
-const MOTD: &str = "\
+const MOTD: &str = "
 An emulated Raspberry Pi. Type for example:
 
     ./controller &
     ./command on
 
-The symbol above shows the level of the pin, read from outside.
+A line tells when the level of pin 11 (GPIO 17) changes, read from outside.
 `poweroff` or Ctrl-A X ends this.
 
 ";
 
-pub(crate) fn pack(cache: &Path, parts: &Parts, programs: &[PathBuf]) -> Result<PathBuf, Error> {
-    let root = cache.join("initramfs");
-    let _ = fs::remove_dir_all(&root);
+/// Packs these programs under the name of a file in the cache.
+pub(crate) fn pack(
+    cache: &Cache,
+    parts: &Parts,
+    name: &str,
+    programs: &[Program],
+) -> Result<PathBuf, Error> {
+    let mut files = vec![
+        (
+            "etc/passwd".to_owned(),
+            b"root:x:0:0:root:/:/bin/sh\n".into(),
+        ),
+        ("etc/group".to_owned(), b"root:x:0:\n".into()),
+        ("etc/inittab".to_owned(), INITTAB.into()),
+        ("etc/profile".to_owned(), PROFILE.into()),
+        ("etc/motd".to_owned(), MOTD.into()),
+        ("init".to_owned(), INIT.into()),
+    ];
+    for (name, program) in programs {
+        files.push((format!("led/{name}"), fs::read(program)?));
+    }
+    cache.once(name, &(parts.fetched, &files), |file| {
+        step("packing the programs for the Pi", || {
+            pack_files(parts, &files, file)
+        })
+    })
+}
+
+fn pack_files(parts: &Parts, files: &[(String, Vec<u8>)], file: &Path) -> Result<(), Error> {
+    let root = file.with_file_name("root");
     run(Command::new("cp")
         .arg("--archive")
         .arg(&parts.root)
@@ -60,24 +92,15 @@ pub(crate) fn pack(cache: &Path, parts: &Parts, programs: &[PathBuf]) -> Result<
     // Files that no program here reads.
     fs::remove_dir_all(root.join("usr/share"))?;
     let _ = fs::remove_dir_all(root.join("usr/lib/aarch64-linux-gnu/gconv"));
-    fs::create_dir(root.join("led"))?;
-    for program in programs {
-        let name = program.file_name().ok_or("a program has a name")?;
-        fs::copy(program, root.join("led").join(name))?;
+    for folder in ["etc", "led"] {
+        fs::create_dir_all(root.join(folder))?;
     }
-    fs::create_dir_all(root.join("etc"))?;
-    for (name, content) in [
-        ("passwd", "root:x:0:0:root:/:/bin/sh\n"),
-        ("group", "root:x:0:\n"),
-        ("inittab", INITTAB),
-        ("profile", PROFILE),
-        ("motd", MOTD),
-    ] {
-        fs::write(root.join("etc").join(name), content)?;
+    for (name, content) in files {
+        let path = root.join(name);
+        fs::write(&path, content)?;
+        if !name.starts_with("etc/") {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        }
     }
-    let init = root.join("init");
-    fs::write(&init, INIT)?;
-    fs::set_permissions(&init, fs::Permissions::from_mode(0o755))?;
-
-    archive(&root, &cache.join("busybox.cpio"))
+    archive(&root, file)
 }

@@ -4,10 +4,10 @@ use std::{
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
-use super::{apt::Apt, run, suite::Suite};
-use crate::Error;
+use crate::{Error, apt::Apt, cache::Cache, run::run, steps::step, suite::Suite};
 
 /// The packages in the initramfs, without our programs and gpiod's library.
 const PACKAGES: [&str; 5] = ["busybox-static", "gpiod", "libc6", "libgcc-s1", "strace"];
@@ -27,12 +27,15 @@ const MODULES: [&str; 7] = [
     "drivers/mmc/host/bcm2835",
 ];
 
+#[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) suite: Suite,
     pub(crate) kernel: PathBuf,
     /// Its version, as `uname -r` prints it.
     pub(crate) version: String,
     pub(crate) device_tree: PathBuf,
+    /// When they were fetched.
+    pub(crate) fetched: SystemTime,
     /// The folder of the modules.
     modules: PathBuf,
     /// The packages, unpacked into one folder.
@@ -51,72 +54,75 @@ impl Parts {
             .iter()
             .filter_map(|path| path.rsplit('/').next())
     }
+
+    fn in_folder(suite: Suite, folder: &Path, version: &str) -> Result<Parts, Error> {
+        Ok(Parts {
+            suite,
+            fetched: fs::metadata(folder)?.modified()?,
+            kernel: folder.join("vmlinuz"),
+            version: version.to_owned(),
+            device_tree: folder.join("bcm2837-rpi-3-b.dtb"),
+            modules: folder.join("modules"),
+            root: folder.join("root"),
+        })
+    }
 }
 
-pub(crate) fn fetch(suite: Suite, cache: &Path) -> Result<Parts, Error> {
-    let parts = |version: &str| Parts {
-        suite,
-        kernel: cache.join("vmlinuz"),
-        version: version.to_owned(),
-        device_tree: cache.join("bcm2837-rpi-3-b.dtb"),
-        modules: cache.join("modules"),
-        root: cache.join("root"),
-    };
-    let complete = cache.join("complete");
-    let mut wanted = PACKAGES.to_vec();
-    wanted.push(suite.gpiod().library());
-    let list = wanted.join(", ");
-    let fetched = format!("{list}; {}", MODULES.join(", "));
-    let stamp = fs::read_to_string(&complete).unwrap_or_default();
-    if let Some((version, complete_with)) = stamp.split_once(": ")
-        && complete_with == fetched
-    {
-        return Ok(parts(version));
-    }
-    let unpacked = cache.join("unpacked");
-    for folder in [&unpacked, &cache.join("root"), &cache.join("modules")] {
-        let _ = fs::remove_dir_all(folder);
-        fs::create_dir_all(folder)?;
-    }
-    let apt = Apt::update(suite, cache)?;
-    let kernel = newest_kernel(&apt)?;
-    println!(
-        "downloading {kernel}, {list} for arm64, of Debian {}",
-        suite.name()
-    );
-    apt.unpack(&kernel, &unpacked)?;
-    let parts = parts(kernel.trim_start_matches("linux-image-"));
+pub(crate) fn fetch(cache: &Cache) -> Result<Parts, Error> {
+    let suite = cache.suite;
+    let library = suite.gpiod().library();
+    let mut packages = PACKAGES.to_vec();
+    packages.push(&library);
+    let folder = cache.once("parts", &(&packages, MODULES, KERNELS), |folder| {
+        let scratch = folder.with_file_name("unpacked");
+        fs::create_dir(&scratch)?;
+        let apt = Apt::update(suite, &scratch)?;
+        let kernel = newest_kernel(&apt)?;
+        let list = packages.join(", ");
+        let name = format!("downloading {kernel}, {list} of Debian {}", suite.name());
+        step(&name, || unpack(&apt, &kernel, &packages, &scratch, folder))
+    })?;
+    let version = fs::read_to_string(folder.join("version"))?;
+    Parts::in_folder(suite, &folder, &version)
+}
+
+fn unpack(
+    apt: &Apt,
+    kernel: &str,
+    packages: &[&str],
+    scratch: &Path,
+    folder: &Path,
+) -> Result<(), Error> {
+    apt.unpack(kernel, scratch)?;
+    let version = kernel.trim_start_matches("linux-image-");
+    fs::create_dir(folder)?;
+    let parts = Parts::in_folder(apt.suite, folder, version)?;
+    fs::create_dir(&parts.modules)?;
     fs::copy(
-        unpacked.join(format!("boot/vmlinuz-{}", parts.version)),
+        scratch.join(format!("boot/vmlinuz-{version}")),
         &parts.kernel,
     )?;
-    let trees = unpacked.join(format!("usr/lib/linux-image-{}/broadcom", parts.version));
+    let trees = scratch.join(format!("usr/lib/linux-image-{version}/broadcom"));
     fs::copy(trees.join("bcm2837-rpi-3-b.dtb"), &parts.device_tree)?;
-    let usr = ["usr/lib", "lib"].map(|lib| unpacked.join(lib).join("modules").join(&parts.version));
-    let modules = usr
+    let modules = ["usr/lib", "lib"].map(|lib| scratch.join(lib).join("modules").join(version));
+    let modules = modules
         .iter()
         .find(|folder| folder.exists())
         .ok_or("the kernel's package has no modules")?;
     for module in MODULES {
         let file = modules.join("kernel").join(module).with_extension("ko.xz");
-        fs::copy(
-            &file,
-            parts
-                .modules
-                .join(file.file_name().ok_or("a module has a name")?),
-        )?;
+        let name = file.file_name().ok_or("a module has a name")?;
+        fs::copy(&file, parts.modules.join(name))?;
     }
     // These are links in Debian, and older packages have files in them.
     for folder in ["bin", "sbin", "lib"] {
         fs::create_dir_all(parts.root.join("usr").join(folder))?;
         symlink(Path::new("usr").join(folder), parts.root.join(folder))?;
     }
-    for package in wanted {
+    for package in packages {
         apt.unpack(package, &parts.root)?;
     }
-    fs::remove_dir_all(&unpacked)?;
-    fs::write(complete, format!("{}: {fetched}", parts.version))?;
-    Ok(parts)
+    Ok(fs::write(folder.join("version"), version)?)
 }
 
 fn newest_kernel(apt: &Apt) -> Result<String, Error> {

@@ -4,229 +4,212 @@ mod failures;
 mod initial;
 mod mqtt;
 mod operation;
+mod raspberry;
 mod reboots;
+mod unit;
 mod users;
 
-use std::path::Path;
+use std::fs;
 
-use super::{
+use crate::{
+    Error,
+    cache::Cache,
+    debian::Image,
     device_tree,
-    machine::{MINI_UART_CONSOLE, Machine},
-    parts::Parts,
-    stage::{OFF, Scene, Stage},
+    groups::{self, Group, Verdict},
+    machine::{Machine, Setup},
+    parts::{self, Parts},
+    stage::Scene,
+    suite::Suite,
 };
-use crate::Error;
 
-const SCENES: [(&str, Scene); 17] = [
-    (
-        "after boot the service is ready and the LED off",
-        operation::boot,
-    ),
-    (
-        "members of gpio send commands without sudo, other users do not",
-        users::users,
-    ),
-    ("stop, start, restart while on", operation::stop),
-    (
-        "options are read at a restart, and wrong ones are reported",
-        operation::options,
-    ),
-    ("after exit the service stays inactive", operation::exit),
-    ("SIGKILL while on", failures::sigkill),
-    (
-        "SIGKILL while a client waits",
-        failures::sigkill_with_client,
-    ),
-    (
-        "another user creates the queues while the service is down, repeatedly",
-        users::other_user,
-    ),
-    ("another user waits for the lock", users::lock_waiter),
-    ("the chips are not accessible", failures::not_accessible),
-    (
-        "a line that does not exist, until the start limit",
-        failures::missing,
-    ),
-    ("the file system is read-only", failures::read_only),
-    (
-        "the state of the last command, over a restart and a kill",
-        initial::last,
-    ),
-    ("two LEDs", operation::two),
-    ("the last sender logs out", users::logout),
-    (
-        "the journal has priorities, and no times of the controller",
-        operation::journal,
-    ),
-    (
-        "upgrade while on, remove, purge, install again",
-        operation::package,
-    ),
+/// A program that takes the line before the service does, if the kernel's command line requests it. The header's chip is the
+/// second one then.
+const HOLD_LINE: &str = "\
+[Unit]
+Description=Hold GPIO17
+ConditionKernelCommandLine=hold_line
+DefaultDependencies=no
+After=sysinit.target
+Before=led-controller.service
+
+[Service]
+ExecStart=/usr/bin/HOLD
+ExecStartPost=/bin/sh -c 'until INFO | grep -q gpioset; do sleep 0.1; done'
+
+[Install]
+WantedBy=basic.target
+";
+
+/// Shown if a scene fails.
+const TROUBLE: &str = "journalctl -b -n 40 --no-pager";
+
+/// Where a scene is played: only on the chosen Debian, or on bookworm too, because it depends on systemd, the broker or apt.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum On {
+    Chosen,
+    Both,
+}
+use On::{Both, Chosen};
+
+type Named = (On, &'static str, Scene);
+
+#[rustfmt::skip]
+const SERVICE: [Named; 16] = [
+    (Both, "after boot the service is ready and the LED off", operation::boot),
+    (Both, "members of gpio send commands without sudo, other users do not", users::users),
+    (Both, "stop, start, restart while on", operation::stop),
+    (Chosen, "options are read at a restart, and wrong ones are reported", operation::options),
+    (Chosen, "after exit the service stays inactive", operation::exit),
+    (Both, "SIGKILL while on", failures::sigkill),
+    (Chosen, "SIGKILL while a client waits", failures::sigkill_with_client),
+    (Chosen, "another user creates the queues while the service is down, repeatedly", users::other_user),
+    (Chosen, "another user waits for the lock", users::lock_waiter),
+    (Chosen, "the chips are not accessible", failures::not_accessible),
+    (Chosen, "a line that does not exist, until the start limit", failures::missing),
+    (Chosen, "the file system is read-only", failures::read_only),
+    (Chosen, "the state of the last command, over a restart and a kill", initial::last),
+    (Chosen, "two LEDs", operation::two),
+    (Chosen, "the last sender logs out", users::logout),
+    (Chosen, "the journal has priorities, and no times of the controller", operation::journal),
 ];
 
-const MQTT: [(&str, Scene); 4] = [
-    (
-        "led-controller-mqtt is installed, and finds the broker and the controller",
-        mqtt::install,
-    ),
-    ("commands and states on MQTT", mqtt::commands),
-    (
-        "offline and online, over stops, a kill and a restart of the broker",
-        mqtt::availability,
-    ),
-    ("purge of led-controller-mqtt", mqtt::purge),
+#[rustfmt::skip]
+const MQTT: [Named; 4] = [
+    (Both, "led-controller-mqtt is installed, and finds the broker and the controller", mqtt::install),
+    (Chosen, "commands and states on MQTT", mqtt::commands),
+    (Chosen, "offline and online, over stops, a kill and a restart of the broker", mqtt::availability),
+    (Both, "purge of led-controller-mqtt", mqtt::purge),
 ];
 
-/// Boots seven times, and plays all scenes.
-pub(crate) fn play(cache: &Path, parts: &Parts, initramfs: &Path) -> Result<(), Error> {
-    let mut verdict = Verdict::default();
-    let quiet = format!("{MINI_UART_CONSOLE} systemd.show_status=0");
-    let mut machine = Machine::boot(parts, &parts.device_tree, initramfs, &quiet)?;
-    for (name, scene) in SCENES.into_iter().chain(MQTT) {
-        verdict.play(&mut machine, name, scene);
+/// After the other scenes.
+#[rustfmt::skip]
+const END: [Named; 2] = [
+    (Both, "upgrade while on, remove, purge, install again", operation::package),
+    (Both, "poweroff while on", operation::poweroff),
+];
+
+#[rustfmt::skip]
+const OTHER_CHIP: [Named; 2] = [
+    (Chosen, "the line is busy at boot", failures::busy),
+    (Chosen, "the header is gpiochip1", failures::renumbered),
+];
+
+const OTHER_LINE: [Named; 1] = [(
+    Chosen,
+    "another chip has a GPIO17 too",
+    failures::doubled_name,
+)];
+
+/// The packages that the scenes install.
+pub(crate) struct Packages<'a> {
+    pub(crate) first: &'a str,
+    /// An upgrade of the first.
+    pub(crate) second: &'a str,
+    pub(crate) mqtt: &'a str,
+}
+
+/// What the groups of a suite need: made by the first one, and then found in the cache.
+struct Pi {
+    cache: Cache,
+    parts: Parts,
+    debian: Setup,
+}
+
+impl Pi {
+    /// A Debian in which the first package is installed, with the others to install.
+    fn new(suite: Suite, packages: &Packages<'_>) -> Result<Pi, Error> {
+        let cache = Cache::of(suite)?;
+        let parts = parts::fetch(&cache)?;
+        let mut image = Image::new();
+        for (name, package) in [
+            ("first", packages.first),
+            ("second", packages.second),
+            ("mqtt", packages.mqtt),
+        ] {
+            image.put(&format!("root/{name}.deb"), fs::read(package)?);
+        }
+        image.run("DEBIAN_FRONTEND=noninteractive apt-get install --yes /root/first.deb");
+        image.run("useradd --create-home pi; usermod --append --groups gpio pi");
+        image.run("useradd --create-home eve");
+        let gpiod = suite.gpiod();
+        let hold_line = HOLD_LINE
+            .replace("HOLD", &gpiod.hold("gpiochip1", 0))
+            .replace("INFO", &gpiod.info("gpiochip1"));
+        image.enable("hold-line", &hold_line);
+        let initramfs = image.pack(&cache, "packages")?;
+        let debian = Setup::of_debian(initramfs);
+        Ok(Pi {
+            cache,
+            parts,
+            debian,
+        })
     }
-    verdict.play(&mut machine, "poweroff while on", operation::poweroff);
-    drop(machine);
 
-    let mut machine = Machine::boot(
-        parts,
-        &parts.device_tree,
-        initramfs,
-        &format!("{quiet} hold_line"),
-    )?;
-    verdict.play(&mut machine, "the line is busy at boot", failures::busy);
-    drop(machine);
-
-    let numbered = device_tree::with_other_chip(cache, parts, "renumbered", &["A", "B"])?;
-    let mut machine = Machine::boot(parts, &numbered, initramfs, &quiet)?;
-    verdict.play(
-        &mut machine,
-        "the header is gpiochip1",
-        failures::renumbered,
-    );
-    drop(machine);
-
-    let doubled = device_tree::with_other_chip(cache, parts, "doubled", &["A", "GPIO17"])?;
-    let mut machine = Machine::boot(parts, &doubled, initramfs, &quiet)?;
-    verdict.play(
-        &mut machine,
-        "another chip has a GPIO17 too",
-        failures::doubled_name,
-    );
-    drop(machine);
-
-    reboots::play(&mut verdict, cache, parts, initramfs)?;
-    verdict.end()
-}
-
-/// Plays only the scenes of reboots.
-pub(crate) fn play_reboots(cache: &Path, parts: &Parts, initramfs: &Path) -> Result<(), Error> {
-    let mut verdict = Verdict::default();
-    reboots::play(&mut verdict, cache, parts, initramfs)?;
-    verdict.end()
-}
-
-/// Plays only the scenes of MQTT.
-pub(crate) fn play_mqtt(parts: &Parts, initramfs: &Path) -> Result<(), Error> {
-    let mut verdict = Verdict::default();
-    let quiet = format!("{MINI_UART_CONSOLE} systemd.show_status=0");
-    let mut machine = Machine::boot(parts, &parts.device_tree, initramfs, &quiet)?;
-    for (name, scene) in MQTT {
-        verdict.play(&mut machine, name, scene);
+    /// Boots it, and plays scenes.
+    fn play(
+        &self,
+        verdict: &mut Verdict,
+        setup: &Setup,
+        scenes: impl IntoIterator<Item = Named>,
+    ) -> Result<(), Error> {
+        let mut machine = verdict.step("boot", || Machine::boot(&self.parts, setup))?;
+        for (_, name, scene) in scenes {
+            verdict.play(&mut machine, name, scene, TROUBLE);
+        }
+        Ok(())
     }
-    verdict.end()
+
+    /// With another chip before the header's, whose lines have these names.
+    fn with_other_chip(&self, name: &str, lines: &[&str]) -> Result<Setup, Error> {
+        let tree = device_tree::with_other_chip(&self.cache, &self.parts, name, lines)?;
+        Ok(Setup {
+            device_tree: Some(tree),
+            ..self.debian.clone()
+        })
+    }
 }
 
-/// The scenes for another Debian: boots once, and plays those that depend on its systemd, its broker and apt.
-pub(crate) fn play_briefly(parts: &Parts, initramfs: &Path) -> Result<(), Error> {
-    let mut verdict = Verdict::default();
-    let quiet = format!("{MINI_UART_CONSOLE} systemd.show_status=0");
-    let mut machine = Machine::boot(parts, &parts.device_tree, initramfs, &quiet)?;
-    let scenes: [(&str, Scene); 8] = [
-        ("the service starts at boot", operation::boot),
-        (
-            "members of gpio turn the LED on, other users do not",
-            users::users,
-        ),
-        ("stop and start", operation::stop),
-        ("SIGKILL while on", failures::sigkill),
-        MQTT[0],
-        MQTT[3],
-        (
-            "upgrade while on, remove, purge, install again",
-            operation::package,
-        ),
-        ("poweroff while on", operation::poweroff),
+/// Plays all scenes on the chosen Debian, and some on bookworm if that is another one; or only the scenes of one group.
+pub(crate) fn play(packages: &Packages<'_>, only: Option<&str>) -> Result<(), Error> {
+    let suite = Suite::chosen()?;
+    let pi = || Pi::new(suite, packages);
+    let mut groups = vec![
+        Group::new("service", |verdict| {
+            let pi = pi()?;
+            pi.play(verdict, &pi.debian, SERVICE.into_iter().chain(END))
+        }),
+        Group::new("bookworm", |verdict| {
+            let pi = Pi::new(Suite::Bookworm, packages)?;
+            let both = |(on, ..): &Named| *on == Both;
+            let scenes = SERVICE.into_iter().chain(MQTT).chain(END).filter(both);
+            pi.play(verdict, &pi.debian, scenes)
+        }),
+        Group::new("reboots", |verdict| reboots::play(verdict, &pi()?)),
+        Group::new("raspberry", |verdict| {
+            raspberry::play(verdict, suite, packages)
+        }),
+        Group::new("mqtt", |verdict| {
+            let pi = pi()?;
+            pi.play(verdict, &pi.debian, MQTT)
+        }),
+        Group::new("chips", |verdict| {
+            let pi = pi()?;
+            let mut setup = pi.with_other_chip("renumbered", &["A", "B"])?;
+            setup.arguments += " hold_line";
+            pi.play(verdict, &setup, OTHER_CHIP)?;
+            let setup = pi.with_other_chip("doubled", &["A", "GPIO17"])?;
+            pi.play(verdict, &setup, OTHER_LINE)
+        }),
     ];
-    for (name, scene) in scenes {
-        verdict.play(&mut machine, name, scene);
+    if suite == Suite::Bookworm {
+        groups.retain(|group| group.name != "bookworm");
     }
-    verdict.end()
-}
-
-#[derive(Default)]
-struct Verdict {
-    passed: usize,
-    failed: Vec<String>,
-}
-
-impl Verdict {
-    /// Plays a scene. If it fails, shows the journal, and the next scenes follow.
-    fn play(&mut self, machine: &mut Machine, name: &str, scene: Scene) {
-        println!("scene: {name}");
-        let mut stage = Stage { machine };
-        match scene(&mut stage) {
-            Ok(()) => self.passed += 1,
-            Err(error) => {
-                println!("FAILED: {error}\nthe journal:");
-                println!(
-                    "{}",
-                    stage
-                        .machine
-                        .run("journalctl -b -n 40 --no-pager")
-                        .unwrap_or_default()
-                );
-                self.failed.push(format!("{name}: {error}"));
-            }
+    if let Some(only) = only {
+        groups.retain(|group| group.name == only);
+        if groups.is_empty() {
+            return Err(format!("there is no group {only}").into());
         }
     }
-
-    fn end(self) -> Result<(), Error> {
-        println!("{} passed, {} failed", self.passed, self.failed.len());
-        if self.failed.is_empty() {
-            Ok(())
-        } else {
-            Err(self.failed.join("\n").into())
-        }
-    }
-}
-
-const ACTIVE: &str = "systemctl is-active led-controller";
-
-/// A property of the unit.
-fn property(stage: &mut Stage<'_>, name: &str) -> Result<String, Error> {
-    let value = stage.machine.run(&format!(
-        "systemctl show --value --property={name} led-controller"
-    ))?;
-    Ok(value.trim().to_owned())
-}
-
-/// Restarts the service, whatever its state is.
-fn restart(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage
-        .machine
-        .run("systemctl reset-failed led-controller; systemctl restart led-controller")?;
-    stage.pin_is(OFF)
-}
-
-fn failed(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.wait_for("systemctl is-failed --quiet led-controller")
-}
-
-/// Waits until systemd stops restarting the service.
-fn wait_for_start_limit(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.wait_for(
-        "journalctl -b -u led-controller | grep -q 'Start request repeated too quickly'",
-    )?;
-    failed(stage)
+    groups::play(groups)
 }

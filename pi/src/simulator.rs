@@ -10,8 +10,7 @@ use std::{
     process::Command,
 };
 
-use super::{apt::Apt, parts::Parts, run};
-use crate::Error;
+use crate::{Error, apt::Apt, cache::Cache, debian::chroot, parts::Parts, run::run, steps::step};
 
 /// The modules, in the order in which they are loaded.
 pub(crate) const MODULES: [&str; 3] = ["configfs.ko.xz", "interrupts.ko", "gpio-sim.ko"];
@@ -32,54 +31,46 @@ MODULE_LICENSE("GPL");
 const RESET: &str = "\tgc->free = gpio_sim_free;\n";
 
 /// Compiles the modules once for each kernel, and returns the folder with them.
-pub(crate) fn build(cache: &Path, parts: &Parts) -> Result<PathBuf, Error> {
-    let folder = cache.join(format!("gpio-sim-{}", parts.version));
-    if folder.exists() {
-        return Ok(folder);
-    }
-    println!(
-        "compiling the simulator of GPIO chips for kernel {}",
-        parts.version
-    );
-    let apt = Apt::update(parts.suite, cache)?;
-    let workshop = cache.join("workshop");
-    if workshop.exists() {
-        fs::remove_dir_all(&workshop)?;
-    }
+pub(crate) fn build(cache: &Cache, parts: &Parts) -> Result<PathBuf, Error> {
+    let made_from = (&parts.version, INTERRUPTS, RESET);
+    cache.once("gpio-sim", &made_from, |folder| {
+        let scratch = folder.with_file_name("scratch");
+        fs::create_dir(&scratch)?;
+        let apt = Apt::update(parts.suite, &scratch)?;
+        let name = format!(
+            "compiling the simulator of GPIO chips for kernel {}",
+            parts.version
+        );
+        step(&name, || compile(parts, &apt, &scratch, folder))
+    })
+}
+
+fn compile(parts: &Parts, apt: &Apt, scratch: &Path, folder: &Path) -> Result<(), Error> {
+    let workshop = scratch.join("workshop");
     let release = parts.version.trim_end_matches("-arm64");
     let compiler = if ARCH == "aarch64" {
         "gcc"
     } else {
         "gcc-aarch64-linux-gnu"
     };
-    let mut mmdebstrap = Command::new("mmdebstrap");
-    mmdebstrap.args(["--quiet", "--variant=essential", "--format=directory"]);
-    mmdebstrap.arg(format!("--include=make,{compiler},linux-kbuild-{release}"));
-    run(mmdebstrap
-        .arg(parts.suite.name())
-        .arg(&workshop)
-        .arg(&apt.sources))?;
+    let packages = format!("make,{compiler},linux-kbuild-{release}");
+    apt.install(&["--variant=essential"], &packages, &workshop)?;
     for headers in [&parts.version, &format!("{release}-common")] {
         apt.unpack(&format!("linux-headers-{headers}"), &workshop)?;
     }
 
     let source = workshop.join("gpio-sim");
     fs::create_dir(&source)?;
-    apt.unpack(
-        &format!(
-            "linux-source-6.12={}",
-            package_version(&apt, &parts.version)?
-        ),
-        &workshop,
-    )?;
-    let mut tar = Command::new("tar");
-    tar.arg("--extract")
+    let version = package_version(apt, &parts.version)?;
+    apt.unpack(&format!("linux-source-6.12={version}"), &workshop)?;
+    run(Command::new("tar")
+        .arg("--extract")
         .arg("--file")
-        .arg(workshop.join("usr/src/linux-source-6.12.tar.xz"));
-    tar.arg("-C")
+        .arg(workshop.join("usr/src/linux-source-6.12.tar.xz"))
+        .arg("-C")
         .arg(&source)
-        .args(["--strip-components=3", "--wildcards"]);
-    run(tar.args(["*/drivers/gpio/gpio-sim.c", "*/kernel/irq/irq_sim.c"]))?;
+        .args(["--strip-components=3", "--wildcards"])
+        .args(["*/drivers/gpio/gpio-sim.c", "*/kernel/irq/irq_sim.c"]))?;
     let chips = fs::read_to_string(source.join("gpio-sim.c"))?;
     if !chips.contains(RESET) {
         return Err("gpio-sim.c has changed: it does not reset a released line".into());
@@ -87,25 +78,15 @@ pub(crate) fn build(cache: &Path, parts: &Parts) -> Result<PathBuf, Error> {
     fs::write(source.join("gpio-sim.c"), chips.replace(RESET, ""))?;
     fs::write(source.join("interrupts.c"), INTERRUPTS)?;
     fs::write(source.join("Kbuild"), "obj-m := gpio-sim.o interrupts.o\n")?;
-    let make = format!(
-        "make -C /usr/src/linux-headers-{} M=/gpio-sim modules",
-        parts.version
-    );
-    run(Command::new("chroot")
-        .arg(&workshop)
-        .args(["/bin/sh", "-ec", &make]))?;
+    let headers = format!("/usr/src/linux-headers-{}", parts.version);
+    chroot(&workshop, &format!("make -C {headers} M=/gpio-sim modules"))?;
 
-    let built = cache.join("gpio-sim");
-    let _ = fs::remove_dir_all(&built);
-    fs::create_dir(&built)?;
-    fs::copy(parts.module("configfs"), built.join(MODULES[0]))?;
+    fs::create_dir(folder)?;
+    fs::copy(parts.module("configfs"), folder.join(MODULES[0]))?;
     for module in &MODULES[1..] {
-        fs::copy(source.join(module), built.join(module))?;
+        fs::copy(source.join(module), folder.join(module))?;
     }
-    fs::remove_dir_all(&workshop)?;
-    // Renamed last: the folder exists only if it is complete.
-    fs::rename(built, &folder)?;
-    Ok(folder)
+    Ok(())
 }
 
 /// The version of the kernel's package, and of its source.

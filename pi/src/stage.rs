@@ -5,8 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::machine::{Function, Machine, Pin};
-use crate::Error;
+use crate::{
+    Error,
+    machine::{Function, Machine, Pin},
+    steps::say,
+};
 
 /// The LED is on, and its controller holds the line.
 pub(crate) const ON: Pin = Pin {
@@ -27,15 +30,17 @@ pub(crate) type Scene = fn(&mut Stage<'_>) -> Result<(), Error>;
 
 pub(crate) struct Stage<'a> {
     pub(crate) machine: &'a mut Machine,
+    /// What was typed and seen, for the case that the scene fails.
+    pub(crate) transcript: String,
 }
 
 impl Stage<'_> {
     /// Types a line, and asserts its exit status and that its output contains all of these parts.
     pub(crate) fn run(&mut self, line: &str, status: i32, parts: &[&str]) -> Result<(), Error> {
+        self.note(&format!("# {line}"));
         let (found, said) = self.machine.try_run(line)?;
-        println!("    # {line}");
         if !said.trim().is_empty() {
-            println!("    {}", said.trim_end().replace('\n', "\n    "));
+            self.note(said.trim_end());
         }
         let missing = parts.iter().find(|part| !said.contains(**part));
         match missing {
@@ -47,6 +52,53 @@ impl Stage<'_> {
         }
     }
 
+    /// Types a line that succeeds.
+    pub(crate) fn ok(&mut self, line: &str) -> Result<(), Error> {
+        self.run(line, 0, &[])
+    }
+
+    /// Types a line that succeeds, with this in its output.
+    pub(crate) fn says(&mut self, line: &str, part: &str) -> Result<(), Error> {
+        self.run(line, 0, &[part])
+    }
+
+    /// Turns the LED on with this client.
+    pub(crate) fn turns_on(&mut self, client: &str) -> Result<(), Error> {
+        self.says(&format!("{client} on"), "on\n")?;
+        self.pin_is(ON)
+    }
+
+    /// Turns the LED off with this client.
+    pub(crate) fn turns_off(&mut self, client: &str) -> Result<(), Error> {
+        self.says(&format!("{client} off"), "off\n")?;
+        self.pin_is(OFF)
+    }
+
+    /// Sends commands with this client, and asserts its output and the state of the pin after each.
+    pub(crate) fn commands(&mut self, client: &str) -> Result<(), Error> {
+        for (verb, output, pin) in [
+            ("on", "on\n", ON),
+            ("status", "on (queue 1234: 0 messages, 0 bytes; ", ON),
+            ("off", "off\n", OFF),
+            ("toggle", "on\n", ON),
+            ("toggle", "off\n", OFF),
+        ] {
+            self.says(&format!("{client} {verb}"), output)?;
+            self.pin_is(pin)?;
+        }
+        Ok(())
+    }
+
+    /// Adds to the transcript.
+    pub(crate) fn note(&mut self, text: &str) {
+        self.transcript += &format!("    {}\n", text.replace('\n', "\n    "));
+    }
+
+    /// Shows what was measured.
+    pub(crate) fn measured(&mut self, text: &str) {
+        say(&format!("          {text}"));
+    }
+
     /// Asserts that a program holds GPIO17 of this chip as an output.
     pub(crate) fn line_is_held(&mut self, chip: &str, consumer: &str) -> Result<(), Error> {
         let gpiod = self.machine.gpiod;
@@ -56,19 +108,25 @@ impl Stage<'_> {
     /// Asserts that no process holds GPIO17 of this chip.
     pub(crate) fn line_is_free(&mut self, chip: &str) -> Result<(), Error> {
         let line = self.machine.gpiod.is_free(chip);
-        self.run(&line, 0, &["GPIO17"])
+        self.says(&line, "GPIO17")
+    }
+
+    pub(crate) fn no_queue_is_left(&mut self) -> Result<(), Error> {
+        // Only the heading.
+        self.says("grep -c . /proc/sysvipc/msg", "1\n")
     }
 
     /// Lets gpioset(1) hold GPIO17 in the background.
     pub(crate) fn gpioset_holds(&mut self, level: u32) -> Result<(), Error> {
-        let line = self.machine.gpiod.hold(level) + " & sleep 1";
-        self.run(&line, 0, &[])
+        let gpiod = self.machine.gpiod;
+        self.ok(&(gpiod.hold("gpiochip0", level) + " &"))?;
+        self.wait_for(&format!("{} | grep gpioset", gpiod.info("gpiochip0")))
     }
 
     /// Asserts the state of the pin.
     pub(crate) fn pin_is(&mut self, expected: Pin) -> Result<(), Error> {
         let pin = self.machine.pin()?;
-        println!("    pin: {pin}");
+        self.note(&format!("pin: {pin}"));
         if pin == expected {
             Ok(())
         } else {
@@ -99,7 +157,7 @@ impl Stage<'_> {
                 (is_high, since) = (high, Instant::now());
             }
         }
-        println!("    pin: {} flashes: {flashes:.0?}", flashes.len());
+        self.note(&format!("pin: {} flashes: {flashes:.0?}", flashes.len()));
         Ok(flashes)
     }
 

@@ -3,22 +3,32 @@
 use std::{
     io::{BufRead, BufReader, Write},
     os::unix::net::UnixStream,
-    path::Path,
+    path::{Path, PathBuf},
     process::Child,
 };
 
 use serde_json::{Value, json};
 
-use super::{PATIENCE, connect};
+use super::{Function, PATIENCE, Pin, connect};
 use crate::Error;
 
-pub(super) struct Monitor {
-    pub(super) reader: BufReader<UnixStream>,
+/// GPIO registers of the BCM2837: from the first one on the functions of ten pins each, three bits for each; and the levels of
+/// pins 0 to 31.
+const GPFSEL0: u32 = 0x3f20_0000;
+const GPLEV0: u32 = 0x3f20_0034;
+
+pub(crate) struct Monitor {
+    reader: BufReader<UnixStream>,
 }
 
 impl Monitor {
-    pub(super) fn connect(path: &Path, qemu: &mut Child) -> Result<Self, Error> {
-        let stream = connect(path, qemu)?;
+    pub(crate) fn socket(folder: &Path) -> PathBuf {
+        folder.join("monitor")
+    }
+
+    /// Connects to the QEMU whose socket is in this folder.
+    pub(crate) fn connect(folder: &Path, qemu: &mut Child) -> Result<Self, Error> {
+        let stream = connect(&Monitor::socket(folder), qemu)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let mut monitor = Monitor {
             reader: BufReader::new(stream),
@@ -28,7 +38,7 @@ impl Monitor {
     }
 
     /// Executes a command, and returns its result. Skips greetings and events.
-    pub(super) fn execute(&mut self, command: &str, arguments: &Value) -> Result<Value, Error> {
+    pub(crate) fn execute(&mut self, command: &str, arguments: &Value) -> Result<Value, Error> {
         writeln!(
             self.reader.get_ref(),
             "{}",
@@ -49,8 +59,22 @@ impl Monitor {
         }
     }
 
+    /// Reads the level and direction of a pin, 0 to 31.
+    pub(crate) fn pin(&mut self, number: u32) -> Result<Pin, Error> {
+        let functions = self.register(GPFSEL0 + number / 10 * 4)?;
+        let function = match functions >> (number % 10 * 3) & 0b111 {
+            0 => Function::Input,
+            1 => Function::Output,
+            other => Function::Other(other),
+        };
+        Ok(Pin {
+            high: self.register(GPLEV0)? >> number & 1 == 1,
+            function,
+        })
+    }
+
     /// A word of physical memory: `000000003f200034: 0x00020000`.
-    pub(super) fn register(&mut self, address: u32) -> Result<u32, Error> {
+    fn register(&mut self, address: u32) -> Result<u32, Error> {
         let command_line = format!("xp /1wx {address:#x}");
         let reply = self.execute(
             "human-monitor-command",

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
+    net::Shutdown,
     os::unix::net::UnixStream,
     path::Path,
     process::Child,
@@ -61,6 +62,8 @@ impl Serial {
             let mut next = Vec::new();
             let read = self.reader.by_ref().read_until(b'\n', &mut next);
             if !read.is_ok_and(|length| length > 0) {
+                // No later line waits as long for the same shell.
+                let _ = self.reader.get_ref().shutdown(Shutdown::Both);
                 return Err(format!("{line}: does not end; output: {said}").into());
             }
             let next = String::from_utf8_lossy(&next);

@@ -1,12 +1,11 @@
 //! Kills of the service, and lines that are not available.
 
-use super::{ACTIVE, failed, property, restart, wait_for_start_limit};
+use super::unit::{
+    ACTIVE, failed, options, property, replies_after, restart, wait_for_start_limit,
+};
 use crate::{
     Error,
-    {
-        machine::{Function, Pin},
-        stage::{OFF, ON, Stage},
-    },
+    stage::{OFF, ON, Stage},
 };
 
 /// The seconds of the guest from the last death of the service until it was ready again.
@@ -25,34 +24,29 @@ fn recovery(stage: &mut Stage<'_>) -> Result<f64, Error> {
 }
 
 pub(super) fn sigkill(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.run("led on", 0, &["on\n"])?;
+    stage.says("led on", "on\n")?;
     let pid = property(stage, "MainPID")?;
-    stage.run(&format!("kill -KILL {pid}"), 0, &[])?;
+    stage.ok(&format!("kill -KILL {pid}"))?;
     stage.pin_becomes(OFF)?;
-    let again = format!("test $(systemctl show -P MainPID led-controller) -gt {pid} && led status");
-    stage.wait_for(&again)?;
-    stage.run("led status", 0, &["off (queue"])?;
+    replies_after(stage, &pid)?;
+    stage.says("led status", "off (queue")?;
     let seconds = recovery(stage)?;
-    println!("    from its death to ready again: {seconds:.2} s of the guest");
+    stage.measured(&format!(
+        "from its death to ready again: {seconds:.2} s of the guest"
+    ));
     Ok(())
 }
 
 pub(super) fn sigkill_with_client(stage: &mut Stage<'_>) -> Result<(), Error> {
     let pid = property(stage, "MainPID")?;
-    stage.run(&format!("kill -STOP {pid}"), 0, &[])?;
-    stage.run(
-        "(led on --timeout 60s >/tmp/said 2>&1; echo $? >>/tmp/said) & sleep 1",
-        0,
-        &[],
-    )?;
-    stage.run(
-        &format!("kill -KILL {pid}; wait; cat /tmp/said"),
-        0,
-        &["on\n0\n"],
-    )?;
+    stage.ok(&format!("kill -STOP {pid}"))?;
+    stage.wait_for(&format!("grep -q '^State:.T' /proc/{pid}/status"))?;
+    stage.ok("(led on --timeout 60s >/tmp/said 2>&1; echo $? >>/tmp/said) &")?;
+    stage.wait_for("awk '$1 == 1234 { exit $5 != 1 }' /proc/sysvipc/msg")?;
+    stage.says(&format!("kill -KILL {pid}; wait; cat /tmp/said"), "on\n0\n")?;
     // The client printed that the LED is on, and it is.
     stage.pin_is(ON)?;
-    stage.run("led off", 0, &["off\n"])
+    stage.says("led off", "off\n")
 }
 
 pub(super) fn not_accessible(stage: &mut Stage<'_>) -> Result<(), Error> {
@@ -63,27 +57,23 @@ pub(super) fn not_accessible(stage: &mut Stage<'_>) -> Result<(), Error> {
         3,
         &["Permission denied", "whose udev rule"],
     )?;
-    stage.run(
+    stage.says(
         "udevadm trigger --subsystem-match=gpio --action=change --settle; ls -l /dev/gpiochip0",
-        0,
-        &["gpio"],
+        "gpio",
     )?;
     restart(stage)
 }
 
 pub(super) fn missing(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.run(
-        "echo 'OPTIONS=\"--line GPIO99\"' >/etc/default/led-controller; systemctl restart led-controller",
-        1,
-        &[],
-    )?;
+    options(stage, "--line GPIO99")?;
+    stage.run("systemctl restart led-controller", 1, &[])?;
     wait_for_start_limit(stage)?;
     stage.run(
         "systemctl status led-controller",
         3,
         &["no line is named GPIO99; looked at gpiochip0 (pinctrl-bcm2835"],
     )?;
-    stage.run("echo 'OPTIONS=\"\"' >/etc/default/led-controller", 0, &[])?;
+    options(stage, "")?;
     restart(stage)
 }
 
@@ -99,9 +89,8 @@ pub(super) fn read_only(stage: &mut Stage<'_>) -> Result<(), Error> {
             "'/etc/x': Read-only",
         ],
     )?;
-    stage.run("led on", 0, &["on\n"])?;
-    stage.pin_is(ON)?;
-    stage.run("led off", 0, &["off\n"])
+    stage.turns_on("led")?;
+    stage.says("led off", "off\n")
 }
 
 pub(super) fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
@@ -112,13 +101,8 @@ pub(super) fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
         &["GPIO17", "is in use by \"gpioset\""],
     )?;
     stage.run("led on", 3, &["no controller is running"])?;
-    stage.run(
-        "systemctl stop hold-line; systemctl reset-failed led-controller; systemctl start led-controller",
-        0,
-        &[],
-    )?;
-    stage.run("led on", 0, &["on\n"])?;
-    stage.pin_is(ON)
+    stage.ok("systemctl stop hold-line; systemctl reset-failed led-controller; systemctl start led-controller")?;
+    stage.turns_on("led")
 }
 
 pub(super) fn renumbered(stage: &mut Stage<'_>) -> Result<(), Error> {
@@ -131,32 +115,18 @@ pub(super) fn renumbered(stage: &mut Stage<'_>) -> Result<(), Error> {
         ],
     )?;
     stage.wait_for(ACTIVE)?;
-    stage.run("runuser -u pi -- led on", 0, &["on\n"])?;
-    stage.pin_is(ON)?;
-    stage.run("led off", 0, &["off\n"])?;
-    stage.pin_is(OFF)
+    stage.turns_on("runuser -u pi -- led")?;
+    stage.turns_off("led")
 }
 
 pub(super) fn doubled_name(stage: &mut Stage<'_>) -> Result<(), Error> {
     let gpiod = stage.machine.gpiod;
-    stage.run(
-        &gpiod.info("gpiochip0"),
-        0,
-        &[&gpiod.offset("gpiochip0", 1)],
-    )?;
+    stage.says(&gpiod.info("gpiochip0"), &gpiod.offset("gpiochip0", 1))?;
     stage.wait_for(ACTIVE)?;
-    stage.run("led on", 0, &["on\n"])?;
-    stage.pin_is(Pin {
-        high: true,
-        function: Function::Output,
-    })?;
+    stage.turns_on("led")?;
     // The other line can be chosen by the label of its chip.
-    stage.run(
-        "echo 'OPTIONS=\"--chip 3b000000.gpio\"' >/etc/default/led-controller",
-        0,
-        &[],
-    )?;
-    stage.run("systemctl restart led-controller; led on", 0, &["on\n"])?;
+    options(stage, "--chip 3b000000.gpio")?;
+    stage.says("systemctl restart led-controller; led on", "on\n")?;
     stage.line_is_held("gpiochip0", "led-controller")?;
     stage.pin_is(OFF)
 }

@@ -1,18 +1,14 @@
 //! Starts, stops, options and upgrades of the service.
 
-use super::{ACTIVE, failed, property, restart};
+use super::unit::{self, ACTIVE, apt, booted, failed, property, restart};
 use crate::{
     Error,
     stage::{OFF, ON, Stage},
 };
 
 pub(super) fn boot(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.wait_for(
-        "systemctl is-system-running --quiet || systemctl is-system-running | grep degraded",
-    )?;
-    stage.run("systemctl --failed --no-legend --plain", 0, &[])?;
-    stage.run("systemctl is-system-running", 0, &["running"])?;
-    stage.run(ACTIVE, 0, &["active"])?;
+    booted(stage)?;
+    stage.says(ACTIVE, "active")?;
     stage.pin_is(OFF)?;
     stage.line_is_held("gpiochip0", "led-controller")?;
     // The line is taken before systemd is notified.
@@ -24,11 +20,11 @@ pub(super) fn boot(stage: &mut Stage<'_>) -> Result<(), Error> {
     let ready: f64 = property(stage, "ActiveEnterTimestampMonotonic")?.parse()?;
     let others = "systemctl show --value --property=ActiveEnterTimestampMonotonic basic.target";
     let basic: f64 = stage.machine.run(others)?.trim().parse()?;
-    println!(
-        "    kernel start to ready: {:.2} s of the guest; to basic.target: {:.2} s",
+    stage.measured(&format!(
+        "kernel start to ready: {:.2} s of the guest; to basic.target: {:.2} s",
         ready / 1e6,
         basic / 1e6
-    );
+    ));
     if ready > basic {
         Err("the service is not ready before ordinary services start".into())
     } else {
@@ -37,10 +33,10 @@ pub(super) fn boot(stage: &mut Stage<'_>) -> Result<(), Error> {
 }
 
 pub(super) fn stop(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.run("led on && systemctl stop led-controller", 0, &[])?;
+    stage.ok("led on && systemctl stop led-controller")?;
     stage.pin_is(OFF)?;
     stage.line_is_free("gpiochip0")?;
-    stage.run("grep -c . /proc/sysvipc/msg", 0, &["1\n"])?;
+    stage.no_queue_is_left()?;
     let stopped = "FAIL unit        led-controller.service is inactive (dead): run \"sudo systemctl start led-controller\"";
     stage.run(
         "led doctor",
@@ -48,22 +44,18 @@ pub(super) fn stop(stage: &mut Stage<'_>) -> Result<(), Error> {
         &["FAIL queue", stopped, "ok   line", "is free"],
     )?;
     stage.run("led on", 3, &["systemctl start led-controller"])?;
-    stage.run("systemctl start led-controller", 0, &[])?;
-    stage.run("led on", 0, &["on\n"])?;
-    stage.run("systemctl restart led-controller", 0, &[])?;
+    stage.ok("systemctl start led-controller")?;
+    stage.says("led on", "on\n")?;
+    stage.ok("systemctl restart led-controller")?;
     stage.pin_is(OFF)?;
-    stage.run("led status", 0, &["off (queue"])
+    stage.says("led status", "off (queue")
 }
 
 pub(super) fn options(stage: &mut Stage<'_>) -> Result<(), Error> {
-    let set = |options: &str| format!("echo 'OPTIONS=\"{options}\"' >/etc/default/led-controller");
-    stage.run(
-        &(set("--active-low") + "; systemctl restart led-controller"),
-        0,
-        &[],
-    )?;
+    unit::options(stage, "--active-low")?;
+    stage.ok("systemctl restart led-controller")?;
     stage.pin_is(ON)?;
-    stage.run("led on", 0, &["on\n"])?;
+    stage.says("led on", "on\n")?;
     stage.pin_is(OFF)?;
     for (wrong, parts) in [
         (
@@ -73,7 +65,8 @@ pub(super) fn options(stage: &mut Stage<'_>) -> Result<(), Error> {
         ("--lamp 3", &["unexpected argument '--lamp'"]),
         ("--group lamps", &["there is no group lamps"]),
     ] {
-        stage.run(&(set(wrong) + "; systemctl restart led-controller"), 1, &[])?;
+        unit::options(stage, wrong)?;
+        stage.run("systemctl restart led-controller", 1, &[])?;
         failed(stage)?;
         stage.run("systemctl status led-controller", 3, parts)?;
         if property(stage, "NRestarts")? != "0" {
@@ -81,13 +74,13 @@ pub(super) fn options(stage: &mut Stage<'_>) -> Result<(), Error> {
         }
         stage.machine.run("systemctl reset-failed led-controller")?;
     }
-    stage.run(&set(""), 0, &[])?;
+    unit::options(stage, "")?;
     restart(stage)
 }
 
 pub(super) fn exit(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.run("led on", 0, &["on\n"])?;
-    stage.run("runuser -u pi -- led exit", 0, &["ended\n"])?;
+    stage.says("led on", "on\n")?;
+    stage.says("runuser -u pi -- led exit", "ended\n")?;
     stage.pin_is(OFF)?;
     stage.wait_for("systemctl show -P SubState led-controller | grep dead")?;
     stage.run(
@@ -95,57 +88,42 @@ pub(super) fn exit(stage: &mut Stage<'_>) -> Result<(), Error> {
         0,
         &["success", "inactive", "0"],
     )?;
-    stage.run("grep -c . /proc/sysvipc/msg", 0, &["1\n"])?;
+    stage.no_queue_is_left()?;
     restart(stage)
 }
 
 pub(super) fn two(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.run(
-        "echo 'OPTIONS=\"--line GPIO27 --key 1300\"' >/etc/default/led-controller-door",
-        0,
-        &[],
-    )?;
-    stage.run("systemctl start led-controller@door", 0, &[])?;
-    stage.run("runuser -u pi -- led --key 1300 on", 0, &["on\n"])?;
-    stage.run("led status", 0, &["off (queue"])?;
+    stage.ok("echo 'OPTIONS=\"--line GPIO27 --key 1300\"' >/etc/default/led-controller-door")?;
+    stage.ok("systemctl start led-controller@door")?;
+    stage.says("runuser -u pi -- led --key 1300 on", "on\n")?;
+    stage.says("led status", "off (queue")?;
     stage.pin_is(OFF)?;
-    stage.run("led on; led --key 1300 off", 0, &["on\noff\n"])?;
+    stage.says("led on; led --key 1300 off", "on\noff\n")?;
     stage.pin_is(ON)?;
     // Stopping one leaves the queues of the other.
-    stage.run(
+    stage.says(
         "systemctl stop led-controller@door; led status",
-        0,
-        &["on (queue 1234: "],
+        "on (queue 1234: ",
     )?;
     stage.run("led --key 1300 on", 3, &["no queue has key 1300"])?;
-    stage.run(
-        "led off; rm /etc/default/led-controller-door",
-        0,
-        &["off\n"],
-    )
+    stage.says("led off; rm /etc/default/led-controller-door", "off\n")
 }
 
 pub(super) fn journal(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.run(
-        "systemctl restart led-controller; journalctl --sync",
-        0,
-        &[],
-    )?;
+    stage.ok("systemctl restart led-controller; journalctl --sync")?;
     let of = |priority: &str| format!("journalctl -b _COMM=controller -p {priority} -o cat");
     stage.run(
         &(of("info..info") + " | sort | uniq -c"),
         0,
         &["took line", "ready: key 1234", "ended by SIGTERM"],
     )?;
-    stage.run(
+    stage.says(
         &(of("warning..warning") + " | sort | uniq -c"),
-        0,
-        &["removing stale queue 1234"],
+        "removing stale queue 1234",
     )?;
-    stage.run(
+    stage.says(
         &(of("err..err") + " | sort | uniq -c"),
-        0,
-        &["no line is named GPIO99"],
+        "no line is named GPIO99",
     )?;
     stage.run(
         "journalctl -b _COMM=controller -o cat | grep -e '^<' -e '^\\[20' -e '^\\[19'",
@@ -155,48 +133,35 @@ pub(super) fn journal(stage: &mut Stage<'_>) -> Result<(), Error> {
 }
 
 pub(super) fn package(stage: &mut Stage<'_>) -> Result<(), Error> {
-    let apt = |action: &str| {
-        format!(
-            "DEBIAN_FRONTEND=noninteractive apt-get {action} --yes >/tmp/apt 2>&1 || {{ cat /tmp/apt; false; }}"
-        )
-    };
-    stage.run(
+    stage.says(
         "echo '# edited' >>/etc/default/led-controller; led on",
-        0,
-        &["on\n"],
+        "on\n",
     )?;
     stage.pin_is(ON)?;
-    stage.run(&apt("install /root/second.deb"), 0, &[])?;
-    stage.run("dpkg-query -W led-controller", 0, &["0.1.0-2"])?;
-    stage.run(ACTIVE, 0, &["active"])?;
+    apt(stage, "install /root/second.deb")?;
+    stage.says("dpkg-query -W led-controller", "0.1.0-2")?;
+    stage.says(ACTIVE, "active")?;
     // The upgrade restarts the service, as documented: the LED is off until the next command.
     stage.pin_is(OFF)?;
-    stage.run("led on", 0, &["on\n"])?;
-    stage.run("grep edited /etc/default/led-controller", 0, &["edited"])?;
+    stage.says("led on", "on\n")?;
+    stage.says("grep edited /etc/default/led-controller", "edited")?;
     // An instance of the template does not outlive the package.
-    stage.run(
-        "echo 'OPTIONS=\"--line GPIO27 --key 1300\"' >/etc/default/led-controller-door",
-        0,
-        &[],
-    )?;
-    stage.run(
+    stage.ok("echo 'OPTIONS=\"--line GPIO27 --key 1300\"' >/etc/default/led-controller-door")?;
+    stage.says(
         "systemctl start led-controller@door; led --key 1300 on",
-        0,
-        &["on\n"],
+        "on\n",
     )?;
-    stage.run(&apt("remove led-controller"), 0, &[])?;
+    apt(stage, "remove led-controller")?;
     stage.pin_is(OFF)?;
-    stage.run(
+    stage.says(
         "grep -c . /proc/sysvipc/msg; test ! -e /usr/bin/led && ls /etc/default/led-controller",
-        0,
-        &["1\n"],
+        "1\n",
     )?;
-    stage.run(
+    stage.says(
         "systemctl is-active led-controller@door; rm /etc/default/led-controller-door",
-        0,
-        &["inactive"],
+        "inactive",
     )?;
-    stage.run(&apt("purge led-controller"), 0, &[])?;
+    apt(stage, "purge led-controller")?;
     // Users and groups stay, because they can own other files.
     let left = "find / -xdev -path /proc -prune -o -name '*led-controller*' -print | grep -v /sys/fs/cgroup";
     stage.run(left, 1, &[])?;
@@ -206,22 +171,16 @@ pub(super) fn package(stage: &mut Stage<'_>) -> Result<(), Error> {
         &["led-controller"],
     )?;
     // The state of Debian without the package.
-    stage.run(
-        "chown root:root /dev/gpiochip*; chmod 600 /dev/gpiochip*",
-        0,
-        &[],
-    )?;
-    stage.run(&apt("install /root/first.deb"), 0, &[])?;
-    stage.run("stat -Lc '%G %a' /dev/gpiochip0", 0, &["gpio 660\n"])?;
-    stage.run(ACTIVE, 0, &["active"])?;
-    stage.run("runuser -u pi -- led status", 0, &["off (queue"])?;
+    stage.ok("chown root:root /dev/gpiochip*; chmod 600 /dev/gpiochip*")?;
+    apt(stage, "install /root/first.deb")?;
+    stage.says("stat -Lc '%G %a' /dev/gpiochip0", "gpio 660\n")?;
+    stage.says(ACTIVE, "active")?;
+    stage.says("runuser -u pi -- led status", "off (queue")?;
     stage.pin_is(OFF)
 }
 
 pub(super) fn poweroff(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.run("led on", 0, &["on\n"])?;
-    stage.pin_is(ON)?;
-    println!("    # systemctl poweroff");
+    stage.turns_on("led")?;
     stage.machine.type_without_wait("systemctl poweroff")?;
     // It halts; next a user would pull the plug.
     stage.wait("the machine is down", |stage| Ok(stage.machine.is_down()))?;

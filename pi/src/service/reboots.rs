@@ -1,17 +1,30 @@
 //! `--initial last` over reboots and power cuts, on a card that becomes full and read-only. Three LEDs need fewer boots.
 
-use std::path::Path;
-
-use super::Verdict;
+use super::{Pi, TROUBLE, unit::booted};
 use crate::{
     Error,
-    {
-        card::Card,
-        machine::Pin,
-        parts::Parts,
-        stage::{OFF, ON, Stage},
-    },
+    card::Card,
+    groups::Verdict,
+    machine::Pin,
+    stage::{OFF, ON, Scene, Stage},
 };
+
+/// The scenes of each boot.
+const BOOTS: [&[(&str, Scene)]; 3] = [
+    &[("states before a reboot", before_reboot)],
+    &[
+        ("the same states after the reboot", after_reboot),
+        ("a power cut, after a write and before one", power_cut),
+    ],
+    &[
+        (
+            "the states that were written before the power cut",
+            after_power_cut,
+        ),
+        ("the card is full", full),
+        ("the card is read-only", read_only),
+    ],
+];
 
 /// An LED with a controller of its own.
 struct Led {
@@ -36,65 +49,31 @@ const SHED: Led = Led {
     key: 1400,
 };
 
-/// Boots three times.
-pub(super) fn play(
-    verdict: &mut Verdict,
-    cache: &Path,
-    parts: &Parts,
-    initramfs: &Path,
-) -> Result<(), Error> {
+const LEDS: [&Led; 3] = [&MAIN, &DOOR, &SHED];
+
+pub(super) fn play(verdict: &mut Verdict, pi: &Pi) -> Result<(), Error> {
     let options = |led: &Led| format!("--initial last --line GPIO{} --key {}", led.pin, led.key);
     let instances = [("door", options(&DOOR)), ("shed", options(&SHED))];
-    let card = Card::new(cache, parts, initramfs, "--initial last", &instances)?;
-
-    let mut machine = card.boot()?;
-    verdict.play(
-        &mut machine,
-        "--initial last: states before a reboot",
-        before_reboot,
-    );
-    drop(machine);
-
-    let mut machine = card.boot()?;
-    verdict.play(
-        &mut machine,
-        "--initial last: the same states after the reboot",
-        after_reboot,
-    );
-    verdict.play(
-        &mut machine,
-        "--initial last: a power cut, after a write and before one",
-        power_cut,
-    );
-    drop(machine);
-
-    let mut machine = card.boot()?;
-    verdict.play(
-        &mut machine,
-        "--initial last: the states that were written before the power cut",
-        after_power_cut,
-    );
-    verdict.play(&mut machine, "--initial last: the card is full", full);
-    verdict.play(
-        &mut machine,
-        "--initial last: the card is read-only",
-        read_only,
-    );
+    let debian = &pi.debian.initramfs;
+    let card = Card::new(&pi.parts, debian, "--initial last", &instances)?;
+    for scenes in BOOTS {
+        let mut machine = verdict.step("boot", || card.boot())?;
+        for (name, scene) in scenes {
+            let name = format!("--initial last: {name}");
+            verdict.play(&mut machine, &name, *scene, TROUBLE);
+        }
+    }
     Ok(())
 }
 
 fn before_reboot(stage: &mut Stage<'_>) -> Result<(), Error> {
-    booted(stage)?;
-    for led in [&MAIN, &DOOR, &SHED] {
+    booted_with_card(stage)?;
+    for led in LEDS {
         led.shows(stage, OFF)?;
-        stage.run(
-            &led.journal("starting with the LED off"),
-            0,
-            &["No such file"],
-        )?;
+        stage.says(&led.journal("starting with the LED off"), "No such file")?;
         led.run(stage, "on", "on\n")?;
     }
-    for led in [&MAIN, &DOOR, &SHED] {
+    for led in LEDS {
         led.is_saved(stage, "ON")?;
     }
     // These are within ten seconds of the write, so that they are saved at the end, before the card is unmounted.
@@ -105,13 +84,12 @@ fn before_reboot(stage: &mut Stage<'_>) -> Result<(), Error> {
         "blink 3600s 3600s, 2 left\n",
     )?;
     SHED.shows(stage, ON)?;
-    println!("    # systemctl reboot");
     stage.machine.type_without_wait("systemctl reboot")?;
     stage.wait("the machine is down", |stage| Ok(stage.machine.is_down()))
 }
 
 fn after_reboot(stage: &mut Stage<'_>) -> Result<(), Error> {
-    booted(stage)?;
+    booted_with_card(stage)?;
     stage.run("dmesg | grep 'mmcblk0.*recovery'", 1, &[])?;
     for (led, status, pin) in [
         (&MAIN, "on (", ON),
@@ -135,45 +113,38 @@ fn power_cut(stage: &mut Stage<'_>) -> Result<(), Error> {
     // Within ten seconds of the write.
     MAIN.run(stage, "on", "on\n")?;
     MAIN.shows(stage, ON)?;
-    stage.run(&format!("grep -x OFF {}", MAIN.file()), 0, &[])?;
-    println!("    the power is cut");
+    stage.ok(&format!("grep -x OFF {}", MAIN.file()))?;
     stage.machine.cut_power()
 }
 
 fn after_power_cut(stage: &mut Stage<'_>) -> Result<(), Error> {
-    booted(stage)?;
+    booted_with_card(stage)?;
     // The card was in use.
-    stage.run("dmesg | grep mmcblk0", 0, &["recovery complete"])?;
+    stage.says("dmesg | grep mmcblk0", "recovery complete")?;
     MAIN.shows(stage, OFF)?;
     DOOR.shows(stage, ON)?;
     SHED.becomes(stage, OFF)?;
     SHED.becomes(stage, ON)?;
     SHED.becomes(stage, OFF)?;
     for (led, state) in [(&MAIN, "OFF"), (&DOOR, "ON"), (&SHED, "BLINK 300 300")] {
-        stage.run(
+        stage.says(
             &format!("cat {}", led.file()),
-            0,
-            &[&format!("led-controller state 1\n{state}\n")],
+            &format!("led-controller state 1\n{state}\n"),
         )?;
         stage.run(&led.journal("starting with the LED off"), 1, &[])?;
     }
     // Nothing else is left.
-    stage.run(
+    stage.says(
         "ls /var/lib/led-controller | tr '\\n' ' '",
-        0,
-        &["1234.state 1300.state 1400.state lost+found"],
+        "1234.state 1300.state 1400.state lost+found",
     )?;
-    stage.run(
-        "systemctl stop led-controller@door led-controller@shed",
-        0,
-        &[],
-    )
+    stage.ok("systemctl stop led-controller@door led-controller@shed")
 }
 
 fn full(stage: &mut Stage<'_>) -> Result<(), Error> {
     // The file system reserves more blocks for a write than it takes, so there is space again after a sync.
     let fill = "cd /var/lib/led-controller; yes >full; n=0; while sync && echo >full.$n; do n=$((n + 1)); done; cd";
-    stage.run(fill, 0, &["No space left"])?;
+    stage.says(fill, "No space left")?;
     MAIN.run(stage, "on", "on\n")?;
     MAIN.shows(stage, ON)?;
     MAIN.warns_once(
@@ -183,14 +154,14 @@ fn full(stage: &mut Stage<'_>) -> Result<(), Error> {
     MAIN.run(stage, "toggle", "off\n")?;
     MAIN.shows(stage, OFF)?;
     MAIN.run(stage, "toggle", "on\n")?;
-    stage.run(&format!("grep -x OFF {}", MAIN.file()), 0, &[])?;
+    stage.ok(&format!("grep -x OFF {}", MAIN.file()))?;
     // It is saved as soon as there is space.
-    stage.run("rm /var/lib/led-controller/full*", 0, &[])?;
+    stage.ok("rm /var/lib/led-controller/full*")?;
     MAIN.is_saved(stage, "ON")
 }
 
 fn read_only(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.run("mount -o remount,ro /var/lib/led-controller", 0, &[])?;
+    stage.ok("mount -o remount,ro /var/lib/led-controller")?;
     MAIN.run(stage, "off", "off\n")?;
     MAIN.shows(stage, OFF)?;
     MAIN.warns_once(
@@ -198,38 +169,34 @@ fn read_only(stage: &mut Stage<'_>) -> Result<(), Error> {
         "Read-only file system (os error 30); the state is not saved",
     )?;
     // It starts with what it can read.
-    stage.run("systemctl restart led-controller", 0, &[])?;
+    stage.ok("systemctl restart led-controller")?;
     MAIN.shows(stage, ON)?;
     MAIN.run(stage, "off", "off\n")?;
     MAIN.shows(stage, OFF)
 }
 
-/// Waits until the services have started, with the card.
-fn booted(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.wait_for(
-        "systemctl is-system-running --quiet || systemctl is-system-running | grep degraded",
-    )?;
-    stage.run("systemctl --failed --no-legend --plain", 0, &[])?;
-    stage.run(
+/// Asserts that the services have started, with the card.
+fn booted_with_card(stage: &mut Stage<'_>) -> Result<(), Error> {
+    booted(stage)?;
+    stage.says(
         "findmnt --noheadings --output SOURCE,FSTYPE /var/lib/led-controller",
-        0,
-        &["/dev/mmcblk0 ext4\n"],
+        "/dev/mmcblk0 ext4\n",
     )?;
-    for led in [&MAIN, &DOOR, &SHED] {
-        stage.run(&format!("systemctl is-active {}", led.unit), 0, &["active"])?;
+    for led in LEDS {
+        stage.says(&format!("systemctl is-active {}", led.unit), "active")?;
     }
     Ok(())
 }
 
 impl Led {
     fn run(&self, stage: &mut Stage<'_>, verb: &str, output: &str) -> Result<(), Error> {
-        stage.run(&format!("led --key {} {verb}", self.key), 0, &[output])
+        stage.says(&format!("led --key {} {verb}", self.key), output)
     }
 
     /// Asserts the state of the pin.
     fn shows(&self, stage: &mut Stage<'_>, expected: Pin) -> Result<(), Error> {
         let pin = stage.machine.pin_of(self.pin)?;
-        println!("    pin of GPIO{}: {pin}", self.pin);
+        stage.note(&format!("pin of GPIO{}: {pin}", self.pin));
         if pin == expected {
             Ok(())
         } else {
@@ -243,7 +210,7 @@ impl Led {
         stage.wait(&what, |stage| {
             Ok(stage.machine.pin_of(self.pin)? == expected)
         })?;
-        println!("    pin of GPIO{}: was {expected}", self.pin);
+        stage.note(&format!("pin of GPIO{}: was {expected}", self.pin));
         Ok(())
     }
 
@@ -272,7 +239,7 @@ impl Led {
             "grep -qx '{state}' {} && grep -q '^98 ' {system_call}",
             self.file()
         ))?;
-        println!("    {state} is in {}", self.file());
+        stage.note(&format!("{state} is in {}", self.file()));
         Ok(())
     }
 
@@ -284,10 +251,9 @@ impl Led {
         // It sleeps after the first attempt, and after the next one.
         let before: u64 = stage.machine.run(&sleeps)?.trim().parse()?;
         stage.wait_for(&format!("test $({sleeps}) -ge {}", before + 2))?;
-        stage.run(
+        stage.says(
             &format!("{} | sort | uniq -c", self.journal(warning)),
-            0,
-            &[" 1 "],
+            " 1 ",
         )
     }
 }

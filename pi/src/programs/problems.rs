@@ -8,6 +8,9 @@ use crate::{
     stage::{OFF, ON, Stage},
 };
 
+const HIDE_CHIPS: &str = "mkdir /chips && cp -a /dev/gpiochip* /chips && rm /dev/gpiochip*";
+const SHOW_CHIPS: &str = "cp -a /chips/* /dev && rm -r /chips";
+
 pub(super) fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.gpioset_holds(1)?;
     stage.pin_becomes(ON)?;
@@ -16,9 +19,9 @@ pub(super) fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
         1,
         &["line GPIO17 (offset 17 of gpiochip0, pinctrl-bcm2835) is in use by \"gpioset\""],
     )?;
-    stage.run("grep -c . /proc/sysvipc/msg", 0, &["1\n"])?;
+    stage.no_queue_is_left()?;
     stage.pin_is(ON)?;
-    stage.run("killall gpioset; wait", 0, &[])?;
+    stage.ok("killall gpioset; wait")?;
     controller(stage, "")?;
     stage.pin_is(OFF)
 }
@@ -26,21 +29,17 @@ pub(super) fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
 pub(super) fn missing(stage: &mut Stage<'_>) -> Result<(), Error> {
     let looked_at =
         "gpiochip0 (pinctrl-bcm2835, 54 lines), gpiochip1 (raspberrypi-exp-gpio, 8 lines)";
-    stage.run(
-        "./controller --line GPIO99",
-        1,
-        &["no line is named GPIO99", looked_at],
-    )?;
-    stage.run(
-        "./controller --chip gpiochip7",
-        1,
-        &["no line GPIO17 on chip gpiochip7", looked_at],
-    )?;
-    stage.run("ln -s gpiochip0 /dev/gpiochip4", 0, &[])?;
+    for (options, missing) in [
+        ("--line GPIO99", "no line is named GPIO99"),
+        ("--chip gpiochip7", "no line GPIO17 on chip gpiochip7"),
+    ] {
+        let line = format!("./controller {options}");
+        stage.run(&line, 1, &[missing, looked_at])?;
+    }
+    stage.ok("ln -s gpiochip0 /dev/gpiochip4")?;
     controller(stage, "--chip /dev/gpiochip4")?;
-    stage.run("./command on", 0, &["on\n"])?;
-    stage.pin_is(ON)?;
-    stage.run("rm /dev/gpiochip4", 0, &[])
+    stage.turns_on("./command")?;
+    stage.ok("rm /dev/gpiochip4")
 }
 
 /// The first and the last request of each kind fail, once each, with all verbs in between.
@@ -71,10 +70,10 @@ pub(super) fn faults(stage: &mut Stage<'_>) -> Result<(), Error> {
             let why = said
                 .lines()
                 .find(|line| line.contains(" ERROR] ") || line.starts_with("controller: "));
-            println!(
-                "    {request}, {errno} at request {number}: exit status {status}, {}",
+            stage.note(&format!(
+                "{request}, {errno} at request {number}: exit status {status}, {}",
                 why.unwrap_or("no error")
-            );
+            ));
             let is_reported = matches!((status, why), (0, _) | (1, Some(_)))
                 && !said.contains("unexpected exit status");
             if !is_reported {
@@ -88,11 +87,7 @@ pub(super) fn faults(stage: &mut Stage<'_>) -> Result<(), Error> {
 }
 
 pub(super) fn no_chip(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.run(
-        "mkdir /chips && cp -a /dev/gpiochip* /chips && rm /dev/gpiochip*",
-        0,
-        &[],
-    )?;
+    stage.ok(HIDE_CHIPS)?;
     stage.run(
         "./controller",
         1,
@@ -101,34 +96,24 @@ pub(super) fn no_chip(stage: &mut Stage<'_>) -> Result<(), Error> {
             "--simulate runs without one",
         ],
     )?;
-    stage.run("cp -a /chips/* /dev && rm -r /chips", 0, &[])?;
+    stage.ok(SHOW_CHIPS)?;
     controller(stage, "")
 }
 
 pub(super) fn second(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "")?;
-    stage.run("./command on", 0, &["on\n"])?;
+    stage.says("./command on", "on\n")?;
     stage.run(
         "./controller",
         1,
         &["another controller (PID ", "uses key 1234"],
     )?;
-    stage.run(
-        "./controller --key 99",
-        1,
-        &["is in use by \"led-controller\""],
-    )?;
-    stage.run(
-        "./controller --turn-off",
-        1,
-        &["is in use by \"led-controller\""],
-    )?;
+    for options in ["--key 99", "--turn-off"] {
+        let in_use = "is in use by \"led-controller\"";
+        stage.run(&format!("./controller {options}"), 1, &[in_use])?;
+    }
     stage.pin_is(ON)?;
-    stage.run(
-        "./command status",
-        0,
-        &["on (queue 1234: 0 messages, 0 bytes; "],
-    )
+    stage.says("./command status", "on (queue 1234: 0 messages, 0 bytes; ")
 }
 
 pub(super) fn doctor(stage: &mut Stage<'_>) -> Result<(), Error> {
@@ -152,7 +137,7 @@ pub(super) fn doctor(stage: &mut Stage<'_>) -> Result<(), Error> {
             &format!("ok   {line} held by \"led-controller\""),
         ],
     )?;
-    stage.run("./command exit", 0, &["ended\n"])?;
+    stage.says("./command exit", "ended\n")?;
     // Another program holds the line, and a simulated controller serves.
     stage.gpioset_holds(1)?;
     stage.run(
@@ -161,12 +146,8 @@ pub(super) fn doctor(stage: &mut Stage<'_>) -> Result<(), Error> {
         &[&format!("FAIL {line} held by \"gpioset\": end that")],
     )?;
     controller(stage, "--simulate")?;
-    stage.run(
-        "./command doctor",
-        0,
-        &["-    line        the LED is simulated"],
-    )?;
-    stage.run("./command exit; killall gpioset; wait", 0, &[])?;
+    stage.says("./command doctor", "-    line        the LED is simulated")?;
+    stage.ok("./command exit; killall gpioset; wait")?;
     // The kernel's limit is too small for a command.
     stage.run(
         "cd /proc/sys/kernel; echo 1000 >msgmnb; cd - >/dev/null; ./command doctor",
@@ -179,20 +160,12 @@ pub(super) fn doctor(stage: &mut Stage<'_>) -> Result<(), Error> {
         1,
         &["FAIL queue", "it holds only 1000 bytes", "FAIL limits"],
     )?;
-    stage.run(
-        "./command exit; cd /proc/sys/kernel; echo 16384 >msgmnb; cd - >/dev/null",
-        0,
-        &[],
-    )?;
-    stage.run(
-        "mkdir /chips && cp -a /dev/gpiochip* /chips && rm /dev/gpiochip*",
-        0,
-        &[],
-    )?;
+    stage.ok("./command exit; cd /proc/sys/kernel; echo 16384 >msgmnb; cd - >/dev/null")?;
+    stage.ok(HIDE_CHIPS)?;
     stage.run(
         "./command doctor",
         1,
         &["FAIL line        there is no GPIO chip"],
     )?;
-    stage.run("cp -a /chips/* /dev && rm -r /chips", 0, &[])
+    stage.ok(SHOW_CHIPS)
 }
