@@ -10,10 +10,25 @@ use nix::unistd::{getegid, geteuid, getgroups};
 /// `(uid_t) -1` and `(gid_t) -1`, which system calls take for "no change".
 const NOT_AN_ID: u32 = u32::MAX;
 
+/// The default of `/proc/sys/kernel/overflowuid`, which a service may not be able to read.
+const OVERFLOW_USER: u32 = 65_534;
+
 /// The effective user of this process: geteuid(2).
 #[must_use]
 pub fn own_user() -> u32 {
     geteuid().as_raw()
+}
+
+/// Whether this number stands for any user whom the user namespace of this process does not map: all of them have the number in
+/// `/proc/sys/kernel/overflowuid`, see user_namespaces(7). Such a number identifies nobody.
+#[must_use]
+pub fn is_unmapped(user: u32) -> bool {
+    let overflow = read("/proc/sys/kernel/overflowuid");
+    let overflow = overflow.trim_end().parse().unwrap_or(OVERFLOW_USER);
+    // One line maps all users in the first user namespace: to themselves.
+    let map = read("/proc/self/uid_map");
+    let maps_all = map.split_ascii_whitespace().eq(["0", "0", "4294967295"]);
+    user == overflow && !maps_all
 }
 
 /// The effective group and the supplementary groups of this process: getegid(2) and getgroups(2). They are those of the login;

@@ -22,8 +22,8 @@
 //! | 1 | `WATCH [state]` | reply as to `STATUS` as soon as the state is not this one, or at once without a state |
 //! | 2 | any | LED off, release the line, remove both queues, end |
 //!
-//! The text ends at its first NUL or at the end of the message. Blanks and a newline at its end are ignored, and so is the
-//! case of the verb. After the NUL, `reply=` and a message type in decimal request a reply of that type on the reply queue, see
+//! The text ends at its first NUL or newline, or at the end of the message. Blanks at its end are ignored, and so is the case of
+//! the verb. After the NUL, `reply=` and a message type in decimal request a reply of that type on the reply queue, see
 //! [`MessageType::random`]. The [`Reply`] is `OK <state>` or `ERR <reason>`, where the state is `OFF`, `ON` or
 //! `BLINK on_ms off_ms [left]`. Without `reply=` there is no reply.
 //!
@@ -56,7 +56,8 @@
 //!
 //! [`Queue`] wraps msgget(2), msgop(2) and msgctl(2) for any program: see the examples `mailbox`, `server` and `client`,
 //! `reply_server` and `reply_client`, `priority_server` and `priority_client`, `monitor`. The documentation of each function lists
-//! the errno of each [`Error`]. All unsafe code is in one file, around four calls. No public function panics or has undefined
+//! the errno of each [`Error`]. All unsafe code is in one file, around four calls. [`Timer`] and
+//! [`Queue::receive_until`] add what System V does not have: a time limit. No public function panics or has undefined
 //! behaviour.
 
 #![warn(clippy::unwrap_used, clippy::expect_used)]
@@ -73,5 +74,5 @@ pub use protocol::{
 };
 pub use sysv::{
     Access, Error, Message, MessageType, Mode, ModeError, Oversize, OwnedQueue, Permissions, Queue,
-    Select, Status,
+    Received, Select, Status, Timer,
 };

@@ -8,7 +8,7 @@ use shared::{
 };
 use testing::decoding::{check_reply, check_request};
 
-const REQUEST: &str = r"(?i)(on|off|toggle|status|watch( (on|off|blink 1 1 ?1?))?|blink([ \t][0-9]{1,7}){0,4})[ \n]{0,2}(\x00-?[0-9]{0,20}\x00?)?.{0,3}";
+const REQUEST: &str = r"(?i)(on|off|toggle|status|watch( (on|off|blink 1 1 ?1?))?|blink([ \t][0-9]{1,7}){0,4})[ \n]{0,2}(\x00(reply=)?-?[0-9]{0,20}\x00?)?.{0,3}( {0,250}|x{0,250})";
 const REPLY: &str =
     r"(OK (ON|OFF|BLINK( [0-9]{1,8}){1,4})|ERR .{0,99})(\r?\n[a-z_]{1,9} .{0,9}){0,9}";
 

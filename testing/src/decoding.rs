@@ -1,6 +1,6 @@
 //! Properties of all messages: for random ones, and for those of the fuzzer.
 
-use shared::{Command, Incoming, Info, Message, MessageType, Reply, Request, TEXT_MAX};
+use shared::{Command, Incoming, Info, Message, MessageType, Refusal, Reply, Request, TEXT_MAX};
 
 const REPLY_TYPE: MessageType = MessageType::LED;
 
@@ -14,10 +14,14 @@ pub fn check_request(message: &Incoming) {
             ..
         })
     );
+    let text = message.text();
+    let has_end = text.len() <= TEXT_MAX || text.contains(&0) || text.contains(&b'\n');
     assert_eq!(
         is_exit,
-        message.message_type() == MessageType::EXIT && message.text().len() <= TEXT_MAX
+        message.message_type() == MessageType::EXIT && has_end
     );
+    let is_too_long = decoded.is_err_and(|refused| refused.refusal == Refusal::TooLong);
+    assert_eq!(is_too_long, !has_end);
     match decoded {
         Ok(request) => {
             let encoded = request.encode();

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{LockError, record::own_namespace};
+use super::{LockError, process::own_namespace};
 use crate::{Key, account::own_user};
 
 /// The directory of the service and of root. Only root can create it.
@@ -59,7 +59,7 @@ pub(super) fn trusted(user: u32) -> impl Iterator<Item = (PathBuf, Metadata)> {
 /// The directories that exist now where a controller of this user can have its lock and record. Other users cannot write to
 /// them.
 ///
-/// A client that waits for the end of a controller can watch them, see inotify(7).
+/// A client that waits for a controller to start can watch them, see inotify(7).
 pub fn directories(user: u32) -> impl Iterator<Item = PathBuf> {
     trusted(user).map(|(path, _)| path)
 }

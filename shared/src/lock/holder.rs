@@ -1,150 +1,93 @@
-//! Which process serves a key, as its clients see it.
+//! Which process serves a queue.
 
-use std::{
-    fs::{self, File},
-    io::{self, BufRead, BufReader},
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
-
-use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
+use std::os::unix::fs::MetadataExt;
 
 use super::{
     directory::{self, Files},
-    record::{Record, own_namespace},
+    process::{Identity, Life, Process},
+    record::Record,
 };
-use crate::{Key, Queue};
+use crate::{Key, Queue, Status, account::own_user};
 
-/// Which process serves a key.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// The process that serves a queue, according to its record and to the kernel.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Holder {
-    /// The process with this PID.
-    Process(u32),
-    /// None: it has ended.
+    /// This process, which lives.
+    Alive(Process),
+    /// None: the controller that created the queue has ended.
     Ended,
-    /// Not known: there is no record of this queue that this user may read and trust, it was written in another PID
-    /// namespace, or /proc is not mounted.
+    /// It is not known: there is no record, or the process is in another PID namespace.
     Unknown,
 }
 
 impl Holder {
-    /// The PID, if it is known.
+    /// The PID of the process that lives.
     #[must_use]
-    pub fn pid(self) -> Option<u32> {
+    pub fn pid(&self) -> Option<u32> {
         match self {
-            Holder::Process(pid) => Some(pid),
+            Holder::Alive(process) => Some(process.pid()),
             Holder::Ended | Holder::Unknown => None,
         }
     }
 }
 
-/// Which process holds the lock of this key, if the user `owner` serves it. Reads the record and `/proc/locks` of proc(5), and
-/// does not touch the lock. With a queue, the result is [`Holder::Ended`] only if the record names that queue.
+/// The process that serves one of the two queues of a controller, with this key and this state.
+///
+/// Its record can be in each directory where a controller of the queue's creator may put it. Without a record, the pair of queues
+/// has only the PID of the last sender to the reply queue: [`Holder::Ended`] if this user created the pair, and no process has
+/// this PID.
 #[must_use]
-pub fn holder(key: Key, queue: Option<Queue>, owner: u32) -> Holder {
-    holder_and_directory(key, queue, owner).0
-}
-
-/// [`holder`], and the directory of the lock of a [`Holder::Process`].
-#[must_use]
-pub fn holder_and_directory(
-    key: Key,
-    queue: Option<Queue>,
-    owner: u32,
-) -> (Holder, Option<PathBuf>) {
-    let mut result = Holder::Unknown;
-    for (directory, found) in directory::trusted(owner) {
-        let files = Files::new(&directory, key);
-        let Ok(Some(record)) = Record::read(&files.record, found.uid()) else {
+pub fn holder(key: Key, queue: &Queue, status: &Status) -> Holder {
+    let mut result = None;
+    for (directory, found) in directory::trusted(status.creator) {
+        let Ok(Some(record)) = Record::read(&Files::new(&directory, key).record, found.uid())
+        else {
             continue;
         };
-        if record.pid_namespace != own_namespace("pid") {
+        if !record.names(queue, status) {
             continue;
         }
-        match is_held(&files.lock, record.pid) {
-            Ok(true) => return (Holder::Process(record.pid), Some(directory)),
-            Ok(false) => {}
-            Err(_) => return (Holder::Unknown, None),
-        }
-        if queue.is_none_or(|queue| {
-            record
-                .queue
-                .is_some_and(|recorded| recorded.id == queue.id())
-        }) {
-            result = Holder::Ended;
+        match record.process.life() {
+            Life::Alive(process) => return Holder::Alive(process),
+            Life::Ended => result = Some(Holder::Ended),
+            Life::Unknown => result = result.or(Some(Holder::Unknown)),
         }
     }
-    (result, None)
+    result.unwrap_or_else(|| {
+        if has_no_last_sender(key, status) {
+            Holder::Ended
+        } else {
+            Holder::Unknown
+        }
+    })
 }
 
-/// How often to look for the lock of a process that exists.
-const LOOKS: usize = 10;
+/// The process with this PID, of which nothing else is known: it can be another one than is meant.
+#[must_use]
+pub fn process(pid: u32) -> Holder {
+    match Identity::of_pid(pid).life() {
+        Life::Alive(process) => Holder::Alive(process),
+        Life::Ended => Holder::Ended,
+        Life::Unknown => Holder::Unknown,
+    }
+}
 
-/// Whether this process holds this lock.
-///
-/// The kernel writes a page of `/proc/locks` for each read(2), and continues by position: if a lock on one page is released, the
-/// first one on the next page is missed. So a lock that is not found there is proof only if its process has ended. Otherwise
-/// its number can be another process's now, or it has ended and its parent has not waited for it: then the lock is not found
-/// however often one looks.
-///
-/// # Errors
-///
-/// /proc is not mounted.
-pub(super) fn is_held(lock: &Path, pid: u32) -> io::Result<bool> {
-    let Ok(lock) = fs::symlink_metadata(lock) else {
-        return Ok(false);
+/// Whether the controller that made the pair of queues has ended, according to its reply queue: nobody else may send to that.
+fn has_no_last_sender(key: Key, status: &Status) -> bool {
+    let replies = if status.permissions.mode.is_of_replies() {
+        Some(*status)
+    } else {
+        let found = Queue::find(key.reply()).ok().flatten();
+        found.map(|(_, replies)| replies)
     };
-    for _ in 0..LOOKS {
-        // Longer than a page. fs::read reads a few bytes at first.
-        let locks = BufReader::with_capacity(1 << 17, File::open("/proc/locks")?);
-        for line in locks.lines() {
-            if is_lock(&line?, lock.ino(), pid) {
-                return Ok(true);
-            }
-        }
-        if !exists(pid) {
-            break;
-        }
-    }
-    Ok(false)
-}
-
-fn exists(pid: u32) -> bool {
-    i32::try_from(pid).is_ok_and(|pid| kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH))
-}
-
-/// Whether a line like `3: FLOCK  ADVISORY  WRITE 615 00:19:1024 0 EOF` has this PID and inode. The device is not compared:
-/// overlay and btrfs show another number here than stat(2) returns.
-fn is_lock(line: &str, inode: u64, pid: u32) -> bool {
-    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-    let [_, "FLOCK", _, "WRITE", holder, file, ..] = fields[..] else {
+    let Some(replies) = replies else {
         return false;
     };
-    let of_file = file
-        .rsplit_once(':')
-        .and_then(|(_, inode)| inode.parse().ok());
-    holder.parse() == Ok(pid) && of_file == Some(inode)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LOCKS: &str = "\
-1: POSIX  ADVISORY  WRITE 100 00:19:77 0 EOF
-2: FLOCK  ADVISORY  READ  200 00:19:77 0 EOF
-2: -> FLOCK  ADVISORY  WRITE 250 00:19:77 0 EOF
-3: FLOCK  ADVISORY  WRITE 300 fe:00:777 0 EOF
-4: FLOCK  ADVISORY  WRITE 400 00:19:77 0 EOF
-";
-
-    #[test]
-    fn only_an_exclusive_flock_of_this_process_on_this_inode_counts() {
-        let is_locked = |inode, pid| LOCKS.lines().any(|line| is_lock(line, inode, pid));
-        assert!(is_locked(77, 400));
-        assert!(is_locked(777, 300));
-        for (inode, pid) in [(77, 100), (77, 200), (77, 250), (77, 300), (7, 400)] {
-            assert!(!is_locked(inode, pid), "{inode} {pid}");
-        }
-    }
+    let is_own_pair = [status.creator, replies.creator] == [own_user(); 2]
+        && replies.permissions.mode.is_of_replies();
+    // A PID of another namespace is 0, which is none.
+    is_own_pair
+        && replies
+            .last_sender
+            .is_some_and(|pid| process(pid) == Holder::Ended)
 }

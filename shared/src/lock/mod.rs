@@ -5,6 +5,7 @@
 
 mod directory;
 mod holder;
+mod process;
 mod record;
 
 use std::{
@@ -20,7 +21,9 @@ use crate::{
 };
 use directory::Files;
 pub use directory::{directories, service_user};
-pub use holder::{Holder, holder, holder_and_directory};
+pub use holder::{Holder, holder, process};
+use process::Life;
+pub use process::Process;
 use record::{Record, RecordedQueue};
 
 /// The right to serve a key, until it is dropped or its process ends: flock(2) on a file that is never removed.
@@ -32,20 +35,22 @@ use record::{Record, RecordedQueue};
 /// exists, else in `/tmp/led-controller-UID`. Tests set another directory with `LED_LOCK_DIRECTORY`.
 ///
 /// ```no_run
-/// use shared::{Key, Mode, Queue, account::own_user, lock::{self, Holder, Lock}};
+/// use shared::{Key, Mode, Queue, lock::{self, Lock}};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut lock = Lock::acquire(Key::DEFAULT)?;
 /// let queue = Queue::create(Key::DEFAULT, Mode::CLOSED)?;
 /// lock.record(&queue)?;
-/// assert_eq!(lock::holder(Key::DEFAULT, None, own_user()), Holder::Process(std::process::id()));
+/// let holder = lock::holder(Key::DEFAULT, &queue, &queue.status()?);
+/// assert_eq!(holder.pid(), Some(std::process::id()));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug)]
 pub struct Lock {
     record: PathBuf,
-    queue: Option<RecordedQueue>,
+    /// The last record: this process's, or that of the holder before.
+    recorded: Option<Record>,
     has_predecessor: bool,
     _file: File,
 }
@@ -104,8 +109,10 @@ impl Lock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 // While the holder starts, the record can still be its predecessor's.
-                let pid = before.map(|record| record.pid);
-                let pid = pid.filter(|&pid| holder::is_held(&path, pid).unwrap_or(false));
+                let pid = before.and_then(|record| match record.process.life() {
+                    Life::Alive(process) => Some(process.pid()),
+                    Life::Ended | Life::Unknown => None,
+                });
                 return Err(LockError::Held { key, pid });
             }
             Err(TryLockError::Error(source)) => return Err(at(source)),
@@ -117,10 +124,9 @@ impl Lock {
             file.set_permissions(Permissions::from_mode(0o600))
                 .map_err(at)?;
         }
-        let queue = before.and_then(|record| record.queue);
         Ok(Lock {
             record,
-            queue,
+            recorded: before,
             has_predecessor,
             _file: file,
         })
@@ -129,8 +135,9 @@ impl Lock {
     /// Whether a holder of this lock created this queue. If this process did not, the queue is stale.
     #[must_use]
     pub fn has_created(&self, queue: &Queue, status: &Status) -> bool {
-        self.queue
-            .is_some_and(|recorded| recorded.is(queue.id(), status))
+        self.recorded
+            .as_ref()
+            .is_some_and(|record| record.names(queue, status))
     }
 
     /// Whether another process held this lock before. It may have been killed before it recorded its queue.
@@ -145,13 +152,12 @@ impl Lock {
     ///
     /// [`LockError::Os`].
     pub fn record(&mut self, queue: &Queue) -> Result<(), LockError> {
-        let queue = Some(RecordedQueue::new(queue.id()));
-        let written = Record::own(queue).write(&self.record);
-        written.map_err(|source| LockError::Os {
+        let record = Record::own(Some(RecordedQueue::new(queue)));
+        record.write(&self.record).map_err(|source| LockError::Os {
             path: self.record.clone(),
             source,
         })?;
-        self.queue = queue;
+        self.recorded = Some(record);
         Ok(())
     }
 }

@@ -63,6 +63,15 @@ impl Blink {
         self.count
     }
 
+    /// What is left after one flash; none after the last one.
+    #[must_use]
+    pub fn after_flash(self) -> Option<Blink> {
+        match self.count {
+            None => Some(self),
+            Some(count) => Self::new(self.on(), self.off(), Some(count - 1)),
+        }
+    }
+
     /// `on_ms off_ms [count]`, decimal, with blanks between.
     pub(crate) fn from_text(text: &str) -> Option<Blink> {
         let mut numbers = text.split_ascii_whitespace().map(number);

@@ -65,6 +65,12 @@ impl Command {
 
     /// The command with this text. Blanks and newlines at its end are ignored.
     pub(super) fn from_text(text: &[u8]) -> Result<Command, Refusal> {
+        match text {
+            // What comes in floods.
+            b"ON" => return Ok(Command::On),
+            b"OFF" => return Ok(Command::Off),
+            _ => {}
+        }
         let text = text.trim_ascii_end();
         let same_verb = |(verb, _): &&(&str, Command)| verb.as_bytes().eq_ignore_ascii_case(text);
         if let Some((_, command)) = Self::VERBS.iter().find(same_verb) {
@@ -87,7 +93,10 @@ impl Command {
                 .map(|state| Command::Watch(Some(state)))
                 .ok_or(Refusal::Watch);
         }
-        Err(Refusal::UnknownVerb)
+        Err(match text.as_bytes() {
+            [b's', b':', b'0'..=b'9', ..] => Refusal::Serialized,
+            _ => Refusal::UnknownVerb,
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 /// The key of the reply queue is the next one, [`Key::reply`]. 0 is not a key, because it is `IPC_PRIVATE`, nor is
 /// 4294967295, because the next one is 0.
 ///
-/// Written in decimal or, as ipcs(1) shows it, in hexadecimal with `0x`.
+/// Written in decimal or, as ipcs(1) shows it, in hexadecimal with `0x`. A negative number is that of `key_t`, as ftok(3) gives it.
 ///
 /// ```
 /// use shared::Key;
@@ -86,7 +86,11 @@ impl FromStr for Key {
             Some(digits) => (digits, 16),
             None => (text, 10),
         };
-        match u32::from_str_radix(digits, radix) {
+        let number = match digits.strip_prefix('-') {
+            Some(_) if radix == 10 => digits.parse().map(i32::cast_unsigned),
+            _ => u32::from_str_radix(digits, radix),
+        };
+        match number {
             _ if digits.starts_with('+') => Err(KeyError::NotANumber),
             Ok(0) => Err(KeyError::Private),
             Ok(u32::MAX) => Err(KeyError::Last),
@@ -112,7 +116,9 @@ mod tests {
         assert_eq!("0x0".parse::<Key>(), Err(KeyError::Private));
         assert_eq!("4294967295".parse::<Key>(), Err(KeyError::Last));
         assert_eq!("4294967296".parse::<Key>(), Err(KeyError::NotANumber));
-        assert_eq!("-1".parse::<Key>(), Err(KeyError::NotANumber));
+        assert_eq!("-1".parse::<Key>(), Err(KeyError::Last));
+        assert_eq!("-2147483649".parse::<Key>(), Err(KeyError::NotANumber));
+        assert_eq!("0x-1".parse::<Key>(), Err(KeyError::NotANumber));
         assert_eq!("+1".parse::<Key>(), Err(KeyError::NotANumber));
         assert_eq!("0x+1".parse::<Key>(), Err(KeyError::NotANumber));
         assert_eq!("".parse::<Key>(), Err(KeyError::NotANumber));
@@ -123,6 +129,7 @@ mod tests {
     fn keys_from_the_upper_half_are_negative_to_the_kernel() {
         let key: Key = "0x80000000".parse().unwrap();
         assert_eq!(libc::key_t::from(key), i32::MIN);
+        assert_eq!("-2147483648".parse(), Ok(key));
         assert_eq!("0x7fffffff".parse::<Key>().unwrap().reply(), key);
     }
 }

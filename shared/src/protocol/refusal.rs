@@ -27,7 +27,7 @@ pub struct Refused {
 /// Why a message is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
-    /// More than [`TEXT_MAX`] bytes of text.
+    /// More than [`TEXT_MAX`] bytes of text, without a NUL or a newline in the first ones.
     #[error("the text is longer than {TEXT_MAX} bytes")]
     TooLong,
     /// Neither type 1 nor type 2.
@@ -42,6 +42,9 @@ pub enum Refusal {
     /// The text does not begin with a known verb.
     #[error("unknown command; known are {KnownVerbs}")]
     UnknownVerb,
+    /// The text is in the format of PHP's `serialize`, which its `msg_send` applies by default.
+    #[error("the text is serialized: in PHP, the fourth argument of msg_send must be false")]
+    Serialized,
     /// `BLINK` without two or three numbers, or with a number that is out of range.
     #[error(
         "BLINK takes two numbers of milliseconds, 1 to 3600000, and an optional count, 1 to 1000000"

@@ -20,11 +20,13 @@ impl State {
     /// Whether these are one state to those who watch: the number of flashes left does not count.
     #[must_use]
     pub fn is_same(self, other: State) -> bool {
-        let kind = |state| match state {
-            State::Blink(blink) => Some((blink.on(), blink.off(), blink.count().is_some())),
-            State::Off | State::On => None,
-        };
-        self == other || kind(self).is_some_and(|blink| kind(other) == Some(blink))
+        match (self, other) {
+            (State::Blink(one), State::Blink(other)) => {
+                let kind = |blink: Blink| (blink.on(), blink.off(), blink.count().is_some());
+                kind(one) == kind(other)
+            }
+            _ => self == other,
+        }
     }
 
     /// The state with this text, as it is displayed; none if there is no such state. The case of its first word is ignored, as in
@@ -96,6 +98,13 @@ impl<'a> Reply<&'a str> {
             ("ERR", reason) => Some(Reply::Err(reason)),
             _ => None,
         }
+    }
+
+    /// Whether the controller ended before it came to the command, which another one may get. Its reason begins with
+    /// `not applied:`.
+    #[must_use]
+    pub fn is_not_applied(self) -> bool {
+        matches!(self, Reply::Err(reason) if reason.starts_with("not applied:"))
     }
 }
 

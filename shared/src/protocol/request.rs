@@ -47,27 +47,28 @@ impl Request {
         message
     }
 
-    /// Decodes a message.
+    /// Decodes a message. Its text ends at the first NUL or newline, or else at its end.
     ///
     /// After the first NUL, only `reply=` is read: some clients in C send their whole buffer, with remains of
-    /// earlier commands.
+    /// earlier commands, and it may be longer than [`Incoming`].
     ///
     /// # Errors
     ///
     /// The reason for a refusal, and the type of the reply if it is valid.
     pub fn decode(message: &Incoming) -> Result<Request, Refused> {
-        let text = message.text();
-        let mut fields = text.splitn(3, |&byte| byte == 0);
-        let verb = fields.next().unwrap_or_default();
-        let reply_to = match (fields.next(), fields.next()) {
-            // The kernel cut the message, perhaps within the number.
-            (_, None) if text.len() > TEXT_MAX => Ok(None),
-            (Some(field), _) => reply_to(field),
-            (None, _) => Ok(None),
-        };
+        let whole = message.text();
+        let is_cut = whole.len() > TEXT_MAX;
+        let end = whole.iter().position(|&byte| byte == 0 || byte == b'\n');
+        if end.is_none() && is_cut {
+            return Err(Refused {
+                refusal: Refusal::TooLong,
+                reply_to: None,
+            });
+        }
+        let (text, rest) = whole.split_at(end.unwrap_or(whole.len()));
+        let reply_to = reply_to(rest, is_cut);
         let command = match message.message_type() {
-            _ if text.len() > TEXT_MAX => Err(Refusal::TooLong),
-            MessageType::LED => Command::from_text(verb),
+            MessageType::LED => Command::from_text(text),
             MessageType::EXIT => Ok(Command::Exit),
             _ => Err(Refusal::UnknownType),
         };
@@ -90,9 +91,19 @@ impl Request {
     }
 }
 
-fn reply_to(field: &[u8]) -> Result<Option<MessageType>, Refusal> {
-    let Some(digits) = field.strip_prefix(b"reply=") else {
+/// The type of the reply, if the first NUL is followed by one. In a message that the kernel cut, the number is whole only if a
+/// NUL follows.
+fn reply_to(rest: &[u8], is_cut: bool) -> Result<Option<MessageType>, Refusal> {
+    let Some(nul) = position_of_nul(rest) else {
         return Ok(None);
+    };
+    let Some(digits) = rest[nul + 1..].strip_prefix(b"reply=") else {
+        return Ok(None);
+    };
+    let digits = match position_of_nul(digits) {
+        Some(end) => &digits[..end],
+        None if is_cut => return Ok(None),
+        None => digits,
     };
     let is_number = digits.iter().all(u8::is_ascii_digit);
     let number = str::from_utf8(digits)
@@ -103,6 +114,10 @@ fn reply_to(field: &[u8]) -> Result<Option<MessageType>, Refusal> {
         .and_then(MessageType::new)
         .map(Some)
         .ok_or(Refusal::ReplyType)
+}
+
+fn position_of_nul(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|&byte| byte == 0)
 }
 
 #[cfg(test)]
@@ -200,14 +215,9 @@ mod tests {
         let mut text = vec![b' '; TEXT_MAX + 1 - 9];
         text.extend_from_slice(b"\0reply=77");
         text[..2].copy_from_slice(b"ON");
-        let refused = decode(1, &text).unwrap_err();
-        assert_eq!(
-            refused,
-            Refused {
-                refusal: Refusal::TooLong,
-                reply_to: None
-            }
-        );
+        assert_eq!(decode(1, &text), unanswered(Command::On));
+        text[TEXT_MAX + 1 - 3..].copy_from_slice(b"=7\0");
+        assert_eq!(decode(1, &text).unwrap().reply_to, MessageType::new(7));
     }
 
     #[test]
@@ -288,16 +298,33 @@ mod tests {
                 reply_to: MessageType::new(77)
             }
         );
-        let mut long = b"ON\0reply=77\0".to_vec();
-        long.resize(TEXT_MAX + 1, b' ');
-        let refused = decode(1, &long).unwrap_err();
-        assert_eq!(
-            refused,
-            Refused {
-                refusal: Refusal::TooLong,
-                reply_to: MessageType::new(77)
+    }
+
+    #[test]
+    fn a_whole_buffer_of_any_length_is_decoded_up_to_its_first_nul_or_newline() {
+        for (text, reply_to) in [
+            (&b"ON\n"[..], None),
+            (b"ON\0", None),
+            (b"ON \nGLE\n\0OFF\0", None),
+            (b"ON\n\0reply=77\0", MessageType::new(77)),
+            (b"ON\0reply=77\0", MessageType::new(77)),
+            // Only what follows the first NUL.
+            (b"ON\nreply=77\0", None),
+            (b"ON\0x\0reply=77\0", None),
+        ] {
+            for length in [text.len(), TEXT_MAX, TEXT_MAX + 1] {
+                let mut buffer = text.to_vec();
+                buffer.resize(length, b'x');
+                for (message_type, command) in [(1, Command::On), (2, Command::Exit)] {
+                    assert_eq!(
+                        decode(message_type, &buffer),
+                        Ok(Request { command, reply_to }),
+                        "{}",
+                        text.escape_ascii()
+                    );
+                }
             }
-        );
+        }
     }
 
     #[test]
@@ -313,6 +340,7 @@ mod tests {
         assert_eq!(refused(1, b"BLINK"), Refusal::Blink);
         assert_eq!(refused(1, b"blink 500\0"), Refusal::Blink);
         assert_eq!(refused(1, b"BLINK 0 500"), Refusal::Blink);
+        assert_eq!(refused(1, b"s:2:\"ON\";"), Refusal::Serialized);
         assert_eq!(refused(3, b"ON"), Refusal::UnknownType);
         // What `pack("l a*")` instead of `"l! a*"` makes of type 1 and `ON` in Perl.
         assert_eq!(

@@ -62,7 +62,7 @@ pub enum Error {
     /// Any other error.
     #[error("{call}: {source}")]
     Os {
-        /// The call: `msgget`, `msgsnd`, `msgrcv` or `msgctl`.
+        /// The call: `msgget`, `msgsnd`, `msgrcv`, `msgctl` or `timer_settime`.
         call: &'static str,
         /// Its error.
         source: io::Error,

@@ -161,16 +161,24 @@ impl<const N: usize> fmt::Write for Message<N> {
     }
 }
 
-/// `type 1, 2 bytes, "ON"`, with escapes for all but printable ASCII: safe to log.
+/// The most bytes of text that are displayed.
+const SHOWN: usize = 40;
+
+/// `type 1, 2 bytes, "ON"`, with escapes for all but printable ASCII: safe to log. After 40 bytes the text is cut, and followed by
+/// `...`.
 impl<const N: usize> fmt::Display for Message<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.text();
+        let (shown, cut) = match text.get(..SHOWN) {
+            Some(shown) if text.len() > SHOWN => (shown, "..."),
+            _ => (text, ""),
+        };
         write!(
             f,
-            "type {}, {} bytes, \"{}\"",
+            "type {}, {} bytes, \"{}\"{cut}",
             self.message_type(),
             text.len(),
-            text.escape_ascii()
+            shown.escape_ascii()
         )
     }
 }
@@ -221,5 +229,11 @@ mod tests {
     fn a_message_is_shown_with_escapes() {
         let message: Message = Message::new(MessageType::LED, b"ON\0\xff\n").unwrap();
         assert_eq!(message.to_string(), r#"type 1, 5 bytes, "ON\x00\xff\n""#);
+        for (length, dots) in [(40, ""), (41, "..."), (256, "...")] {
+            let message: Message = Message::new(MessageType::LED, &[0; 256][..length]).unwrap();
+            let text = r"\x00".repeat(40);
+            let shown = format!("type 1, {length} bytes, \"{text}\"{dots}");
+            assert_eq!(message.to_string(), shown);
+        }
     }
 }

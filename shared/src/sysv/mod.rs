@@ -10,10 +10,13 @@ mod select;
 mod send;
 mod status;
 mod sys;
+mod timer;
 
 pub use error::Error;
 pub use message::{Message, MessageType};
 pub use mode::{Mode, ModeError};
 pub use queue::{Access, OwnedQueue, Queue};
+pub use receive::Received;
 pub use select::{Oversize, Select};
 pub use status::{Permissions, Status};
+pub use timer::Timer;

@@ -4,6 +4,15 @@ use libc::{c_int, c_long};
 
 use super::{Error, Message, Oversize, Queue, Select, error::Call, queue::retry, sys};
 
+/// How a call with a time limit ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Received {
+    /// With a message.
+    Message,
+    /// At the end of the time.
+    Timeout,
+}
+
 impl Queue {
     /// Receives a message, and sleeps until there is one: msgrcv(2). Signals do not end the call.
     ///
@@ -34,24 +43,6 @@ impl Queue {
     ) -> Result<(), Error> {
         let (selector, flag) = select.to_raw();
         retry(|| self.receive_raw(message, selector, oversize, flag))
-    }
-
-    /// Receives a message, and sleeps until there is one or a signal handler has run: msgrcv(2).
-    ///
-    /// A signal that comes just before the call does not end it. A timer that is to end it must repeat.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Interrupted`] (EINTR), and those of [`Queue::receive`].
-    pub fn receive_until_signal<const N: usize>(
-        &self,
-        select: Select,
-        oversize: Oversize,
-    ) -> Result<Message<N>, Error> {
-        let (selector, flag) = select.to_raw();
-        let mut message = Message::blank();
-        self.receive_raw(&mut message, selector, oversize, flag)?;
-        Ok(message)
     }
 
     /// Receives a message if there is one: msgrcv(2) with `IPC_NOWAIT`.
@@ -96,7 +87,7 @@ impl Queue {
         Ok(message)
     }
 
-    fn receive_raw<const N: usize>(
+    pub(super) fn receive_raw<const N: usize>(
         &self,
         message: &mut Message<N>,
         selector: c_long,
