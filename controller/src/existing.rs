@@ -1,28 +1,41 @@
 //! The queues that exist under the keys before the controller creates its own: stale ones, and those of other programs.
 
-use std::thread;
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    time::{Duration, SystemTime},
+};
 
-use shared::{Key, Mode, Queue, Status, account::own_user, lock::Lock};
+use shared::{
+    Key, Mode, Queue, Status,
+    account::own_user,
+    lock::{self, Holder, Lock, LockError},
+};
 
 use crate::{
     Error, Locks,
     drain::drain,
     error::TakenBy,
     reply_queue::{RECEIVE_PATIENCE, wait_until_received},
+    wait::within,
 };
 
-/// What exists under a key whose lock this process holds.
+/// How long root's program has to use the queue that it created.
+const FIRST_USE: Duration = Duration::from_secs(10);
+
+/// What exists under a key.
 pub(crate) enum Existing {
     Nothing,
     /// A closed queue that root created for the service, see `--reclaim`.
     Prepared(Queue),
     /// The queue of a controller that was killed.
-    Stale(Queue, Status),
+    Stale(Queue),
     /// A queue of another program.
     Foreign(Queue, Status),
 }
 
 impl Existing {
+    /// Finds the queue with this key, whose lock this process holds; none if there is no lock.
     pub(crate) fn find(key: Key, lock: Option<&Lock>) -> Result<Existing, Error> {
         let found = Queue::find(key).map_err(|source| Error::Queue { key, source })?;
         let Some((queue, status)) = found else {
@@ -31,21 +44,31 @@ impl Existing {
         let user = own_user();
         // The service may not remove a queue of root's controller.
         let is_removable = user == 0 || [status.creator, status.permissions.owner].contains(&user);
-        let Some(lock) = lock.filter(|_| is_removable) else {
+        if !is_removable {
             return Ok(Existing::Foreign(queue, status));
+        }
+        // Who has the lock serves the key: an earlier holder does not, whether its process lives or not.
+        let is_of_predecessor = lock.is_some_and(|lock| lock.has_created(&queue, &status));
+        let has_ended = is_of_predecessor
+            || match lock::holder(key, &queue, &status) {
+                Holder::Ended => true,
+                Holder::Unknown => false,
+                // Its lock is in another directory, or was removed.
+                Holder::Alive(process) => {
+                    let pid = Some(process.pid());
+                    return Err(LockError::Held { key, pid }.into());
+                }
+            };
+        let was_killed_at_start = || {
+            is_unused(&status)
+                && lock.is_some_and(Lock::has_predecessor)
+                && status.creator == user
+                && stays_closed(&queue)
         };
-        Ok(if lock.has_created(&queue, &status) {
-            if is_unused(&status) {
-                Existing::Prepared(queue)
-            } else {
-                Existing::Stale(queue, status)
-            }
-        } else if is_unused(&status)
-            && lock.has_predecessor()
-            && status.creator == user
-            && stays_closed(&queue)
-        {
-            Existing::Stale(queue, status)
+        Ok(if has_ended && is_unused(&status) {
+            Existing::Prepared(queue)
+        } else if has_ended || was_killed_at_start() {
+            Existing::Stale(queue)
         } else {
             Existing::Foreign(queue, status)
         })
@@ -53,7 +76,7 @@ impl Existing {
 
     fn stale(self) -> Option<Queue> {
         match self {
-            Existing::Stale(queue, _) => Some(queue),
+            Existing::Stale(queue) => Some(queue),
             _ => None,
         }
     }
@@ -61,19 +84,49 @@ impl Existing {
 
 /// Whether a queue is closed, and no process has used it.
 fn is_unused(status: &Status) -> bool {
-    let uses = [status.last_sender, status.last_receiver];
+    // A process of another PID namespace has no PID here, but leaves the time.
     status.permissions.mode == Mode::CLOSED
-        && status.messages == 0
-        && uses == [None; 2]
         && status.last_sent.is_none()
+        && status.last_received.is_none()
 }
 
 /// Whether a closed queue stays closed. A controller with another lock directory opens its queue soon after creating it.
 fn stays_closed(queue: &Queue) -> bool {
-    thread::sleep(RECEIVE_PATIENCE);
-    queue
-        .status()
-        .is_ok_and(|status| status.permissions.mode == Mode::CLOSED)
+    let is_closed = |status: Status| status.permissions.mode == Mode::CLOSED;
+    !within(RECEIVE_PATIENCE, || !queue.status().is_ok_and(is_closed))
+}
+
+/// Whether the service, whose user this is, may take the key of this queue.
+pub(crate) fn may_reclaim(status: &Status, service: u32, has_locks: bool) -> bool {
+    match status.creator {
+        0 => has_locks && is_abandoned(status, SystemTime::now()),
+        creator => creator != service,
+    }
+}
+
+/// Whether no program of root seems to use the queue. One that waits for the first message cannot be told from none.
+fn is_abandoned(status: &Status, now: SystemTime) -> bool {
+    let age = status
+        .last_changed
+        .and_then(|changed| now.duration_since(changed).ok());
+    let is_gone = |(pid, time): (Option<u32>, Option<SystemTime>)| match pid {
+        Some(pid) => !is_of_root(pid),
+        // It is in another PID namespace if there is a time.
+        None => time.is_none(),
+    };
+    age.is_some_and(|age| age > FIRST_USE)
+        && [
+            (status.last_sender, status.last_sent),
+            (status.last_receiver, status.last_received),
+        ]
+        .into_iter()
+        .all(is_gone)
+}
+
+/// Whether a process of root has this PID. What cannot be seen may be one.
+fn is_of_root(pid: u32) -> bool {
+    lock::process(pid) != Holder::Ended
+        && fs::metadata(format!("/proc/{pid}")).map_or(true, |process| process.uid() == 0)
 }
 
 /// Removes stale queues, before the controller creates its own.
@@ -85,19 +138,20 @@ pub(crate) fn remove_stale(key: Key, locks: &Locks) -> Result<(), Error> {
 
 /// Removes stale and prepared queues, for `--turn-off`, and logs those of other programs.
 pub(crate) fn clean_up(key: Key, locks: &Locks) -> Result<(), Error> {
-    let removable = |key, existing| match existing {
-        Existing::Prepared(queue) | Existing::Stale(queue, _) => Some(queue),
+    let stale = |key, lock: &Option<Lock>| match Existing::find(key, lock.as_ref())? {
+        Existing::Stale(queue) => Ok(Some(queue)),
+        Existing::Prepared(queue) => {
+            log::info!("removing queue {key}, which was not used");
+            remove_queue(key, &queue).map(|()| None)
+        }
         Existing::Foreign(_, status) => {
             log::warn!("{}; not removed", TakenBy::new(key, &status));
-            None
+            Ok(None)
         }
-        Existing::Nothing => None,
+        Existing::Nothing => Ok(None),
     };
-    let commands = removable(key, Existing::find(key, locks.commands.as_ref())?);
-    let replies = removable(
-        key.reply(),
-        Existing::find(key.reply(), locks.replies.as_ref())?,
-    );
+    let commands = stale(key, &locks.commands)?;
+    let replies = stale(key.reply(), &locks.replies)?;
     remove_pair(key, commands, replies)
 }
 
@@ -124,5 +178,65 @@ pub(crate) fn remove_queue(key: Key, queue: &Queue) -> Result<(), Error> {
         // Already removed: fine.
         Ok(()) | Err(shared::Error::Removed(_)) => Ok(()),
         Err(source) => Err(Error::Queue { key, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, id};
+
+    use super::*;
+
+    #[test]
+    fn a_queue_of_root_is_taken_when_it_is_old_and_its_users_are_gone() {
+        let queue = Queue::private(Mode::new(0o600).unwrap()).unwrap();
+        let created = queue.status().unwrap();
+        let now = created.last_changed.unwrap();
+        let later = now + FIRST_USE + Duration::from_secs(1);
+        assert!(is_abandoned(&created, later), "nobody has used it yet");
+        assert!(!is_abandoned(&created, now + FIRST_USE));
+        assert!(
+            !is_abandoned(&created, now - FIRST_USE),
+            "the clock stepped"
+        );
+        let mut child = Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let uses = [
+            (Some(child.id()), true),
+            // Only root's processes count.
+            (Some(id()), own_user() != 0),
+            // A process of another PID namespace.
+            (None, false),
+        ];
+        for (pid, is_gone) in uses {
+            let sent = Status {
+                last_sender: pid,
+                last_sent: Some(now),
+                ..created
+            };
+            let received = Status {
+                last_receiver: pid,
+                last_received: Some(now),
+                ..created
+            };
+            for status in [sent, received] {
+                assert_eq!(is_abandoned(&status, later), is_gone, "{pid:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn queues_of_the_service_are_kept_and_those_of_others_taken() {
+        let queue = Queue::private(Mode::new(0o600).unwrap()).unwrap();
+        let status = queue.status().unwrap();
+        let of = |creator| Status { creator, ..status };
+        assert!(may_reclaim(&of(54_321), 998, false));
+        assert!(!may_reclaim(&of(998), 998, true));
+        assert!(!may_reclaim(&of(0), 998, true), "it was created just now");
+        let old = Status {
+            last_changed: Some(SystemTime::UNIX_EPOCH),
+            ..of(0)
+        };
+        assert!(may_reclaim(&old, 998, true) && !may_reclaim(&old, 998, false));
     }
 }

@@ -2,10 +2,12 @@
 
 mod error;
 mod find;
+mod wait;
 
 use std::{
     ffi::OsString,
     fs, io,
+    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
@@ -32,6 +34,20 @@ pub(crate) struct GpioLine {
 }
 
 impl GpioLine {
+    /// Takes the line. At boot it waits for the chip, until `is_over`.
+    pub(crate) fn take_at_boot(
+        options: &LineOptions<'_>,
+        initial: OnOff,
+        is_over: impl Fn() -> bool,
+    ) -> Result<GpioLine, GpioError> {
+        wait::retry_at_changes(Path::new("/dev"), is_over, || {
+            match GpioLine::take(options, initial) {
+                Err(error) if error.can_pass() => ControlFlow::Continue(error),
+                taken => ControlFlow::Break(taken),
+            }
+        })
+    }
+
     /// Finds the line and takes it. The LED has the initial level from the first instant.
     pub(crate) fn take(options: &LineOptions<'_>, initial: OnOff) -> Result<GpioLine, GpioError> {
         let (chips, denied) = list()?;

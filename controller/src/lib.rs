@@ -8,30 +8,35 @@ mod existing;
 mod gpio;
 mod led;
 mod locks;
+mod notify;
 mod options;
 mod output;
 mod queue_pair;
 mod reply_queue;
 mod saved_state;
+mod saver;
 mod server;
 mod shutdown;
 mod simulated;
+mod wait;
 mod watchers;
 
 pub use error::{Error, TakenBy};
 pub use led::Led;
 pub use locks::Locks;
+pub use notify::notify;
 pub use options::Options;
 pub use output::{OnOff, Output};
 pub use queue_pair::{QueueOptions, QueuePair};
-pub use saved_state::{SavedState, Saver};
+pub use saved_state::SavedState;
+pub use saver::Saver;
 pub use server::Server;
 pub use shutdown::Shutdown;
 
 use gpio::GpioLine;
 use logging::RateLimit;
 use options::Initial;
-use shared::State;
+use shared::{Line, State};
 use simulated::Simulated;
 
 /// The lines of the log that clients cause, and those of an LED that fails: bad messages must not hide the latter.
@@ -60,30 +65,17 @@ pub fn run(options: &Options) -> Result<(), Error> {
     let locks = Locks::acquire(options.key, None)?;
     let (initial, saver) = initial(options)?;
     let level = OnOff::first(initial);
-    let (output, line): (Box<dyn Output>, _) = if options.simulate {
-        let output = Simulated::new(level);
-        (
-            Box::new(output.map_err(|source| Error::Os {
-                what: "cannot write to standard output",
-                source,
-            })?),
-            None,
-        )
-    } else {
-        let output = GpioLine::take(&options.line_options(), level)?;
-        let line = output.line().clone();
-        (Box::new(output), Some(line))
+    let (output, line) = match output(options, level, &shutdown) {
+        // A signal ended the wait for the chip.
+        Err(_) if shutdown.requested().is_some() => return Ok(()),
+        result => result?,
     };
     let mut led = Led::new(output, level);
-    let blinking = match initial {
-        State::Blink(blink) => led.blink(blink).map_err(|source| Error::Os {
-            what: "cannot blink",
-            source,
-        }),
-        State::On | State::Off => Ok(()),
-    };
-    match blinking.and_then(|()| QueuePair::create(queue_options, locks)) {
-        Ok(queues) => Server::new(led, line, queues, shutdown).saving(saver).run(),
+    match QueuePair::create(queue_options, locks) {
+        Ok(queues) => Server::new(led, line, queues, shutdown)
+            .saving(saver)
+            .starting_with(initial)
+            .run(),
         Err(error) => {
             if let Err(error) = led.turn_off() {
                 log::error!("{}", Error::TurnOff(error));
@@ -93,14 +85,38 @@ pub fn run(options: &Options) -> Result<(), Error> {
     }
 }
 
+/// What drives the LED, which has this level then, and its line.
+fn output(
+    options: &Options,
+    level: OnOff,
+    shutdown: &Shutdown,
+) -> Result<(Box<dyn Output>, Option<Line>), Error> {
+    if options.simulate {
+        let output = Simulated::new(level).map_err(|source| Error::Os {
+            what: "cannot write to standard output",
+            source,
+        })?;
+        return Ok((Box::new(output), None));
+    }
+    let line_options = options.line_options();
+    // A person who starts it gets the error at once.
+    let output = if notify::is_awaited() {
+        GpioLine::take_at_boot(&line_options, level, || shutdown.requested().is_some())?
+    } else {
+        GpioLine::take(&line_options, level)?
+    };
+    let line = output.line().clone();
+    Ok((Box::new(output), Some(line)))
+}
+
 /// The state to start with, and with `--initial last` what saves later ones.
 fn initial(options: &Options) -> Result<(State, Option<Saver>), Error> {
     match options.initial {
         Initial::On => Ok((State::On, None)),
         Initial::Off => Ok((State::Off, None)),
         Initial::Last => {
-            let file = SavedState::new(options.key).ok_or(Error::NoStateDirectory)?;
-            let saved = file.read();
+            let mut file = SavedState::new(options.key).ok_or(Error::NoStateDirectory)?;
+            let saved = file.open();
             let saver = Saver::start(file, saved).map_err(|source| Error::Os {
                 what: "cannot save the state",
                 source,

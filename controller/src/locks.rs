@@ -1,13 +1,16 @@
 //! The locks of both keys.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use shared::{
-    Key, Queue,
+    Key, Mode, Queue,
     lock::{Lock, LockError},
 };
 
-use crate::Error;
+use crate::{Error, wait::within};
+
+/// How long to wait for a controller that ends.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The locks of the command queue's key and of the reply queue's key.
 #[derive(Debug)]
@@ -24,11 +27,10 @@ impl Locks {
     ///
     /// # Errors
     ///
-    /// [`Error::Lock`] if another controller holds one of them.
+    /// [`Error::Lock`] if another controller holds one of them. One whose queue is closed or gone may be ending: it has a second
+    /// for that.
     pub fn acquire(key: Key, directory: Option<&Path>) -> Result<Locks, Error> {
-        let acquire = |key| match directory
-            .map_or_else(|| Lock::acquire(key), |path| Lock::acquire_in(path, key))
-        {
+        let acquire = |key| match acquire_in_time(key, directory) {
             Ok(lock) => Ok(Some(lock)),
             Err(held @ LockError::Held { .. }) => Err(Error::Lock(held)),
             Err(error) => {
@@ -52,6 +54,28 @@ impl Locks {
             replies: None,
         }
     }
+}
+
+fn acquire_in_time(key: Key, directory: Option<&Path>) -> Result<Lock, LockError> {
+    let acquire =
+        || directory.map_or_else(|| Lock::acquire(key), |path| Lock::acquire_in(path, key));
+    let mut acquired = acquire();
+    within(PATIENCE, || {
+        let is_held = matches!(acquired, Err(LockError::Held { .. }));
+        if is_held && !is_open(key) {
+            acquired = acquire();
+            return false;
+        }
+        true
+    });
+    acquired
+}
+
+/// Whether a queue with this key is open to clients.
+fn is_open(key: Key) -> bool {
+    Queue::find(key).is_ok_and(|found| {
+        found.is_some_and(|(_, status)| status.limit > 0 && status.permissions.mode != Mode::CLOSED)
+    })
 }
 
 /// Records a queue that this process created.

@@ -7,8 +7,7 @@ use std::{
 };
 
 use clap::Parser;
-use controller::Options;
-use sd_notify::NotifyState;
+use controller::{Options, notify};
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -23,7 +22,7 @@ fn main() -> ExitCode {
                 let _ = writeln!(io::stderr(), "controller: {error}");
             }
             // `systemctl status` shows it.
-            let _ = sd_notify::notify(&[NotifyState::Status(&error.to_string())]);
+            notify(&format!("STATUS={}", error.to_string().replace('\n', " ")));
             error.exit_code()
         }
     }

@@ -93,11 +93,34 @@ impl Options {
     }
 }
 
-/// A mode with which the controller itself may receive and clean up.
+/// A mode with which the controller itself may receive and clean up, and by which clients know a command queue.
 fn queue_mode(text: &str) -> Result<Mode, String> {
     let mode = Mode::from_str(text).map_err(|error| error.to_string())?;
     if mode.bits() & 0o600 != 0o600 {
         return Err("the mode must include 0600, for the controller itself".into());
     }
+    if mode.is_of_replies() {
+        return Err("clients would take it for a reply queue, which has this mode; choose one like 0600, 0660 or 0620".into());
+    }
     Ok(mode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_mode_of_a_command_queue_is_that_of_a_reply_queue() {
+        for bits in 0..=0o777 {
+            let (text, accepted) = (format!("{bits:o}"), queue_mode(&format!("{bits:o}")));
+            let is_usable = bits & 0o600 == 0o600 && !Mode::new(bits).unwrap().is_of_replies();
+            assert_eq!(accepted.is_ok(), is_usable, "{text}");
+        }
+        for text in ["0700", "0740", "0744", "0704"] {
+            assert!(
+                queue_mode(text).unwrap_err().contains("reply queue"),
+                "{text}"
+            );
+        }
+    }
 }

@@ -3,15 +3,17 @@
 use std::mem;
 
 use shared::{
-    Key, Mode, OwnedQueue, Permissions, Queue, TEXT_MAX,
+    Key, Message, MessageType, Mode, Oversize, OwnedQueue, Permissions, Queue, Select, Status,
+    TEXT_MAX,
     account::own_user,
     lock::{Lock, service_user},
 };
 
 use crate::{
     Error,
+    drain::drain,
     error::TakenBy,
-    existing::{Existing, remove_queue, remove_stale},
+    existing::{Existing, may_reclaim, remove_queue, remove_stale},
     locks::{Locks, record},
     reply_queue::{RECEIVE_PATIENCE, wait_until_received},
 };
@@ -124,11 +126,14 @@ impl QueuePair {
 
     fn open_replies(&mut self) -> Result<(), shared::Error> {
         record(&mut self.locks.replies, &self.replies);
-        open(
-            &self.replies,
-            self.options.mode.of_replies(),
-            self.options.group,
-        )
+        let QueueOptions { mode, group, .. } = self.options;
+        open(&self.replies, mode.of_replies(), group)?;
+        // Nobody else may send to this queue: its last sender tells which process it belongs to, even if the record is lost.
+        let mark = Message::<0>::empty(MessageType::random());
+        let own = Select::Type(mark.message_type());
+        let _ = self.replies.try_send(&mark);
+        let _ = self.replies.try_receive::<0>(own, Oversize::Truncate);
+        Ok(())
     }
 }
 
@@ -146,11 +151,11 @@ fn create(key: Key, lock: &Option<Lock>) -> Result<OwnedQueue, Error> {
     create_or_replace(key, lock, |_| false)
 }
 
-/// Creates a closed queue. Removes an existing one first if `may_take` accepts its creator.
+/// Creates a closed queue. Removes an existing one first if `may_take` accepts it.
 fn create_or_replace(
     key: Key,
     lock: &Option<Lock>,
-    may_take: impl Fn(u32) -> bool,
+    may_take: impl Fn(&Status) -> bool,
 ) -> Result<OwnedQueue, Error> {
     for attempt in 0..RECLAIM_ATTEMPTS {
         let queue = match Queue::create(key, Mode::CLOSED) {
@@ -158,14 +163,21 @@ fn create_or_replace(
             Err(shared::Error::Exists(_)) => match Existing::find(key, lock.as_ref())? {
                 Existing::Nothing => continue,
                 Existing::Prepared(queue) => queue.into_owned(),
-                Existing::Foreign(queue, status) if may_take(status.creator) => {
-                    if attempt == 0 {
-                        log::warn!("{}; removing it", TakenBy::new(key, &status));
+                Existing::Foreign(queue, status) if may_take(&status) => {
+                    let taken = (attempt == 0).then(|| TakenBy::new(key, &status));
+                    let drained = drain(&queue, None);
+                    if let Some(taken) = taken {
+                        log::warn!("{taken}; removing it");
+                        drained.log("it was in that queue");
                     }
+                    continue;
+                }
+                // Killed just now.
+                Existing::Stale(queue) => {
                     remove_queue(key, &queue)?;
                     continue;
                 }
-                Existing::Stale(_, status) | Existing::Foreign(_, status) => {
+                Existing::Foreign(_, status) => {
                     return Err(Error::Taken(TakenBy::new(key, &status)));
                 }
             },
@@ -190,7 +202,8 @@ pub(crate) fn reclaim(key: Key) -> Result<(), Error> {
     let mut locks = Locks::acquire(key, None)?;
     remove_stale(key, &locks)?;
     let owner = service_user().unwrap_or(0);
-    let may_take = |creator| creator != 0 && creator != owner;
+    let has_locks = locks.commands.is_some() && locks.replies.is_some();
+    let may_take = |status: &Status| may_reclaim(status, owner, has_locks);
     let commands = create_or_replace(key, &locks.commands, may_take)?;
     let replies = create_or_replace(key.reply(), &locks.replies, may_take)?;
     for (lock, queue) in [

@@ -1,11 +1,10 @@
 //! Sending replies, and keeping them until clients have received them.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use shared::{Message, MessageType, Oversize, Queue, Select, TEXT_MAX};
+
+use crate::wait::within;
 
 /// How long the reply queue is kept for clients that have not received their replies.
 pub(crate) const RECEIVE_PATIENCE: Duration = Duration::from_millis(100);
@@ -33,9 +32,7 @@ pub(crate) fn send_reply(
 
 /// Waits until clients have received all replies, up to this time.
 pub(crate) fn wait_until_received(replies: &Queue, patience: Duration) {
-    let start = Instant::now();
-    let waits = || replies.status().is_ok_and(|status| status.messages > 0);
-    while waits() && start.elapsed() < patience {
-        thread::sleep(Duration::from_millis(1));
-    }
+    within(patience, || {
+        !replies.status().is_ok_and(|status| status.messages > 0)
+    });
 }

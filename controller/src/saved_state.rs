@@ -4,16 +4,17 @@ use std::{
     env,
     fs::{self, File},
     io,
-    path::PathBuf,
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
 };
 
 use shared::{Key, State, file};
 
-/// The shortest time between two writes: flash memory wears.
-const INTERVAL: Duration = Duration::from_secs(10);
+use crate::wait::within;
+
+/// How long to wait for the disk at the end, and at the start for a controller that ends.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The most bytes to read. A state is shorter.
 const LONGEST: u64 = 256;
@@ -22,136 +23,91 @@ const LONGEST: u64 = 256;
 const VERSION: &str = "led-controller state 1";
 
 /// The file of a key: in `$STATE_DIRECTORY` of the service, see systemd.exec(5), else in `$XDG_STATE_HOME/led-controller`.
-#[derive(Clone, Debug)]
+///
+/// One controller writes it, even if others have the same key in other IPC namespaces: it has the lock beside the file.
+#[derive(Debug)]
 pub struct SavedState {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
+    lock: Option<File>,
 }
 
 impl SavedState {
-    /// The file of this key. None if neither of the variables, nor `$HOME`, is set.
+    /// The file of this key. None if the environment names no directory.
     #[must_use]
     pub fn new(key: Key) -> Option<SavedState> {
-        let variable = |name| {
-            env::var_os(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
-        };
-        let user =
-            || variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
-        let directory =
-            variable("STATE_DIRECTORY").or_else(|| Some(user()?.join("led-controller")))?;
-        Some(SavedState {
-            path: directory.join(format!("{key}.state")),
-        })
+        let directory = directory(|name| env::var_os(name).map(PathBuf::from))?;
+        Some(SavedState::at(directory.join(format!("{key}.state"))))
     }
 
-    /// Reads the state; none, with a warning, if that fails.
+    pub(crate) fn at(path: PathBuf) -> SavedState {
+        SavedState { path, lock: None }
+    }
+
+    /// Takes the lock and reads the state; none, with a warning, if that fails.
+    ///
+    /// Waits up to a second for a controller that has ended and still writes.
     #[must_use]
-    pub fn read(&self) -> Option<State> {
-        let read = || {
-            let (_, text) = file::read(&self.path, LONGEST)?;
-            let state = text
-                .strip_prefix(VERSION)
-                .and_then(|text| State::from_text(text.trim()));
-            state.ok_or_else(|| io::Error::other("not a state of this version"))
+    pub fn open(&mut self) -> Option<State> {
+        let mut is_held = || {
+            let locked = self.lock();
+            locked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
         };
-        read()
-            .inspect_err(|error| {
-                log::warn!(
-                    "{}: {error}; starting with the LED off",
-                    self.path.display()
-                )
-            })
-            .ok()
+        // Any other error comes again when the state is written.
+        if !within(PATIENCE, || !is_held()) {
+            let path = self.path.display();
+            log::warn!("{path}: another controller writes it; the state is not saved");
+        }
+        let read = self.read().inspect_err(|error| {
+            let path = self.path.display();
+            log::warn!("{path}: {error}; starting with the LED off");
+        });
+        read.ok()
+    }
+
+    fn lock(&mut self) -> io::Result<()> {
+        if self.lock.is_none() {
+            fs::create_dir_all(self.directory()?)?;
+            let mut options = File::options();
+            options.write(true).create(true).mode(0o600);
+            let lock = options.open(self.path.with_extension("lock"))?;
+            lock.try_lock()?;
+            self.lock = Some(lock);
+        }
+        Ok(())
+    }
+
+    fn directory(&self) -> io::Result<&Path> {
+        self.path
+            .parent()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    pub(crate) fn read(&self) -> io::Result<State> {
+        let (_, text) = file::read(&self.path, LONGEST)?;
+        let state = text
+            .strip_prefix(VERSION)
+            .and_then(|text| State::from_text(text.trim()));
+        state.ok_or_else(|| io::Error::other("not a state of this version"))
     }
 
     /// Replaces the file atomically. After a power cut it has the old or the new state.
-    fn write(&self, state: State) -> io::Result<()> {
-        let directory = self.path.parent().ok_or(io::ErrorKind::NotFound)?;
-        fs::create_dir_all(directory)?;
+    pub(crate) fn write(&mut self, state: State) -> io::Result<()> {
+        self.lock()?;
         file::replace(&self.path, &format!("{VERSION}\n{state}\n"), File::sync_all)?;
-        File::open(directory)?.sync_all()
+        File::open(self.directory()?)?.sync_all()
     }
 }
 
-/// Writes the state in a thread, which sleeps while nothing changes.
-#[derive(Debug)]
-pub struct Saver {
-    states: Option<Sender<State>>,
-    thread: Option<JoinHandle<()>>,
-    last: Option<State>,
-}
-
-impl Saver {
-    /// Starts the thread. `saved` is the state in the file, if it has one.
-    ///
-    /// # Errors
-    ///
-    /// No thread can be started.
-    pub fn start(file: SavedState, saved: Option<State>) -> io::Result<Saver> {
-        let (states, changes) = channel();
-        let thread = thread::Builder::new()
-            .name("state".into())
-            .spawn(move || run(&file, &changes, saved))?;
-        Ok(Saver {
-            states: Some(states),
-            thread: Some(thread),
-            last: saved,
-        })
+/// The directory that these variables name. `STATE_DIRECTORY` can have several paths, see systemd.exec(5); a relative
+/// `XDG_STATE_HOME` is to be ignored, says the XDG base directory specification.
+fn directory(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let named = |name| variable(name).filter(|path| !path.as_os_str().is_empty());
+    if let Some(paths) = named("STATE_DIRECTORY") {
+        return env::split_paths(&paths).next();
     }
-
-    /// Saves what a command did, within [`INTERVAL`]. An LED that blinks a number of times is off then.
-    pub(crate) fn save(&mut self, state: State) {
-        let state = match state {
-            State::Blink(blink) if blink.count().is_some() => State::Off,
-            state => state,
-        };
-        if self.last != Some(state)
-            && let Some(states) = &self.states
-        {
-            self.last = Some(state);
-            let _ = states.send(state);
-        }
-    }
-}
-
-/// Saves the last state now.
-impl Drop for Saver {
-    fn drop(&mut self) {
-        drop(self.states.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn run(file: &SavedState, states: &Receiver<State>, mut saved: Option<State>) {
-    let (mut unsaved, mut has_warned) = (None, false);
-    let mut next = Instant::now();
-    loop {
-        let received = match unsaved {
-            None => states.recv().map_err(RecvTimeoutError::from),
-            // Further changes until then need no write of their own.
-            Some(_) => states.recv_timeout(next.saturating_duration_since(Instant::now())),
-        };
-        let is_end = received == Err(RecvTimeoutError::Disconnected);
-        if let Ok(state) = received {
-            unsaved = Some(state).filter(|_| saved != Some(state));
-        } else if let Some(state) = unsaved {
-            next = Instant::now() + INTERVAL;
-            match file.write(state) {
-                Ok(()) => (saved, unsaved, has_warned) = (Some(state), None, false),
-                Err(error) if !has_warned => {
-                    has_warned = true;
-                    log::warn!("{}: {error}; the state is not saved", file.path.display());
-                }
-                Err(_) => {}
-            }
-        }
-        if is_end {
-            return;
-        }
-    }
+    let home = || Some(named("HOME")?.join(".local/state"));
+    let state_home = named("XDG_STATE_HOME").filter(|path| path.is_absolute());
+    Some(state_home.or_else(home)?.join("led-controller"))
 }
 
 #[cfg(test)]
@@ -161,14 +117,12 @@ mod tests {
     #[test]
     fn a_state_is_read_as_it_was_written_and_other_files_are_not() {
         let directory = tempfile::tempdir().unwrap();
-        let file = SavedState {
-            path: directory.path().join("new/1234.state"),
-        };
-        assert_eq!(file.read(), None);
+        let mut file = SavedState::at(directory.path().join("new/1234.state"));
+        assert!(file.read().is_err());
         for text in ["ON", "OFF", "BLINK 1 3600000"] {
             let state = State::from_text(text).unwrap();
             file.write(state).unwrap();
-            assert_eq!(file.read(), Some(state));
+            assert_eq!(file.read().ok(), Some(state));
         }
         for text in [
             "",
@@ -178,10 +132,10 @@ mod tests {
             "led-controller state 1\nDIM\n",
         ] {
             fs::write(&file.path, text).unwrap();
-            assert_eq!(file.read(), None, "{text:?}");
+            assert!(file.read().is_err(), "{text:?}");
         }
         fs::write(&file.path, b"\xff").unwrap();
-        assert_eq!(file.read(), None);
+        assert!(file.read().is_err());
         // A pipe does not block, and a link is not followed.
         fs::remove_file(&file.path).unwrap();
         assert!(
@@ -191,37 +145,54 @@ mod tests {
                 .unwrap()
                 .success()
         );
-        assert_eq!(file.read(), None);
+        assert!(file.read().is_err());
         let target = directory.path().join("target");
         std::os::unix::fs::symlink(&target, file.path.with_extension("new")).unwrap();
         file.write(State::On).unwrap();
-        assert!(!target.exists() && file.read() == Some(State::On));
+        assert!(!target.exists() && file.read().ok() == Some(State::On));
     }
 
     #[test]
-    fn the_last_state_is_saved_at_the_end_and_not_every_one_before() {
+    fn one_controller_saves_and_a_second_one_when_the_first_has_ended() {
         let directory = tempfile::tempdir().unwrap();
-        let file = SavedState {
-            path: directory.path().join("1234.state"),
-        };
-        let mut saver = Saver::start(file.clone(), Some(State::Off)).unwrap();
-        saver.save(State::On);
-        let start = Instant::now();
-        while file.read() != Some(State::On) {
-            assert!(
-                start.elapsed() < INTERVAL,
-                "the first change is saved at once"
+        let path = directory.path().join("1234.state");
+        let mut first = SavedState::at(path.clone());
+        assert_eq!(first.open(), None);
+        first.write(State::On).unwrap();
+        let mut second = SavedState::at(path);
+        assert_eq!(second.open(), Some(State::On));
+        let refused = second.write(State::Off).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(first.read().ok(), Some(State::On));
+        drop(first);
+        second.write(State::Off).unwrap();
+        assert_eq!(second.read().ok(), Some(State::Off));
+    }
+
+    #[test]
+    fn the_directory_is_the_first_one_of_the_service_or_an_absolute_one_of_the_user() {
+        let all = [
+            (["/a:/b", "/x", "/h"], Some("/a")),
+            (["/a", "/x", "/h"], Some("/a")),
+            (["", "/x", "/h"], Some("/x/led-controller")),
+            (["", "x", "/h"], Some("/h/.local/state/led-controller")),
+            (["", "", "/h"], Some("/h/.local/state/led-controller")),
+            (["", "x", ""], None),
+        ];
+        for ([state, state_home, home], expected) in all {
+            let found = directory(|name| {
+                let value = match name {
+                    "STATE_DIRECTORY" => state,
+                    "XDG_STATE_HOME" => state_home,
+                    _ => home,
+                };
+                Some(value.into())
+            });
+            assert_eq!(
+                found,
+                expected.map(PathBuf::from),
+                "{state} {state_home} {home}"
             );
-            thread::yield_now();
         }
-        let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(&file.path).unwrap());
-        let first = inode();
-        for _ in 0..100 {
-            saver.save(State::Off);
-            saver.save(State::from_text("BLINK 1 1").unwrap());
-        }
-        assert_eq!(inode(), first);
-        drop(saver);
-        assert_eq!(file.read(), State::from_text("BLINK 1 1"));
     }
 }

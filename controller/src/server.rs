@@ -1,22 +1,20 @@
-//! The loop: one message, one effect, at most one reply.
+//! The loop: one message, one effect, at most one reply. A blinking LED changes between two messages.
+
+mod message;
 
 use std::{
     io,
     ops::ControlFlow,
     process,
-    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
-use sd_notify::NotifyState;
-use shared::{
-    Command, Incoming, Info, Line, Message, MessageType, Oversize, Refused, Reply, Request, Select,
-    State,
-};
+use shared::{Incoming, Info, Line, MessageType, Oversize, Received, Reply, Select, State, Timer};
 
 use crate::{
-    CLIENT_LINES, Error, LED_LINES, Led, OnOff, QueuePair, Saver, Shutdown,
+    CLIENT_LINES, Error, LED_LINES, Led, QueuePair, Saver, Shutdown,
     drain::drain,
+    notify::notify,
     reply_queue::{RECEIVE_PATIENCE, send_reply, wait_until_received},
     watchers::Watchers,
 };
@@ -24,7 +22,11 @@ use crate::{
 /// How long the reply queue is kept for a client that must learn that the LED may still be on.
 const FAILURE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Serves the queues. It owns them, and the LED.
+/// The shortest time for messages between two changes of the LED. If the output is slower than the LED blinks, the next change is
+/// always overdue.
+const TURN: Duration = Duration::from_micros(100);
+
+/// Serves the queues, in the thread that created it. It owns them, and the LED.
 pub struct Server {
     led: Led,
     queues: QueuePair,
@@ -32,6 +34,8 @@ pub struct Server {
     started: Instant,
     watchers: Watchers,
     saver: Option<Saver>,
+    /// Lets the LED blink. It runs while the LED blinks and no message waits.
+    timer: io::Result<Timer>,
     /// The reply to STATUS. `state` and `uptime` are set when it is sent.
     info: Info,
 }
@@ -50,20 +54,14 @@ impl Server {
             refused: 0,
             answers_dropped: 0,
         };
-        let watchers = Watchers::new();
-        let (waker, exist) = (shutdown.clone(), watchers.exist());
-        led.on_end(move || {
-            if exist.load(Ordering::SeqCst) {
-                waker.wake();
-            }
-        });
         Server {
+            watchers: Watchers::new(led.state()),
             led,
             queues,
             shutdown,
             started: Instant::now(),
-            watchers,
             saver: None,
+            timer: Timer::new(),
             info,
         }
     }
@@ -74,13 +72,24 @@ impl Server {
         Server { saver, ..self }
     }
 
+    /// Lets the LED, which is on, blink at the start if the state says so.
+    #[must_use]
+    pub fn starting_with(mut self, state: State) -> Self {
+        if let State::Blink(blink) = state
+            && let Err(error) = self.blink(blink)
+        {
+            log::warn!("{error}; starting with the LED on");
+        }
+        self
+    }
+
     /// Serves until `exit` or a signal. Then turns the LED off, releases its line, and removes both queues.
     ///
     /// # Errors
     ///
     /// The command queue cannot be read or created again, or the LED cannot be turned off. It cleans up in each case.
     pub fn run(mut self) -> Result<(), Error> {
-        let served = if self.watch() { self.serve() } else { Ok(None) };
+        let served = self.serve();
         let replies = *self.queues.replies;
         let drained = drain(&self.queues.commands, Some(&replies));
         let turned_off = self.led.turn_off();
@@ -88,7 +97,7 @@ impl Server {
         let mut patience = RECEIVE_PATIENCE;
         if let Ok(Some(reply_to)) = served {
             let reply = match &turned_off {
-                Ok(()) => Reply::Ok(State::Off),
+                Ok(state) => Reply::Ok(*state),
                 Err(error) => Reply::Err(format!(
                     "the LED cannot be turned off and may be on: {error}"
                 )),
@@ -100,11 +109,12 @@ impl Server {
             }
         }
         wait_until_received(&replies, patience);
-        // Before the locks are released with the queues: the next controller reads the file.
-        drop(self.saver);
         drop(self.queues);
-        // Log only after cleanup: a blocked standard error would delay it.
-        notify(NotifyState::Stopping);
+        // Everything is released. What follows can wait for others: the disk, the service manager, the reader of the log.
+        if let Some(saver) = self.saver {
+            saver.end();
+        }
+        notify("STOPPING=1");
         CLIENT_LINES.report();
         LED_LINES.report();
         for drained in [self.shutdown.take_drained(), drained] {
@@ -118,27 +128,47 @@ impl Server {
     }
 
     /// Lets a signal drain the current queues; `false` if a signal has come already.
-    fn watch(&self) -> bool {
+    fn let_signals_drain(&self) -> bool {
         self.shutdown
-            .watch(*self.queues.commands, *self.queues.replies)
+            .set_queues(*self.queues.commands, *self.queues.replies)
     }
 
     /// Serves until the end. Returns the reply type of the client that requested it.
     fn serve(&mut self) -> Result<Option<MessageType>, Error> {
+        if !self.let_signals_drain() {
+            return Ok(None);
+        }
         let key = self.queues.options.key;
         log::info!("ready: key {key}, LED {}", self.led.state());
-        notify(NotifyState::Ready);
+        notify("READY=1");
         let mut message = Incoming::empty(MessageType::LED);
+        let mut turn = self.started;
         loop {
-            match self
-                .queues
-                .commands
-                .receive_into(&mut message, Select::Any, Oversize::Truncate)
-            {
-                Ok(()) => {
+            let commands = &self.queues.commands;
+            let received = match (self.led.due(), &mut self.timer) {
+                (Some(due), Ok(timer)) => {
+                    let end = due.max(turn);
+                    commands.receive_until(
+                        &mut message,
+                        Select::Any,
+                        Oversize::Truncate,
+                        timer,
+                        end,
+                    )
+                }
+                _ => commands
+                    .receive_into(&mut message, Select::Any, Oversize::Truncate)
+                    .map(|()| Received::Message),
+            };
+            match received {
+                Ok(Received::Message) => {
                     if let ControlFlow::Break(reply_to) = self.handle(&message)? {
                         return Ok(reply_to);
                     }
+                }
+                Ok(Received::Timeout) => {
+                    self.tick();
+                    turn = Instant::now() + TURN;
                 }
                 Err(shared::Error::Removed(_)) if self.shutdown.requested().is_some() => {
                     return Ok(None);
@@ -149,7 +179,7 @@ impl Server {
                     );
                     self.watchers.clear();
                     self.queues.recreate()?;
-                    if !self.watch() {
+                    if !self.let_signals_drain() {
                         return Ok(None);
                     }
                 }
@@ -158,140 +188,13 @@ impl Server {
         }
     }
 
-    /// Applies or refuses one message, and sends the reply that it requests. Returns `Break` with the reply type at `exit`.
-    ///
-    /// # Errors
-    ///
-    /// The reply queue was removed, and cannot be created again.
-    pub fn handle(
-        &mut self,
-        message: &Incoming,
-    ) -> Result<ControlFlow<Option<MessageType>>, Error> {
-        CLIENT_LINES.report_if_over();
-        LED_LINES.report_if_over();
-        let reply = match Request::decode(message) {
-            Ok(Request {
-                command: Command::Exit,
-                reply_to,
-            }) => return Ok(ControlFlow::Break(reply_to)),
-            Ok(Request { command, reply_to }) => match self.apply(command) {
-                Ok(()) => {
-                    let state = self.led.state();
-                    if let (Command::Watch(_), Some(reply_to)) = (command, reply_to) {
-                        // Blinking can end at any time: the others must know the same state as this client.
-                        self.reply_to_watchers(|_| state);
-                        self.watchers.remove(reply_to);
-                    }
-                    log::debug!("{command}: LED {state}");
-                    reply_to
-                        .and_then(|reply_to| match command {
-                            Command::Watch(Some(known)) if known.is_same(state) => {
-                                self.watchers.add(reply_to, state)
-                            }
-                            _ => Some(reply_to),
-                        })
-                        .map(|reply_to| match command {
-                            Command::Status | Command::Watch(_) => {
-                                self.status(state).encode(reply_to)
-                            }
-                            _ => Reply::<&str>::Ok(state).encode(reply_to),
-                        })
-                }
-                Err(error) => {
-                    self.info.refused += 1;
-                    if LED_LINES.allows() {
-                        log::error!("{command}: cannot set the LED: {error}");
-                    }
-                    reply_to.map(|reply_to| {
-                        Reply::Err(format_args!("cannot set the LED: {error}")).encode(reply_to)
-                    })
-                }
-            },
-            Err(Refused { refusal, reply_to }) => {
-                self.info.refused += 1;
-                if CLIENT_LINES.allows() {
-                    log::warn!("refused, {refusal}: {message}");
-                }
-                reply_to.map(|reply_to| Reply::Err(refusal).encode(reply_to))
-            }
-        };
-        reply.map_or(Ok(()), |reply| self.reply(&reply))?;
-        self.reply_to_watchers(Led::state);
-        Ok(ControlFlow::Continue(()))
-    }
-
-    fn apply(&mut self, command: Command) -> io::Result<()> {
-        match command {
-            Command::On => self.led.set(OnOff::On)?,
-            Command::Off => self.led.set(OnOff::Off)?,
-            Command::Toggle => self.led.toggle()?,
-            Command::Blink(blink) => self.led.blink(blink)?,
-            Command::Status | Command::Watch(_) | Command::Exit => return Ok(()),
-        }
-        self.info.applied += 1;
-        if let Some(saver) = &mut self.saver {
-            saver.save(self.led.state());
-        }
-        Ok(())
-    }
-
-    /// Replies to all watchers if they know another state than this one.
-    fn reply_to_watchers(&mut self, current: impl FnOnce(&Led) -> State) {
-        let Some(state) = self.watchers.news(|| current(&self.led)) else {
-            return;
-        };
-        while let Some(reply_to) = self.watchers.next() {
-            let reply = self.status(state).encode(reply_to);
-            let dropped = |reply_to| log_dropped(&mut self.info.answers_dropped, reply_to);
-            if let Err(shared::Error::Removed(_)) =
-                send_reply(&self.queues.replies, &reply, dropped)
-            {
-                self.watchers.clear();
-            }
-        }
-    }
-
-    fn status(&mut self, state: State) -> &Info {
-        self.info.state = state;
-        self.info.uptime = self.started.elapsed();
-        &self.info
-    }
-
-    fn reply(&mut self, reply: &Message) -> Result<(), Error> {
-        let key = self.queues.options.key.reply();
-        let mut dropped = |reply_to| log_dropped(&mut self.info.answers_dropped, reply_to);
-        let mut sent = send_reply(&self.queues.replies, reply, &mut dropped);
-        if let Err(shared::Error::Removed(_)) = sent {
-            log::warn!("another process removed reply queue {key}; creating it again");
-            self.watchers.clear();
-            self.queues.recreate_replies()?;
-            // The client noticed the removal, and waits for its reply on the new queue.
-            sent = send_reply(&self.queues.replies, reply, &mut dropped);
-            // A signal that has come meanwhile has removed the command queue, which ends the loop.
-            let _ = self.watch();
-        }
-        if let Err(error) = sent
-            && CLIENT_LINES.allows()
+    /// Changes a blinking LED.
+    fn tick(&mut self) {
+        if let Err(error) = self.led.tick(Instant::now())
+            && LED_LINES.allows()
         {
-            log::warn!(
-                "no reply to {} on queue {key}: {error}",
-                reply.message_type()
-            );
+            log::error!("the LED stopped blinking: {error}");
         }
-        Ok(())
-    }
-}
-
-/// Logs 1, 2, 4, 8, … dropped replies: clients that never receive them cannot fill the log.
-fn log_dropped(count: &mut u64, reply_to: MessageType) {
-    *count += 1;
-    if count.is_power_of_two() {
-        log::warn!("the reply queue is full: {count} replies dropped, the last of type {reply_to}");
-    }
-}
-
-fn notify(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        log::warn!("cannot notify the service manager: {error}");
+        self.tell_watchers(self.led.state());
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use shared::{Command, Queue, Request};
+use shared::Queue;
 use signal_hook::{flag, iterator::Signals};
 
 use crate::drain::{Drained, drain};
@@ -74,23 +74,10 @@ impl Shutdown {
 
     /// Sets the queues to drain when a signal comes. Returns `false` if one has come already; the queues are not drained then.
     #[must_use]
-    pub fn watch(&self, commands: Queue, replies: Queue) -> bool {
+    pub fn set_queues(&self, commands: Queue, replies: Queue) -> bool {
         let mut requested = self.lock();
         requested.queues = Some((commands, replies));
         requested.signal.is_none()
-    }
-
-    /// Ends the sleep of the loop, with a message that changes nothing. If the queue is full, the loop does not sleep.
-    pub(crate) fn wake(&self) {
-        if let Some((commands, _)) = &self.lock().queues {
-            let _ = commands.try_send(
-                &Request {
-                    command: Command::Status,
-                    reply_to: None,
-                }
-                .encode(),
-            );
-        }
     }
 
     /// The name of the signal that requested the end, if one has come.

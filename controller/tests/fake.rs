@@ -66,6 +66,16 @@ pub(crate) fn server(
     failures: Range<usize>,
     shutdown: &Shutdown,
 ) -> (Server, Arc<Mutex<Recording>>) {
+    let (led, queues, recording) = parts(fixture, level, failures);
+    (Server::new(led, None, queues, shutdown.clone()), recording)
+}
+
+/// An LED, queues with the key of this fixture, and what the output of the LED records.
+pub(crate) fn parts(
+    fixture: &Fixture,
+    level: OnOff,
+    failures: Range<usize>,
+) -> (Led, QueuePair, Arc<Mutex<Recording>>) {
     let recording = Recording {
         failures,
         ..Recording::default()
@@ -79,5 +89,5 @@ pub(crate) fn server(
     let locks = Locks::acquire(fixture.key, Some(fixture.path())).unwrap();
     let queues = QueuePair::create(options, locks).unwrap();
     let led = Led::new(Box::new(Fake(Arc::clone(&recording))), level);
-    (Server::new(led, None, queues, shutdown.clone()), recording)
+    (led, queues, recording)
 }

@@ -4,6 +4,6 @@
 mod allocation;
 mod end;
 mod fake;
-mod led;
 mod model;
 mod options;
+mod server;

@@ -31,8 +31,9 @@ pub enum GpioError {
     },
     /// Another process holds the line.
     #[error(
-        "line {line} is in use by {}: {source}; end that program or choose another --line",
-        consumer_name(consumer)
+        "line {line} is in use by {}: {source}; {} or choose another --line",
+        consumer_name(consumer),
+        release_advice(consumer)
     )]
     Busy {
         /// The line.
@@ -56,6 +57,15 @@ impl GpioError {
     /// Whether several lines match.
     pub(crate) fn is_ambiguous(&self) -> bool {
         matches!(self, GpioError::Find(FindError::Ambiguous { .. }))
+    }
+
+    /// Whether the kernel or udev may not have come to the chip yet.
+    pub(super) fn can_pass(&self) -> bool {
+        match self {
+            GpioError::NoChip | GpioError::NotPermitted { .. } => true,
+            GpioError::Find(error) => error.can_pass(),
+            GpioError::Busy { .. } | GpioError::Os { .. } => false,
+        }
     }
 
     /// Why this chip cannot be read.
@@ -90,10 +100,55 @@ fn advice(group: Option<u32>) -> String {
     }
 }
 
+/// How drivers of the kernel name themselves as consumers, and what in config.txt adds them.
+const DRIVERS: [(&str, &str); 6] = [
+    ("spi0", "dtparam=spi=on"),
+    ("spi", "dtoverlay=spi1-..."),
+    ("pwm", "dtoverlay=pwm..."),
+    ("sda", "dtoverlay=i2c-gpio"),
+    ("scl", "dtoverlay=i2c-gpio"),
+    ("onewire", "dtoverlay=w1-gpio"),
+];
+
+fn release_advice(consumer: &str) -> String {
+    let mut drivers = DRIVERS.iter();
+    let driver = drivers.find(|(name, _)| consumer.starts_with(name));
+    // A node of a device tree, like "button@11".
+    let node = consumer.contains('@').then_some("dtoverlay=...");
+    match driver.map(|(_, setting)| *setting).or(node) {
+        Some(setting) => format!(
+            "this can be a driver of the kernel: remove a line like {setting} from /boot/firmware/config.txt and reboot,"
+        ),
+        None => "end that program".into(),
+    }
+}
+
 fn consumer_name(consumer: &str) -> String {
     if consumer.is_empty() {
         "the kernel or a program without a name".into()
     } else {
         format!("\"{consumer}\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_the_kernel_holds_names_what_can_be_removed() {
+        for (consumer, advice) in [
+            ("spi1 CS1", "dtoverlay=spi1-..."),
+            ("spi0 CS0", "dtparam=spi=on"),
+            ("pwm-17", "dtoverlay=pwm..."),
+            ("onewire@11", "dtoverlay=w1-gpio"),
+            ("button@11", "dtoverlay=..."),
+        ] {
+            let advice = format!("a line like {advice} from /boot/firmware/config.txt and reboot");
+            assert!(release_advice(consumer).contains(&advice), "{consumer}");
+        }
+        for consumer in ["", "gpioset", "led-controller", "lg"] {
+            assert_eq!(release_advice(consumer), "end that program", "{consumer}");
+        }
     }
 }

@@ -19,8 +19,12 @@ pub(crate) struct Model {
     applied: u64,
     refused: u64,
     answers_dropped: u64,
-    /// The reply types of the clients that watch, and the state that they know.
-    watchers: (Vec<i64>, String),
+    /// The reply types of the clients that watch.
+    watchers: Vec<i64>,
+    /// Those of the last replies to WATCH, and whether each was pushed out of the reply queue.
+    replied: Vec<(i64, bool)>,
+    /// The state that all of them were told last.
+    told: String,
     /// The replies in the reply queue; none if it was removed.
     pub(crate) replies: Option<VecDeque<Reply>>,
     /// The most bytes that the reply queue can hold.
@@ -29,7 +33,10 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new() -> Model {
-        let mut model = Model::default();
+        let mut model = Model {
+            told: "OFF".into(),
+            ..Model::default()
+        };
         model.create_replies();
         model
     }
@@ -37,12 +44,13 @@ impl Model {
     pub(crate) fn create_replies(&mut self) {
         self.replies = Some(VecDeque::new());
         // Clients watch again on the new queue.
-        self.watchers.0.clear();
-        self.limit = fs::read_to_string("/proc/sys/kernel/msgmnb")
-            .unwrap()
-            .trim()
-            .parse()
-            .unwrap();
+        self.forget_watchers();
+        self.limit = default_limit();
+    }
+
+    fn forget_watchers(&mut self) {
+        self.watchers.clear();
+        self.replied.clear();
     }
 
     fn state(&self) -> String {
@@ -61,11 +69,13 @@ impl Model {
     /// Handles a message, except one that ends the controller.
     pub(crate) fn receive(&mut self, message_type: i64, text: &[u8], led_fails: bool) {
         let requested = reply_type(text);
-        let result = match message_type {
-            _ if text.len() > 256 => Err("the text is longer than 256 bytes"),
-            1 if requested == Some(None) => Err("the sender gets no reply"),
-            1 => self.command(
-                text.split(|&byte| byte == 0).next().unwrap(),
+        let read = &text[..text.len().min(257)];
+        let end = read.iter().position(|byte| b"\0\n".contains(byte));
+        let result = match (message_type, end) {
+            (_, None) if text.len() > 256 => Err("the text is longer than 256 bytes"),
+            (1, _) if requested == Some(None) => Err("the sender gets no reply"),
+            (1, _) => self.command(
+                &read[..end.unwrap_or(read.len())],
                 led_fails,
                 requested.flatten(),
             ),
@@ -86,28 +96,35 @@ impl Model {
         self.state() == "OFF"
     }
 
+    /// Whether a change of the state makes the controller reply to clients that watch.
     pub(crate) fn has_watchers(&self) -> bool {
-        !self.watchers.0.is_empty()
+        !self.watchers.is_empty() || self.replied.iter().any(|&(_, is_owed)| is_owed)
     }
 
     fn reply_to_watchers(&mut self) {
-        let (watchers, known) = mem::take(&mut self.watchers);
-        if known_state(&known) == known_state(&self.state()) {
-            self.watchers = (watchers, known);
+        if known_state(&self.told) == known_state(&self.state()) {
             return;
         }
-        // Without a queue they watch again on the next one.
-        for reply_to in watchers
-            .into_iter()
-            .filter(|_| self.replies.is_some())
-            .collect::<Vec<_>>()
-        {
-            let status = format!("OK {}", self.status());
-            self.reply(reply_to, status);
+        self.told = self.state();
+        let mut watchers = mem::take(&mut self.watchers);
+        let (owed, replied) = self.replied.iter().partition(|(_, is_owed)| *is_owed);
+        self.replied = replied;
+        watchers.extend(Vec::into_iter(owed).map(|(reply_to, _): (i64, bool)| reply_to));
+        for reply_to in watchers {
+            if self.replies.is_none() {
+                // They watch again on the next queue.
+                return self.forget_watchers();
+            }
+            self.reply_to_watcher(reply_to);
         }
     }
 
-    /// What WATCH replies at once, if it does.
+    fn reply_to_watcher(&mut self, reply_to: i64) {
+        let status = format!("OK {}", self.status());
+        self.reply(reply_to, status);
+        self.replied.push((reply_to, false));
+    }
+
     fn watch(
         &mut self,
         state: &str,
@@ -135,14 +152,16 @@ impl Model {
             .map(|word| numbers(word))
             .collect::<Vec<_>>()
             .join(" ");
+        let Some(reply_to) = reply_to else {
+            return Ok(None);
+        };
         // It replaces an earlier WATCH with the same type.
-        self.watchers.0.retain(|&watcher| Some(watcher) != reply_to);
+        self.watchers.retain(|&watcher| watcher != reply_to);
+        self.replied.retain(|&(replied, _)| replied != reply_to);
         if state.is_empty() || known_state(&state) != known_state(&self.state()) {
-            return Ok(Some(self.status()));
-        }
-        if let Some(reply_to) = reply_to {
-            self.watchers.0.push(reply_to);
-            self.watchers.1 = self.state();
+            self.reply_to_watcher(reply_to);
+        } else {
+            self.watchers.push(reply_to);
         }
         Ok(None)
     }
@@ -214,8 +233,11 @@ impl Model {
         }
         let replies = self.replies.as_mut().unwrap();
         while replies.iter().map(|(_, text)| text.len()).sum::<usize>() + text.len() > self.limit {
-            replies.pop_front();
+            let (dropped, _) = replies.pop_front().unwrap();
             self.answers_dropped += 1;
+            for (replied, is_owed) in &mut self.replied {
+                *is_owed |= *replied == dropped;
+            }
         }
         replies.push_back((reply_to, text));
     }
@@ -269,6 +291,12 @@ pub(crate) fn not_applied<'a>(waiting: impl IntoIterator<Item = &'a Text>) -> Ve
     types
         .map(|reply_to| (reply_to, replied.to_owned()))
         .collect()
+}
+
+/// The limit of a new queue.
+pub(crate) fn default_limit() -> usize {
+    let limit = fs::read_to_string("/proc/sys/kernel/msgmnb").unwrap();
+    limit.trim().parse().unwrap()
 }
 
 /// A state without the number of flashes left.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use controller::{Error, OnOff, Shutdown};
+use controller::{Error, OnOff, Server, Shutdown};
 use nix::sys::signal::Signal;
 use proptest::{prelude::*, test_runner::TestCaseResult};
 use shared::{Access, Message, MessageType, Queue};
@@ -17,7 +17,7 @@ use super::{
     manual::{self, Model},
     steps::{By, Step},
 };
-use crate::fake::{FAILS, Recording, WORKS, lock, server};
+use crate::fake::{FAILS, Recording, WORKS, lock, parts};
 
 /// The controller, and its model.
 pub(crate) struct ModelledController {
@@ -47,9 +47,13 @@ impl ModelledController {
     fn start(&mut self) {
         (self.started, self.model) = (Instant::now(), Model::new());
         self.shutdown = Shutdown::default();
-        let (server, recording) = server(&self.fixture, OnOff::Off, WORKS, &self.shutdown);
+        let (led, queues, recording) = parts(&self.fixture, OnOff::Off, WORKS);
         self.recording = recording;
-        self.thread = Some(thread::spawn(|| server.run()));
+        let shutdown = self.shutdown.clone();
+        // The timer of a server is that of its thread.
+        self.thread = Some(thread::spawn(|| {
+            Server::new(led, None, queues, shutdown).run()
+        }));
     }
 
     pub(crate) fn commands(&self) -> Result<Queue, shared::Error> {
@@ -77,11 +81,7 @@ impl ModelledController {
             }
             Step::Collect => self.collect()?,
             Step::LimitReplies(limit) => {
-                // It may have been removed.
-                if let Ok(replies) = self.replies() {
-                    replies.set_limit(limit as u64).unwrap();
-                    self.model.limit = limit;
-                }
+                self.limit_replies(limit);
                 return Ok(());
             }
             Step::Remove {
@@ -124,6 +124,14 @@ impl ModelledController {
 
     pub(crate) fn let_led_fail(&self, fails: bool) {
         lock(&self.recording).failures = if fails { FAILS } else { WORKS };
+    }
+
+    pub(crate) fn limit_replies(&mut self, limit: usize) {
+        // It may have been removed.
+        if let Ok(replies) = self.replies() {
+            replies.set_limit(limit as u64).unwrap();
+            self.model.limit = limit;
+        }
     }
 
     /// Requests the end as a signal does.

@@ -75,11 +75,13 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (Just(1), text(r"(?s-u:.{0,16})")),
         // 256 bytes are the most, and a second field is read within the first 257.
         1 => (Just(1), text(&format!("on {{235,258}}({requested}|{no_reply_type}|{bad_reply_type})"))),
-        1 => (Just(2), text(r" {257,259}|\x00reply=7\x00 {248,254}")),
+        // A whole buffer, with the remains of other commands.
+        1 => (Just(1), text(&format!("(?i-u:{blanks}{command}|odd)\n?({requested}|{no_reply_type})x{{0,400}}"))),
+        1 => (Just(2), text(r" {257,259}")),
     ];
     let by = prop_oneof![
         text(&format!(
-            r"(?s-u:[^\x00]{{0,8}})({requested}|{no_reply_type}|{bad_reply_type})"
+            r"(?s-u:[^\x00]{{0,8}})({requested}|{no_reply_type}|{bad_reply_type})|[\n\x00]x{{256,400}}|\x00reply=7\x00 {{248,254}}"
         ))
         .prop_map(By::Exit),
         Just(By::Signal),
