@@ -1,21 +1,22 @@
 //! One command, applied at most once, and its reply.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use shared::{
-    Command, Info, Key, Message, MessageType, Queue, Reply, Request, State, Status,
-    lock::{self, Holder},
+    Access, Command, Info, Message, MessageType, Queue, Reply, Request, State,
+    lock::{Holder, Process},
 };
 
 use crate::{
-    Error,
-    attempt::{Attempt, SendResult, ask_again, attempt, send},
-    deadline::{Deadline, RETRY_INTERVAL},
-    target::{Target, look_up},
+    Error, Target,
+    attempt::{Fate, Lost, ask_again, attempt, send, waiting},
+    deadline::Deadline,
+    locate::{Located, Opened, locate},
+    target::look_up,
 };
 
-/// How often to look for queues that are being created.
-const LOOKS: usize = 10;
+/// How long a command that waits for no reply waits for queues that are closed.
+const CLOSED_PATIENCE: Duration = Duration::from_millis(100);
 
 /// What the controller replied.
 #[derive(Clone, Debug)]
@@ -33,29 +34,26 @@ pub enum Outcome {
 /// Why it was not sent.
 pub fn send_only(target: &Target, command: Command) -> Result<(), Error> {
     let key = target.key;
+    let deadline = Deadline::after(CLOSED_PATIENCE);
     let message = Request {
         command,
         reply_to: None,
     }
     .encode();
-    for _ in 0..LOOKS {
+    loop {
         // The server of a textbook has no reply queue. If there is one, its creator must be trusted.
-        let opened = target
-            .open_commands()
-            .and_then(|commands| target.find(key.reply()).map(|_| commands));
-        match opened.and_then(|commands| send(target, &commands, &message)) {
-            Ok(SendResult::Sent) => return Ok(()),
-            Ok(SendResult::Full) => return Err(full(target, Duration::ZERO)),
-            Err(Error::NotReady { .. }) => thread::sleep(RETRY_INTERVAL),
-            Ok(SendResult::Gone) | Err(Error::NotRunning { .. }) => break,
-            Err(error) => return Err(error),
+        let sent = match target.open(key, Access::Send)? {
+            Opened::Queue(commands) => target
+                .find(key.reply())
+                .and_then(|_| send(target, &commands, &message)),
+            Opened::Closed => Err(Error::NotReady { key }),
+            Opened::Absent => Err(Error::NotRunning { key }),
+        };
+        match sent {
+            Err(Error::NotReady { .. }) if deadline.pause() => {}
+            sent => return sent,
         }
     }
-    Err(if look_up(key).is_none() {
-        Error::NotRunning { key }
-    } else {
-        Error::NotReady { key }
-    })
 }
 
 /// Sends a command and waits for the reply. If the controller ends without applying the command, sends it to the next one.
@@ -64,7 +62,7 @@ pub fn send_only(target: &Target, command: Command) -> Result<(), Error> {
 ///
 /// Why it is not known to have been applied.
 pub fn ask(target: &Target, command: Command, timeout: Duration) -> Result<Outcome, Error> {
-    ask_until(target, command, timeout, &Deadline::after(timeout))
+    ask_until(target, command, &mut Deadline::after(timeout))
 }
 
 /// Asks the controller for its status.
@@ -81,184 +79,207 @@ pub fn status(target: &Target, timeout: Duration) -> Result<Info, Error> {
     }
 }
 
-fn ask_until(
-    target: &Target,
-    command: Command,
-    timeout: Duration,
-    deadline: &Deadline,
-) -> Result<Outcome, Error> {
+/// What to do after an attempt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Step {
+    /// The reply, or the reason why there is none, is the result.
+    Finish,
+    /// Send it to the queues that exist then.
+    Retry,
+    /// The controller ends: wait for that.
+    AwaitEnd,
+    /// See whether the controller has ended. If it serves new queues, the command was removed with the old ones.
+    CheckEnd,
+    /// It is not sent again. Ask for the state of the LED, for the message.
+    AskState,
+}
+
+/// What to do with a command after this fate: the rule that makes each command take effect at most once.
+fn next_step(command: Command, fate: &Fate) -> Step {
+    let is_exit = command == Command::Exit;
+    match fate {
+        Fate::Replied(_) => Step::Finish,
+        Fate::NotApplied if is_exit => Step::AwaitEnd,
+        Fate::NotApplied => Step::Retry,
+        // The limit of the queue does not change by itself.
+        Fate::NotSent(Error::TooSmall { .. }) => Step::Finish,
+        Fate::NotSent(error) if error.is_temporary() => Step::Retry,
+        Fate::NotSent(_) => Step::Finish,
+        Fate::Unknown(Lost::Queues) if command.is_idempotent() => Step::Retry,
+        Fate::Unknown(Lost::Queues) if is_exit => Step::CheckEnd,
+        Fate::Unknown(Lost::Queues) => Step::AskState,
+        Fate::Unknown(Lost::Reply(_) | Lost::Timeout | Lost::Controller(_) | Lost::Queue(_)) => {
+            Step::Finish
+        }
+    }
+}
+
+fn ask_until(target: &Target, command: Command, deadline: &mut Deadline) -> Result<Outcome, Error> {
     let key = target.key;
-    let mut pending = Pending {
-        target,
-        command,
-        timeout,
-        deadline,
-        is_sent: false,
-        is_full: false,
-        ending: None,
-    };
+    // The controller that is to end.
+    let mut ending = None;
+    // Whether an attempt before may have been applied, which only commands that may be repeated have.
+    let mut may_be_applied = false;
     let mut has_seen = false;
     loop {
-        match target.open() {
-            Ok((commands, Some(replies))) => {
-                if let Some(outcome) = pending.try_once(commands, replies) {
-                    return outcome;
+        let fate = match locate(target) {
+            Ok(Located::Ready(queues)) => {
+                if command == Command::Exit {
+                    let server = server(target, &queues.commands);
+                    if ending.is_some() && server != ending {
+                        return Ok(Outcome::Ended);
+                    }
+                    ending = server;
                 }
+                attempt(target, command, queues, deadline)
             }
-            Ok((commands, None)) => match look_up(key)
-                .map(|(queue, status)| (target.holder(queue, &status), status))
-            {
-                // A controller creates a new reply queue when it has a reply to send.
-                Some((Holder::Process(_), _)) => {
-                    let _ = ask_again(
-                        target,
-                        Command::Status,
-                        commands,
-                        MessageType::random(),
-                        deadline,
-                    );
-                }
-                Some((Holder::Ended, status)) => {
-                    return Err(pending.checked(Error::Stale {
-                        key,
-                        messages: status.messages,
-                    }));
-                }
-                Some((Holder::Unknown, _)) => return Err(pending.checked(Error::NoReplies { key })),
-                None => {}
-            },
-            Err(Error::NotRunning { .. }) if !has_seen => return Err(Error::NotRunning { key }),
-            Err(Error::NotRunning { .. } | Error::NotReady { .. }) => {}
-            Err(error) => return Err(pending.checked(error)),
-        }
-        has_seen = true;
-        if !deadline.pause() {
-            let error = if pending.is_full {
-                full(target, timeout)
-            } else {
-                no_reply(key, timeout)
-            };
-            return Err(pending.checked(error));
-        }
-    }
-}
-
-/// A command, while it is sent to one controller after the other.
-struct Pending<'a> {
-    target: &'a Target,
-    command: Command,
-    timeout: Duration,
-    deadline: &'a Deadline,
-    /// Whether it was sent, and may have been applied.
-    is_sent: bool,
-    /// Whether the queue was full at the last attempt.
-    is_full: bool,
-    /// The controller whose exit was lost, and is sent again.
-    ending: Server,
-}
-
-impl Pending<'_> {
-    /// Sends the command to these queues; none if it is to be sent to the next ones.
-    fn try_once(&mut self, commands: Queue, replies: Queue) -> Option<Result<Outcome, Error>> {
-        let &mut Pending {
-            target,
-            command,
-            timeout,
-            deadline,
-            ..
-        } = self;
-        let server = server(target, command, commands);
-        if self.ending.is_some() && server != self.ending {
-            return Some(Ok(Outcome::Ended));
-        }
-        let (before, was_sent) = (commands.status().ok(), self.is_sent);
-        let attempt = match attempt(
-            target,
-            command,
-            (commands, replies),
-            deadline,
-            &mut self.is_sent,
-        ) {
-            Ok(attempt) => attempt,
-            Err(error) => return Some(Err(self.checked(error))),
+            Ok(Located::NoReplyQueue(commands)) => {
+                let status = Command::Status;
+                let _ = ask_again(target, status, commands, MessageType::random(), deadline);
+                Fate::NotSent(Error::NotReady { key })
+            }
+            Ok(Located::Closed) => Fate::NotSent(Error::NotReady { key }),
+            Ok(Located::Absent) if has_seen => Fate::NotSent(Error::NotRunning { key }),
+            Ok(Located::Absent) => return Err(Error::NotRunning { key }),
+            Ok(Located::Stale(messages)) => {
+                return Err(checked(
+                    command,
+                    may_be_applied,
+                    Error::Stale { key, messages },
+                ));
+            }
+            Err(error) => return Err(checked(command, may_be_applied, error)),
         };
-        self.is_full = matches!(attempt, Attempt::Full);
-        if matches!(attempt, Attempt::NotApplied) {
-            self.is_sent = was_sent;
-        }
-        match attempt {
-            Attempt::Replied(message) => Some(outcome(command, message)),
-            Attempt::NotApplied if command == Command::Exit => {
-                while has_ended(target, server) == Some(false) && deadline.pause() {}
-                Some(match has_ended(target, server) {
-                    Some(false) => Err(no_reply(target.key, timeout)),
-                    _ => Ok(Outcome::Ended),
-                })
-            }
-            Attempt::NotApplied | Attempt::Gone | Attempt::Full => None,
-            Attempt::Lost if command.is_idempotent() => None,
-            Attempt::Lost if command == Command::Exit => match has_ended(target, server) {
-                Some(true) => Some(Ok(Outcome::Ended)),
-                // It serves new queues: another process removed the old ones, and the command with them.
-                Some(false) => {
-                    self.ending = server;
-                    None
-                }
-                None => Some(Err(unconfirmed(target, timeout, deadline))),
+        has_seen = true;
+        let step = next_step(command, &fate);
+        let error = match step {
+            Step::Finish => return finish(target, command, fate, may_be_applied, deadline),
+            Step::AwaitEnd => return await_end(target, ending.as_ref(), deadline),
+            Step::AskState => return Err(unconfirmed(target, deadline)),
+            Step::CheckEnd => match serves_again(target, ending.as_ref(), deadline) {
+                Some(true) => Error::NotReady { key },
+                Some(false) => return Ok(Outcome::Ended),
+                None => return Err(unconfirmed(target, deadline)),
             },
-            Attempt::Lost => Some(Err(unconfirmed(target, timeout, deadline))),
-            Attempt::ReplyLost(state) => Some(Err(Error::Unconfirmed { state: Some(state) })),
-            Attempt::TimedOut => {
-                // If nothing was received from the queue meanwhile, the command is still in it.
-                let now = commands.status().ok();
-                let received = |status: &Status| (status.last_receiver, status.last_received);
-                if before.zip(now).is_some_and(|(before, now)| {
-                    received(&before) == received(&now) && now.messages > 0
-                }) {
-                    self.is_sent = was_sent;
+            Step::Retry => match fate {
+                Fate::NotSent(error) => error,
+                Fate::Unknown(_) => {
+                    may_be_applied = true;
+                    Error::NotReady { key }
                 }
-                Some(Err(self.checked(no_reply(target.key, timeout))))
-            }
-        }
-    }
-
-    /// Replaces an error that says that nothing was sent, if that is not certain.
-    fn checked(&self, error: Error) -> Error {
-        if self.is_sent && self.command != Command::Status && error.says_not_sent() {
-            Error::Unconfirmed { state: None }
-        } else {
-            error
+                _ => Error::NotReady { key },
+            },
+        };
+        if !deadline.pause() {
+            let error = match error {
+                Error::Full { key, queue, .. } => Error::Full {
+                    key,
+                    timeout: Some(deadline.timeout),
+                    queue,
+                },
+                error => error,
+            };
+            return Err(checked(command, may_be_applied, error));
         }
     }
 }
 
-/// The process that is to end, and the creator of its queue; none if it is not known.
-type Server = Option<(u32, u32)>;
-
-fn server(target: &Target, command: Command, commands: Queue) -> Server {
-    let status = commands
-        .status()
-        .ok()
-        .filter(|_| command == Command::Exit)?;
-    Some((target.holder(commands, &status).pid()?, status.creator))
+/// The result of the last attempt.
+fn finish(
+    target: &Target,
+    command: Command,
+    fate: Fate,
+    may_be_applied: bool,
+    deadline: &Deadline,
+) -> Result<Outcome, Error> {
+    match fate {
+        Fate::Replied(message) => outcome(command, message),
+        Fate::NotSent(error) => Err(checked(command, may_be_applied, error)),
+        Fate::Unknown(Lost::Reply(state)) => Err(Error::Unconfirmed { state: Some(state) }),
+        Fate::Unknown(Lost::Queue(error)) => Err(checked(command, true, error)),
+        Fate::Unknown(Lost::Controller(messages)) => {
+            let key = target.key;
+            Err(checked(command, true, Error::Stale { key, messages }))
+        }
+        Fate::Unknown(Lost::Timeout | Lost::Queues) | Fate::NotApplied => {
+            Err(no_reply(target, command, deadline))
+        }
+    }
 }
 
-/// Whether the process that was to end has ended; none if that is not known.
-fn has_ended(target: &Target, server: Server) -> Option<bool> {
-    match server {
-        Some((pid, owner)) => Some(lock::holder(target.key, None, owner) != Holder::Process(pid)),
-        // An existing queue can be a new one of that process.
-        None => look_up(target.key).is_none().then_some(true),
+/// Replaces an error that says that the command was not applied, if that is not certain.
+fn checked(command: Command, may_be_applied: bool, error: Error) -> Error {
+    if may_be_applied && command != Command::Status && error.is_not_applied() {
+        Error::Unconfirmed { state: None }
+    } else {
+        error
     }
+}
+
+/// The error for a reply that did not come in time.
+fn no_reply(target: &Target, command: Command, deadline: &Deadline) -> Error {
+    let key = target.key;
+    let error = match waiting(target) {
+        None => Error::NotRunning { key },
+        Some(queue) => Error::NoReply {
+            key,
+            timeout: deadline.timeout,
+            queue,
+        },
+    };
+    checked(command, true, error)
 }
 
 /// The error for a command that may have been applied and is not sent again, with the state of the LED.
-fn unconfirmed(target: &Target, timeout: Duration, deadline: &Deadline) -> Error {
-    let state = match ask_until(target, Command::Status, timeout, deadline) {
+fn unconfirmed(target: &Target, deadline: &mut Deadline) -> Error {
+    let state = match ask_until(target, Command::Status, deadline) {
         Ok(Outcome::Applied(state, _)) => Some(state),
         _ => None,
     };
     Error::Unconfirmed { state }
+}
+
+/// The process that serves a queue, if it is known.
+fn server(target: &Target, commands: &Queue) -> Option<Process> {
+    let status = commands.status().ok()?;
+    match target.holder(commands, &status) {
+        Holder::Alive(process) => Some(process),
+        Holder::Ended | Holder::Unknown => None,
+    }
+}
+
+/// Waits for the end of a controller that drained the command to end.
+fn await_end(
+    target: &Target,
+    ending: Option<&Process>,
+    deadline: &Deadline,
+) -> Result<Outcome, Error> {
+    match serves_again(target, ending, deadline) {
+        Some(true) => Err(no_reply(target, Command::Exit, deadline)),
+        Some(false) | None => Ok(Outcome::Ended),
+    }
+}
+
+/// Whether the process that was to end serves new queues, or has ended; none if that is not known.
+fn serves_again(target: &Target, ending: Option<&Process>, deadline: &Deadline) -> Option<bool> {
+    loop {
+        let found = look_up(target.key);
+        match (ending, found) {
+            (Some(process), _) if process.has_ended() => return Some(false),
+            (_, None) if !deadline.pause() => return Some(false),
+            (_, None) => {}
+            (Some(process), Some((queue, status))) => {
+                let server = target.holder(&queue, &status);
+                if status.limit > 0 {
+                    return Some(server == Holder::Alive(process.clone()));
+                }
+                if !deadline.pause() {
+                    return Some(true);
+                }
+            }
+            (None, Some(_)) => return None,
+        }
+    }
 }
 
 fn outcome(command: Command, message: Box<Message>) -> Result<Outcome, Error> {
@@ -297,41 +318,51 @@ fn is_effect(command: Command, state: State) -> bool {
     }
 }
 
-/// The error for a queue that had no room for so long.
-pub(crate) fn full(target: &Target, timeout: Duration) -> Error {
-    let key = target.key;
-    match look_up(key) {
-        None => Error::NotRunning { key },
-        Some((queue, status)) => match target.holder(queue, &status) {
-            Holder::Ended => Error::Stale {
-                key,
-                messages: status.messages,
-            },
-            holder => Error::Full {
-                key,
-                timeout,
-                status: status.into(),
-                pid: holder.pid(),
-            },
-        },
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::{Blink, Key};
 
-/// The error for a reply that did not come in time.
-fn no_reply(key: Key, timeout: Duration) -> Error {
-    let Some((queue, status)) = look_up(key) else {
-        return Error::NotRunning { key };
-    };
-    match lock::holder(key, Some(queue), status.creator) {
-        Holder::Ended => Error::Stale {
-            key,
-            messages: status.messages,
-        },
-        holder => Error::NoReply {
-            key,
-            timeout,
-            status: status.into(),
-            pid: holder.pid(),
-        },
+    #[test]
+    fn only_what_cannot_have_been_applied_or_may_be_applied_twice_is_sent_again() {
+        let key = Key::DEFAULT;
+        let blink = Command::Blink(
+            Blink::new(Duration::from_secs(1), Duration::from_secs(1), None).unwrap(),
+        );
+        let fates = [
+            Fate::Replied(Box::new(Message::empty(MessageType::LED))),
+            Fate::NotApplied,
+            Fate::NotSent(Error::NotReady { key }),
+            Fate::NotSent(Error::Stale { key, messages: 1 }),
+            Fate::NotSent(Error::ReplyQueue { key }),
+            Fate::Unknown(Lost::Queues),
+            Fate::Unknown(Lost::Reply(State::On)),
+            Fate::Unknown(Lost::Timeout),
+            Fate::Unknown(Lost::Controller(1)),
+            Fate::Unknown(Lost::Queue(Error::NoReplies { key })),
+        ];
+        use Step::{AskState, AwaitEnd, CheckEnd, Finish, Retry};
+        let idempotent = [
+            Finish, Retry, Retry, Retry, Finish, Retry, Finish, Finish, Finish, Finish,
+        ];
+        let once = [
+            Finish, Retry, Retry, Retry, Finish, AskState, Finish, Finish, Finish, Finish,
+        ];
+        let exit = [
+            Finish, AwaitEnd, Retry, Retry, Finish, CheckEnd, Finish, Finish, Finish, Finish,
+        ];
+        for (command, steps) in [
+            (Command::On, idempotent),
+            (Command::Off, idempotent),
+            (Command::Status, idempotent),
+            (Command::Watch(None), idempotent),
+            (Command::Toggle, once),
+            (blink, once),
+            (Command::Exit, exit),
+        ] {
+            for (fate, step) in fates.iter().zip(steps) {
+                assert_eq!(next_step(command, fate), step, "{command} {fate:?}");
+            }
+        }
     }
 }

@@ -1,79 +1,89 @@
-//! One attempt: a command sent to one pair of queues, and what came of it.
+//! One attempt: a command sent to one pair of queues, and what became of it.
+
+use std::time::{Duration, SystemTime};
 
 use shared::{
-    Access, Command, Message, MessageType, Oversize, Queue, Refusal, Reply, Request, Select, State,
+    Access, Command, Message, MessageType, Oversize, Queue, Reply, Request, Select, State, Status,
     lock::Holder,
 };
 
-use crate::{Error, deadline::Deadline, target::Target};
+use crate::{
+    Error, Target,
+    deadline::Deadline,
+    error::Waiting,
+    locate::{Opened, Queues},
+    target::look_up,
+};
 
-/// How often to look for a reply queue before asking its controller again.
+/// How often to look for a reply queue before asking again.
 const LOOKS: usize = 10;
+/// How far the kernel's time of a queue may be behind the clock: it keeps whole seconds of a clock that it updates at each tick.
+const CLOCK_SLACK: Duration = Duration::from_secs(1);
 
-/// What came of an attempt.
-pub(crate) enum Attempt {
+/// What became of a command.
+#[derive(Debug)]
+pub(crate) enum Fate {
+    /// This is the reply to it.
     Replied(Box<Message>),
-    /// The controller replied that it ends without applying the command.
+    /// The controller said that it ended before it came to the command.
     NotApplied,
-    /// The queue was removed or closed before the command was sent.
-    Gone,
-    /// The queue was full, and the command was not sent.
-    Full,
-    /// The queues were removed before the reply came.
-    Lost,
-    /// The controller still runs, but the reply was lost. This is the state of the LED now.
-    ReplyLost(State),
-    TimedOut,
+    /// No controller can have received it. The cause may pass.
+    NotSent(Error),
+    /// It may have been applied.
+    Unknown(Lost),
 }
 
-/// What became of one message. It was not sent if it is not `Sent`.
-pub(crate) enum SendResult {
-    Sent,
-    Full,
-    Gone,
+/// How the reply was lost.
+#[derive(Debug)]
+pub(crate) enum Lost {
+    /// The queues are gone.
+    Queues,
+    /// Only the reply is gone: the controller has the LED in this state now.
+    Reply(State),
+    /// The time is over.
+    Timeout,
+    /// The controller was killed, with so many messages in its queue.
+    Controller(u64),
+    /// The reply queue cannot be read.
+    Queue(Error),
 }
 
-/// Sends a command, and waits for its reply. Sets `is_sent` as soon as it may be applied.
+/// Sends a command, and waits for its reply.
 pub(crate) fn attempt(
     target: &Target,
     command: Command,
-    (commands, replies): (Queue, Queue),
-    deadline: &Deadline,
-    is_sent: &mut bool,
-) -> Result<Attempt, Error> {
+    queues: Queues,
+    deadline: &mut Deadline,
+) -> Fate {
+    let Queues { commands, replies } = queues;
     let reply_type = MessageType::random();
-    match send(
-        target,
-        &commands,
-        &Request {
-            command,
-            reply_to: Some(reply_type),
-        }
-        .encode(),
-    )? {
-        SendResult::Sent => *is_sent = true,
-        SendResult::Full => return Ok(Attempt::Full),
-        SendResult::Gone => return Ok(Attempt::Gone),
+    let (before, sent) = (commands.status().ok(), SystemTime::now());
+    if let Err(error) = send(target, &commands, &request(command, reply_type)) {
+        return Fate::NotSent(error);
     }
     match deadline.receive(&replies, reply_type) {
-        Ok(Some(message)) => Ok(replied(message)),
-        Ok(None) => Ok(Attempt::TimedOut),
+        Ok(Some(message)) => replied(message),
+        Ok(None) => timed_out(target, &commands, before, sent),
         Err(shared::Error::Removed(_)) => {
             ask_again(target, command, commands, reply_type, deadline)
         }
-        Err(error) => Err(Error::of_queue(target.key.reply(), Access::Receive, error)),
+        Err(error) => Fate::Unknown(Lost::Queue(Error::of_queue(
+            target.key.reply(),
+            Access::Receive,
+            error,
+        ))),
     }
 }
 
-/// Finds out what became of a command whose reply queue was removed. Asks the controller again, and looks for both replies on the
-/// new reply queue; the controller handles the requests in their order.
+/// After the reply queue was removed: asks the same controller again, which then creates a new one, and looks there for the first
+/// reply too.
 pub(crate) fn ask_again(
     target: &Target,
     command: Command,
     commands: Queue,
     reply_type: MessageType,
-    deadline: &Deadline,
-) -> Result<Attempt, Error> {
+    deadline: &mut Deadline,
+) -> Fate {
     let again = if command.is_idempotent() {
         command
     } else {
@@ -81,91 +91,180 @@ pub(crate) fn ask_again(
     };
     loop {
         let second_type = MessageType::random();
-        match send(
-            target,
-            &commands,
-            &Request {
-                command: again,
-                reply_to: Some(second_type),
-            }
-            .encode(),
-        )? {
-            SendResult::Sent => {}
-            SendResult::Full if deadline.pause() => continue,
-            SendResult::Full => return Ok(Attempt::TimedOut),
-            SendResult::Gone => return Ok(Attempt::Lost),
+        match send(target, &commands, &request(again, second_type)) {
+            Ok(()) => {}
+            Err(Error::Full { .. }) if deadline.pause() => continue,
+            Err(Error::Full { .. }) => return Fate::Unknown(Lost::Timeout),
+            Err(_) => return Fate::Unknown(Lost::Queues),
         }
-        let Some(replies) = wait_for_replies(target, deadline)? else {
-            if deadline.is_over() {
-                return Ok(Attempt::TimedOut);
-            }
+        let replies = match wait_for_replies(target, deadline) {
+            Ok(Some(replies)) => replies,
+            Ok(None) if deadline.is_over() => return Fate::Unknown(Lost::Timeout),
             // The new one may be removed already, with the reply.
-            continue;
+            Ok(None) => continue,
+            Err(error) => return Fate::Unknown(Lost::Queue(error)),
         };
         // The reply queue may be that of the next controller, which has not received the request.
         if commands.status().is_err() {
-            return Ok(Attempt::Lost);
+            return Fate::Unknown(Lost::Queues);
         }
         let second = match deadline.receive(&replies, second_type) {
             Ok(Some(message)) => message,
-            Ok(None) => return Ok(Attempt::TimedOut),
-            Err(shared::Error::Removed(_)) => continue,
-            Err(error) => return Err(Error::of_queue(target.key.reply(), Access::Receive, error)),
+            Ok(None) => return Fate::Unknown(Lost::Timeout),
+            Err(_) => continue,
         };
-        return Ok(
-            match replies.try_receive(Select::Type(reply_type), Oversize::Truncate) {
-                Ok(first) => replied(first),
-                Err(_) if again == command => replied(second),
-                Err(_) => match Reply::decode(&second) {
-                    Some(Reply::Ok(state)) => Attempt::ReplyLost(state),
-                    _ => Attempt::Lost,
-                },
-            },
-        );
+        return match replies.try_receive(Select::Type(reply_type), Oversize::Truncate) {
+            Ok(first) => replied(first),
+            Err(_) if again == command => replied(second),
+            Err(_) => Fate::Unknown(match Reply::decode(&second) {
+                Some(Reply::Ok(state)) => Lost::Reply(state),
+                _ => Lost::Queues,
+            }),
+        };
     }
 }
 
-/// The reply queue that a controller creates when it has a reply to send; none if it does not appear soon.
+/// The reply queue; none if it does not come.
 fn wait_for_replies(target: &Target, deadline: &Deadline) -> Result<Option<Queue>, Error> {
     for _ in 0..LOOKS {
-        match target.open_replies() {
-            Ok(None) | Err(Error::NotReady { .. }) if deadline.pause() => {}
-            Err(Error::NotReady { .. }) => break,
-            opened => return opened,
+        match target.open(target.key.reply(), Access::Receive)? {
+            Opened::Queue(replies) => return Ok(Some(replies)),
+            _ if deadline.pause() => {}
+            _ => break,
         }
     }
     Ok(None)
 }
 
-fn replied(message: Message) -> Attempt {
+fn replied(message: Message) -> Fate {
     match Reply::decode(&message) {
-        Some(Reply::Err(reason)) if reason == Refusal::Ended.to_string() => Attempt::NotApplied,
-        _ => Attempt::Replied(Box::new(message)),
+        Some(reply) if reply.is_not_applied() => Fate::NotApplied,
+        _ => Fate::Replied(Box::new(message)),
     }
 }
 
-/// Sends a message if there is room for it.
-pub(crate) fn send(target: &Target, queue: &Queue, message: &Message) -> Result<SendResult, Error> {
+/// No reply came in time. The command is discarded with a stale queue if it is certain that no controller received it.
+fn timed_out(target: &Target, commands: &Queue, before: Option<Status>, sent: SystemTime) -> Fate {
+    let now = commands.status().ok();
+    let is_unread = before
+        .zip(now)
+        .is_some_and(|(before, now)| is_unread(&before, &now, sent));
+    match now.map(|now| (target.holder(commands, &now), now.messages)) {
+        Some((Holder::Ended, messages)) if is_unread => Fate::NotSent(Error::Stale {
+            key: target.key,
+            messages,
+        }),
+        Some((Holder::Ended, messages)) => Fate::Unknown(Lost::Controller(messages)),
+        _ => Fate::Unknown(Lost::Timeout),
+    }
+}
+
+/// Whether certainly nothing was received from a queue since it had the state `before`, and a message was sent to it after that.
+///
+/// The kernel notes the PID and the second of the last receive. Unchanged, in the second of the send or later, they say nothing.
+fn is_unread(before: &Status, now: &Status, sent: SystemTime) -> bool {
+    let received = |status: &Status| (status.last_receiver, status.last_received);
+    let is_older = now
+        .last_received
+        .is_none_or(|received| received + CLOCK_SLACK + CLOCK_SLACK <= sent);
+    received(before) == received(now) && is_older && now.messages > 0
+}
+
+fn request(command: Command, reply_to: MessageType) -> Message {
+    Request {
+        command,
+        reply_to: Some(reply_to),
+    }
+    .encode()
+}
+
+/// Sends a message. It was not sent if this fails.
+///
+/// # Errors
+///
+/// [`Error::NotReady`] if the queue was closed or removed meanwhile, [`Error::Full`], and those that do not pass.
+pub(crate) fn send(target: &Target, queue: &Queue, message: &Message) -> Result<(), Error> {
+    let key = target.key;
     match queue.try_send(message) {
-        Ok(()) => Ok(SendResult::Sent),
+        Ok(()) => Ok(()),
         Err(shared::Error::Full(_)) => match queue.status() {
             // Its controller closed it, and ends.
-            Ok(status) if status.limit == 0 => Ok(SendResult::Gone),
-            Ok(status) if status.limit < message.text().len() as u64 => {
-                Err(match target.holder(*queue, &status) {
-                    Holder::Ended => Error::Stale {
-                        key: target.key,
-                        messages: status.messages,
-                    },
-                    _ => Error::TooSmall {
-                        key: target.key,
-                        limit: status.limit,
-                    },
-                })
-            }
-            _ => Ok(SendResult::Full),
+            Ok(status) if status.limit == 0 => Err(Error::NotReady { key }),
+            Ok(status) => Err(match target.holder(queue, &status) {
+                Holder::Ended => Error::Stale {
+                    key,
+                    messages: status.messages,
+                },
+                _ if status.limit < message.text().len() as u64 => Error::TooSmall {
+                    key,
+                    limit: status.limit,
+                },
+                holder => Error::Full {
+                    key,
+                    timeout: None,
+                    queue: Waiting::new(status, &holder),
+                },
+            }),
+            Err(_) => Err(Error::NotReady { key }),
         },
-        Err(shared::Error::Removed(_)) => Ok(SendResult::Gone),
-        Err(error) => Err(Error::of_queue(target.key, Access::Send, error)),
+        Err(shared::Error::Removed(_)) => Err(Error::NotReady { key }),
+        Err(_) if target.is_replaced(queue) => Err(Error::NotReady { key }),
+        Err(error) => Err(Error::of_queue(key, Access::Send, error)),
+    }
+}
+
+/// The state of the command queue at the end of the time, and its controller.
+pub(crate) fn waiting(target: &Target) -> Option<Waiting> {
+    let (queue, status) = look_up(target.key)?;
+    Some(Waiting::new(status, &target.holder(&queue, &status)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::{Mode, Queue};
+
+    #[test]
+    fn only_a_last_receive_before_the_second_of_the_send_proves_that_a_message_waits() {
+        let queue = Queue::private(Mode::new(0o600).unwrap()).unwrap();
+        let blank = queue.status().unwrap();
+        let second = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let state = |receiver, received, messages| Status {
+            last_receiver: receiver,
+            last_received: received,
+            messages,
+            ..blank
+        };
+        let before = state(Some(7), Some(second(100)), 0);
+        let sent = second(105) + Duration::from_millis(500);
+        for (before, now, sent, expected) in [
+            (before, state(Some(7), Some(second(100)), 1), sent, true),
+            (state(None, None, 0), state(None, None, 1), sent, true),
+            // Something was received: by another process, later, or the message itself.
+            (before, state(Some(8), Some(second(100)), 1), sent, false),
+            (before, state(Some(7), Some(second(105)), 1), sent, false),
+            (before, state(Some(7), Some(second(100)), 0), sent, false),
+            // In the same second, at the tick of the kernel's clock, and before the clock was set back.
+            (
+                before,
+                state(Some(7), Some(second(100)), 1),
+                second(100),
+                false,
+            ),
+            (
+                before,
+                state(Some(7), Some(second(100)), 1),
+                second(101),
+                false,
+            ),
+            (
+                before,
+                state(Some(7), Some(second(100)), 1),
+                second(90),
+                false,
+            ),
+        ] {
+            assert_eq!(is_unread(&before, &now, sent), expected, "{now:?} {sent:?}");
+        }
     }
 }

@@ -1,40 +1,30 @@
-//! Waiting until a deadline: msgrcv(2) has no timeout.
+//! Waiting until a deadline.
 
 use std::{
-    sync::{Arc, Once},
     thread,
     time::{Duration, Instant},
 };
 
-use nix::{
-    errno::Errno,
-    sys::{
-        signal::{SigEvent, SigSet, SigevNotify, Signal},
-        timer::{Expiration, Timer, TimerSetTimeFlags},
-    },
-    time::ClockId,
-    unistd::gettid,
-};
-use shared::{Message, MessageType, Oversize, Queue, Select};
+use shared::{Message, MessageType, Oversize, Queue, Received, Select, Timer};
 
-/// How often to look again for a queue that was removed or is full. A controller that restarts is back within milliseconds.
-///
-/// Only clients whose queue was removed poll for the next one: the kernel does not announce queues.
+/// How often to look for what no call waits for.
 pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
-/// When a client stops waiting for its reply.
+/// The end of the time that a command may take.
 pub(crate) struct Deadline {
+    /// The whole time.
+    pub(crate) timeout: Duration,
     end: Instant,
-    /// Interrupts msgrcv(2) at the deadline and then every 10 ms: a signal that comes just before the call does not end it.
-    /// Without a timer the reply queue is polled.
+    /// None if the system has none left: then it looks every [`RETRY_INTERVAL`].
     timer: Option<Timer>,
 }
 
 impl Deadline {
     pub(crate) fn after(timeout: Duration) -> Deadline {
         Deadline {
+            timeout,
             end: Instant::now() + timeout,
-            timer: timer(timeout).ok(),
+            timer: Timer::new().ok(),
         }
     }
 
@@ -42,7 +32,7 @@ impl Deadline {
         Instant::now() >= self.end
     }
 
-    /// Sleeps until the next retry; `false` if the deadline has passed.
+    /// Sleeps for [`RETRY_INTERVAL`], but not longer than until the deadline; `false` if it has passed.
     pub(crate) fn pause(&self) -> bool {
         let left = self.end.saturating_duration_since(Instant::now());
         thread::sleep(left.min(RETRY_INTERVAL));
@@ -51,51 +41,25 @@ impl Deadline {
 
     /// Receives a message of this type; none if the deadline has passed.
     pub(crate) fn receive(
-        &self,
+        &mut self,
         queue: &Queue,
         of: MessageType,
     ) -> Result<Option<Message>, shared::Error> {
         let select = Select::Type(of);
+        if let Some(timer) = &mut self.timer {
+            let mut message = Message::empty(of);
+            let received =
+                queue.receive_until(&mut message, select, Oversize::Truncate, timer, self.end)?;
+            if received == Received::Message {
+                return Ok(Some(message));
+            }
+        }
         loop {
-            let received = match self.timer {
-                Some(_) => queue.receive_until_signal(select, Oversize::Truncate),
-                None => queue.try_receive(select, Oversize::Truncate),
-            };
-            match received {
-                Ok(message) => return Ok(Some(message)),
-                Err(shared::Error::Interrupted(_) | shared::Error::Empty(_)) if self.is_over() => {
-                    return Ok(None);
-                }
-                Err(shared::Error::Interrupted(_)) => {}
-                Err(shared::Error::Empty(_)) => thread::sleep(RETRY_INTERVAL),
-                Err(error) => return Err(error),
+            match queue.try_receive(select, Oversize::Truncate) {
+                Err(shared::Error::Empty(_)) if self.pause() => {}
+                Err(shared::Error::Empty(_)) => return Ok(None),
+                received => return received.map(Some),
             }
         }
     }
-}
-
-fn timer(timeout: Duration) -> Result<Timer, Errno> {
-    static HANDLER: Once = Once::new();
-    // Any handler interrupts the call. The flag is not used.
-    HANDLER.call_once(|| {
-        drop(signal_hook::flag::register(
-            Signal::SIGALRM as i32,
-            Arc::default(),
-        ))
-    });
-    let mut alarm = SigSet::empty();
-    alarm.add(Signal::SIGALRM);
-    // The parent may have blocked it.
-    alarm.thread_unblock()?;
-    let notify = SigevNotify::SigevThreadId {
-        signal: Signal::SIGALRM,
-        thread_id: gettid().as_raw(),
-        si_value: 0,
-    };
-    let mut timer = Timer::new(ClockId::CLOCK_MONOTONIC, SigEvent::new(notify))?;
-    timer.set(
-        Expiration::IntervalDelayed(timeout.into(), RETRY_INTERVAL.into()),
-        TimerSetTimeFlags::empty(),
-    )?;
-    Ok(timer)
 }

@@ -1,14 +1,14 @@
-//! Why a command is not known to have been applied.
+//! Why a command is not known to have been applied: facts. What to do about it depends on the program.
 
-use std::{io, time::Duration};
+use std::{fmt, fs, io, time::Duration, time::SystemTime};
 
-use shared::{Access, Key, Permissions, State, Status, account::User};
-
-use crate::{
-    advice::{controller_state, denied, last_received, start, waiting, was_read_lately},
-    state_text::StateText,
-    target::look_up,
+use shared::{
+    Access, Key, Permissions, State, Status,
+    account::{Group, User, is_unmapped},
+    lock::Holder,
 };
+
+use crate::{state_text::StateText, target::look_up};
 
 /// Why a command is not known to have been applied.
 #[derive(Debug, thiserror::Error)]
@@ -27,21 +27,19 @@ pub enum Error {
         reason: String,
     },
     /// The reply is not one of this protocol.
-    #[error(
-        "unknown reply from the controller ({reply}); client and controller may have different versions"
-    )]
+    #[error("unknown reply from the controller ({reply})")]
     Malformed {
         /// The message.
         reply: String,
     },
     /// No queue has the key.
-    #[error("no controller is running: no queue has key {key}; {}", start(*key))]
+    #[error("no controller is running: no queue has key {key}")]
     NotRunning {
         /// The key.
         key: Key,
     },
     /// The queue's controller was killed.
-    #[error("no controller is running: queue {key} is stale, its {messages} commands will be discarded; {}", start(*key))]
+    #[error("no controller is running: queue {key} is stale, its {} will be discarded", count(*messages, "command"))]
     Stale {
         /// Its key.
         key: Key,
@@ -49,77 +47,80 @@ pub enum Error {
         messages: u64,
     },
     /// The queue is closed to clients.
-    #[error("queue {key} is closed: its controller is starting or ending; nothing was sent; try again, or {}", start(*key))]
+    #[error("queue {key} is closed: its controller is starting or ending; nothing was sent")]
     NotReady {
         /// Its key.
         key: Key,
     },
     /// The creator of the queue is not trusted.
-    #[error(
-        "queue {key} was created by user {}, who is not trusted; nothing was sent; remove it with \"sudo ipcrm -Q {key}\", \
-         or trust that user with --owner {}", User(*creator), User(*creator).name()
-    )]
+    #[error("queue {key} was created by user {name}, who is not trusted; nothing was sent")]
     Untrusted {
         /// Its key.
         key: Key,
         /// The user who created it.
         creator: u32,
+        /// The name and number of that user.
+        name: String,
+    },
+    /// The creator of the queue has no number in this user namespace.
+    #[error(
+        "queue {key} was created by a user whom this user namespace does not map (it shows {creator} for each of them); nothing \
+         was sent"
+    )]
+    Unmapped {
+        /// Its key.
+        key: Key,
+        /// The number that stands for all such users.
+        creator: u32,
     },
     /// This user may not use the queue.
-    #[error("{}", denied(*key, *access, permissions.as_ref(), source))]
+    #[error("{}", denied(*key, permissions.as_ref(), source))]
     NotPermitted {
         /// Its key.
         key: Key,
         /// What was tried.
         access: Access,
-        /// Owner, group and mode, if the queue still exists.
-        permissions: Option<Permissions>,
+        /// Whose it is, if it still exists.
+        permissions: Option<NamedPermissions>,
         /// EACCES.
         source: io::Error,
     },
     /// The controller did not reply in time.
-    #[error("no reply within {timeout:?}: {}", controller_state(*pid, status))]
+    #[error("no reply within {timeout:?}: {queue}")]
     NoReply {
         /// The key of its command queue.
         key: Key,
         /// The time.
         timeout: Duration,
-        /// The state of its command queue.
-        status: Box<Status>,
-        /// The controller, if it is known.
-        pid: Option<u32>,
+        /// Its command queue.
+        queue: Waiting,
     },
     /// The reply was lost, and the command may have been applied.
-    #[error("the reply was lost, and the command may have been applied; {}", led_is(*state))]
+    #[error("the reply was lost, and the command may have been applied{}", led_is(*state))]
     Unconfirmed {
         /// The state of the LED now, if it is known.
         state: Option<State>,
     },
     /// The command queue has no reply queue.
     #[error(
-        "queue {key} belongs to another program: there is no reply queue with key {}; nothing was sent; if that program serves \
-         it, use --no-wait, else remove it with \"ipcrm -Q {key}\"", key.reply()
+        "queue {key} belongs to another program: there is no reply queue with key {}; nothing was sent", key.reply()
     )]
     NoReplies {
         /// The key of the command queue.
         key: Key,
     },
     /// The command queue is full.
-    #[error("queue {key} {}; nothing was sent; {}", full_for(*timeout), full_advice(*timeout, *pid, status))]
+    #[error("queue {key} {}; nothing was sent: {queue}", full_for(*timeout))]
     Full {
         /// Its key.
         key: Key,
-        /// How long the client tried.
-        timeout: Duration,
-        /// Its state.
-        status: Box<Status>,
-        /// The controller, if it is known.
-        pid: Option<u32>,
+        /// How long it was tried; none for one attempt.
+        timeout: Option<Duration>,
+        /// The queue.
+        queue: Waiting,
     },
     /// The limit of the command queue is below one command.
-    #[error(
-        "queue {key} holds only {limit} bytes; nothing was sent; run \"sudo sysctl kernel.msgmnb=16384\" and restart the controller"
-    )]
+    #[error("queue {key} holds only {}; nothing was sent", count(*limit, "byte"))]
     TooSmall {
         /// Its key.
         key: Key,
@@ -127,7 +128,7 @@ pub enum Error {
         limit: u64,
     },
     /// The key is that of a reply queue.
-    #[error("queue {key} is a reply queue; nothing was sent; use --key {}", key.get() - 1)]
+    #[error("queue {key} is a reply queue; nothing was sent")]
     ReplyQueue {
         /// The key.
         key: Key,
@@ -142,76 +143,256 @@ pub enum Error {
     },
 }
 
+/// What an error means for the command.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// It was refused, or a call failed.
+    Refused,
+    /// The key is wrong.
+    WrongKey,
+    /// No controller serves the key now. Nothing was applied, and nothing will be.
+    NoController,
+    /// This user may not send it, or does not trust the queue. Nothing was sent.
+    NotPermitted,
+    /// No reply came, or none can come: it may have been applied, or may still be.
+    NoReply,
+    /// The queue has no room. Nothing was sent.
+    Full,
+}
+
 impl Error {
-    /// Why an existing queue cannot be used.
-    pub(crate) fn of_queue(key: Key, access: Access, error: shared::Error) -> Error {
-        match error {
-            shared::Error::NotPermitted(source) => {
-                let permissions = look_up(key).map(|(_, status)| status.permissions);
-                Error::NotPermitted {
-                    key,
-                    access,
-                    permissions,
-                    source,
-                }
-            }
-            source => Error::Queue { key, source },
-        }
-    }
-
-    /// Whether it passes when a controller runs and reads its queue.
-    pub(crate) fn is_temporary(&self) -> bool {
-        matches!(self.exit_status(), 3 | 5 | 6)
-    }
-
-    /// Whether it says that nothing was sent or applied.
-    pub(crate) fn says_not_sent(&self) -> bool {
-        matches!(self.exit_status(), 3 | 4 | 6) || matches!(self, Error::NoReplies { .. })
-    }
-
-    /// The exit status of led(1).
+    /// What it means for the command.
     #[must_use]
-    pub fn exit_status(&self) -> u8 {
+    pub fn kind(&self) -> Kind {
         match self {
             Error::Refused { .. }
             | Error::Ended { .. }
             | Error::Malformed { .. }
-            | Error::Queue { .. } => 1,
-            Error::ReplyQueue { .. } => 2,
-            Error::NotRunning { .. } | Error::Stale { .. } | Error::NotReady { .. } => 3,
-            Error::NotPermitted { .. } | Error::Untrusted { .. } => 4,
-            Error::NoReply { .. } | Error::NoReplies { .. } | Error::Unconfirmed { .. } => 5,
-            Error::Full { .. } | Error::TooSmall { .. } => 6,
+            | Error::Queue { .. } => Kind::Refused,
+            Error::ReplyQueue { .. } => Kind::WrongKey,
+            Error::NotRunning { .. } | Error::Stale { .. } | Error::NotReady { .. } => {
+                Kind::NoController
+            }
+            Error::NotPermitted { .. } | Error::Untrusted { .. } | Error::Unmapped { .. } => {
+                Kind::NotPermitted
+            }
+            Error::NoReply { .. } | Error::NoReplies { .. } | Error::Unconfirmed { .. } => {
+                Kind::NoReply
+            }
+            Error::Full { .. } | Error::TooSmall { .. } => Kind::Full,
+        }
+    }
+
+    /// Whether it passes when a controller runs and reads its queue.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(self.kind(), Kind::NoController | Kind::NoReply | Kind::Full)
+    }
+
+    /// Whether it says that the command was not sent, or will not be applied.
+    #[must_use]
+    pub fn is_not_applied(&self) -> bool {
+        let kind = self.kind();
+        matches!(
+            kind,
+            Kind::NoController | Kind::NotPermitted | Kind::Full | Kind::WrongKey
+        ) || matches!(self, Error::NoReplies { .. })
+    }
+
+    /// Why an existing queue cannot be used.
+    pub(crate) fn of_queue(key: Key, access: Access, error: shared::Error) -> Error {
+        match error {
+            shared::Error::NotPermitted(source) => Error::NotPermitted {
+                key,
+                access,
+                permissions: look_up(key).map(|(_, status)| status.permissions.into()),
+                source,
+            },
+            source => Error::Queue { key, source },
+        }
+    }
+
+    /// A queue whose creator is not trusted.
+    #[must_use]
+    pub fn untrusted(key: Key, creator: u32) -> Error {
+        if is_unmapped(creator) {
+            Error::Unmapped { key, creator }
+        } else {
+            Error::Untrusted {
+                key,
+                creator,
+                name: User(creator).to_string(),
+            }
         }
     }
 }
 
-/// What an error says of the LED, if it is known, or how to find out.
-#[must_use]
-pub fn led_is(state: Option<State>) -> String {
-    match state {
-        Some(state) => format!("the LED is now {}", StateText(state)),
-        None => "run \"led status\" when a controller is running".into(),
+/// Owner, group and mode of a queue, with the names at the time of the error.
+#[derive(Clone, Debug)]
+pub struct NamedPermissions {
+    /// The numbers.
+    pub permissions: Permissions,
+    /// The name of the owner, or the number.
+    pub owner: String,
+    /// The name of the group, or the number.
+    pub group: String,
+}
+
+impl From<Permissions> for NamedPermissions {
+    fn from(permissions: Permissions) -> Self {
+        NamedPermissions {
+            permissions,
+            owner: User(permissions.owner).name(),
+            group: Group(permissions.group).name(),
+        }
     }
 }
 
-fn full_for(timeout: Duration) -> String {
-    if timeout.is_zero() {
-        "is full".into()
-    } else {
-        format!("was full for {timeout:?}")
+/// What waits in a command queue, and which process is to receive it.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Number of messages.
+    pub messages: u64,
+    /// When the last one was received.
+    pub received: LastReceived,
+    /// The controller, if it is known.
+    pub pid: Option<u32>,
+}
+
+/// When the last message of a queue was received. A Pi sets its clock some time after boot.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LastReceived {
+    /// So long ago.
+    Ago(Duration),
+    /// At a time that is before the boot, or in the future.
+    BeforeTheClockWasSet,
+    /// None was received.
+    Never,
+}
+
+impl Waiting {
+    /// What waits in a queue with this state.
+    #[must_use]
+    pub fn new(status: Status, holder: &Holder) -> Waiting {
+        Waiting {
+            messages: status.messages,
+            received: LastReceived::new(status.last_received),
+            pid: holder.pid(),
+        }
+    }
+
+    /// Whether a process reads the queue.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        matches!(self.received, LastReceived::Ago(ago) if ago < Duration::from_secs(2))
     }
 }
 
-fn full_advice(timeout: Duration, pid: Option<u32>, status: &Status) -> String {
-    if was_read_lately(status) {
-        let retry = if timeout.is_zero() {
-            "try again"
-        } else {
-            "try a longer --timeout"
+/// `the controller (PID 640) does not read its queue (2 messages are waiting, the last was received 20 s ago)`
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pid {
+            Some(pid) if self.messages == 0 => {
+                write!(
+                    f,
+                    "the controller (PID {pid}) has read its queue and does not reply"
+                )
+            }
+            Some(pid) if self.is_read() => write!(f, "the controller (PID {pid}) reads it"),
+            Some(pid) => write!(f, "the controller (PID {pid}) does not read its queue"),
+            None if self.is_read() => f.write_str("a process reads it"),
+            None => f.write_str("no process is known to serve the queue"),
+        }?;
+        write!(f, " ({}, {})", is_waiting(self.messages), self.received)
+    }
+}
+
+impl LastReceived {
+    fn new(time: Option<SystemTime>) -> LastReceived {
+        let Some(time) = time else {
+            return LastReceived::Never;
         };
-        format!("{}, {}; {retry}", waiting(status), last_received(status))
-    } else {
-        controller_state(pid, status)
+        let uptime = Duration::from_secs(uptime().unwrap_or(u64::MAX));
+        match SystemTime::now().duration_since(time) {
+            Ok(ago) if ago <= uptime => LastReceived::Ago(ago),
+            _ => LastReceived::BeforeTheClockWasSet,
+        }
+    }
+}
+
+impl fmt::Display for LastReceived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LastReceived::Ago(ago) => write!(f, "the last was received {} s ago", ago.as_secs()),
+            LastReceived::BeforeTheClockWasSet => {
+                f.write_str("the last was received before the clock was set")
+            }
+            LastReceived::Never => f.write_str("none was ever received"),
+        }
+    }
+}
+
+/// How many seconds the system has run; none if /proc is not mounted.
+fn uptime() -> Option<u64> {
+    let uptime = fs::read_to_string("/proc/uptime").ok()?;
+    uptime.split('.').next()?.parse().ok()
+}
+
+/// `1 message is waiting`
+#[must_use]
+pub fn is_waiting(messages: u64) -> String {
+    let is = if messages == 1 { "is" } else { "are" };
+    format!("{} {is} waiting", count(messages, "message"))
+}
+
+/// `1 byte`, `2 bytes`
+#[must_use]
+pub fn count(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
+
+fn denied(key: Key, permissions: Option<&NamedPermissions>, source: &io::Error) -> String {
+    match permissions {
+        Some(NamedPermissions {
+            permissions,
+            owner,
+            group,
+        }) => format!(
+            "permission denied: queue {key} belongs to {owner}:{group} ({})",
+            permissions.mode
+        ),
+        None => format!("queue {key}: {source}"),
+    }
+}
+
+fn led_is(state: Option<State>) -> String {
+    state.map_or_else(String::new, |state| {
+        format!("; the LED is now {}", StateText(state))
+    })
+}
+
+fn full_for(timeout: Option<Duration>) -> String {
+    match timeout {
+        Some(timeout) => format!("was full for {timeout:?}"),
+        None => "is full".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_before_the_boot_or_in_the_future_is_before_the_clock_was_set() {
+        let now = SystemTime::now();
+        let booted = Duration::from_secs(uptime().unwrap());
+        let received = |time| LastReceived::new(Some(time));
+        assert!(matches!(received(now - booted / 2), LastReceived::Ago(_)));
+        let before = now - booted - Duration::from_secs(60);
+        for time in [before, now + Duration::from_secs(60)] {
+            assert_eq!(received(time), LastReceived::BeforeTheClockWasSet);
+        }
+        assert_eq!(LastReceived::new(None), LastReceived::Never);
     }
 }

@@ -2,12 +2,14 @@
 
 use std::{
     io::PipeReader,
-    os::fd::{AsRawFd, BorrowedFd},
+    os::fd::{AsRawFd, BorrowedFd, RawFd},
     path::PathBuf,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use nix::{
+    errno::Errno,
     poll::{PollFd, PollFlags, poll},
     sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor},
 };
@@ -16,22 +18,20 @@ use shared::{Key, account::own_user, lock};
 use crate::target::Target;
 
 /// What ended a wait.
-#[derive(PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Wakeup {
     /// The other side of `stop` is closed.
     Closed,
-    /// The other end of the pipe is closed.
+    /// The pipe is readable.
     Pipe,
-    /// A lock or a record of the key has changed.
-    Lock,
-    /// A watched directory was removed or moved.
-    Directory,
+    /// The process has ended.
+    Ended,
+    /// A controller of this key may have started: its record has changed, or a directory of records.
+    Started,
     Timeout,
 }
 
-/// The directories with the locks and records of a target's controllers.
-///
-/// A controller that starts renames its record, and one that ends, however it does, closes its lock: see inotify(7).
+/// The directories with the records of a target's controllers. A controller that starts renames its record, see inotify(7).
 pub(crate) struct Events<'a> {
     key: Key,
     stop: Option<BorrowedFd<'a>>,
@@ -53,8 +53,8 @@ impl<'a> Events<'a> {
         }
     }
 
-    /// Watches the directories that exist now.
-    pub(crate) fn watch(&mut self, target: &Target) {
+    /// Reports starts in the directories that exist now.
+    pub(crate) fn watch_directories(&mut self, target: &Target) {
         let Some(inotify) = self.inotify else { return };
         let users = [
             Some(0),
@@ -74,7 +74,6 @@ impl<'a> Events<'a> {
         }
         self.clear();
         let flags = AddWatchFlags::IN_MOVED_TO
-            | AddWatchFlags::IN_CLOSE_WRITE
             | AddWatchFlags::IN_DELETE_SELF
             | AddWatchFlags::IN_MOVE_SELF
             | AddWatchFlags::IN_ONLYDIR;
@@ -86,11 +85,6 @@ impl<'a> Events<'a> {
         }
     }
 
-    /// Whether the end of the process that holds a lock in this directory is reported.
-    pub(crate) fn watches(&self, directory: &PathBuf) -> bool {
-        self.directories.contains(directory)
-    }
-
     fn clear(&mut self) {
         self.directories.clear();
         for watch in self.watches.drain(..) {
@@ -100,37 +94,55 @@ impl<'a> Events<'a> {
     }
 
     /// Waits for an event, or without a timeout for as long as it takes.
-    pub(crate) fn wait(&mut self, pipe: Option<&PipeReader>, timeout: Option<Duration>) -> Wakeup {
-        let mut polled = [
-            PollFd::new(
-                self.stop.map_or(-1, |stop| stop.as_raw_fd()),
-                PollFlags::empty(),
-            ),
-            PollFd::new(pipe.map_or(-1, AsRawFd::as_raw_fd), PollFlags::POLLIN),
-            PollFd::new(
-                self.inotify.map_or(-1, |inotify| inotify.as_raw_fd()),
-                PollFlags::POLLIN,
-            ),
-        ];
-        // Rounded up, so that it is over then.
-        let milliseconds = timeout.map_or(-1, |timeout| {
-            i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(i32::MAX)
-        });
-        if poll(&mut polled, milliseconds).is_err() {
-            // A signal was handled.
-            return Wakeup::Timeout;
-        }
-        let [stop, pipe, inotify] =
-            polled.map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
-        match (stop, pipe, inotify) {
-            (true, ..) => Wakeup::Closed,
-            (_, true, _) => Wakeup::Pipe,
-            (_, _, true) => self.read(),
-            _ => Wakeup::Timeout,
+    pub(crate) fn wait(
+        &mut self,
+        pipe: Option<&PipeReader>,
+        process: Option<BorrowedFd<'_>>,
+        timeout: Option<Duration>,
+    ) -> Wakeup {
+        let end = timeout.map(|timeout| Instant::now() + timeout);
+        let left = || end.map(|end| end.saturating_duration_since(Instant::now()));
+        loop {
+            let fd = |fd: Option<RawFd>, events| PollFd::new(fd.unwrap_or(-1), events);
+            let mut polled = [
+                fd(self.stop.map(|stop| stop.as_raw_fd()), PollFlags::empty()),
+                fd(pipe.map(AsRawFd::as_raw_fd), PollFlags::POLLIN),
+                fd(
+                    process.map(|process| process.as_raw_fd()),
+                    PollFlags::POLLIN,
+                ),
+                fd(
+                    self.inotify.map(|inotify| inotify.as_raw_fd()),
+                    PollFlags::POLLIN,
+                ),
+            ];
+            // Rounded up, so that it is over then.
+            let milliseconds = left().map_or(-1, |left| {
+                i32::try_from(left.as_micros().div_ceil(1000)).unwrap_or(i32::MAX)
+            });
+            match poll(&mut polled, milliseconds) {
+                Ok(_) => {}
+                Err(Errno::EINTR) => continue,
+                // Without memory, or with too few open files allowed: the time passes all the same.
+                Err(_) => {
+                    thread::sleep(left().unwrap_or(LOOK_INTERVAL).min(LOOK_INTERVAL));
+                    return Wakeup::Timeout;
+                }
+            }
+            let is_ready = polled.map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
+            match is_ready {
+                [true, ..] => return Wakeup::Closed,
+                [_, true, ..] => return Wakeup::Pipe,
+                [_, _, true, _] => return Wakeup::Ended,
+                [.., true] if self.has_started() => return Wakeup::Started,
+                _ if left().is_some_and(|left| left.is_zero()) => return Wakeup::Timeout,
+                _ => {}
+            }
         }
     }
 
-    fn read(&mut self) -> Wakeup {
+    /// Whether the files whose changes were reported are of this key.
+    fn has_started(&mut self) -> bool {
         let events = self
             .inotify
             .and_then(|inotify| inotify.read_events().ok())
@@ -142,19 +154,16 @@ impl<'a> Events<'a> {
             .any(|event| event.mask.intersects(gone | AddWatchFlags::IN_Q_OVERFLOW))
         {
             self.clear();
-            return Wakeup::Directory;
+            return true;
         }
         let prefix = format!("{}-", self.key);
         let is_own =
             |name: &std::ffi::OsString| name.as_encoded_bytes().starts_with(prefix.as_bytes());
-        if events
+        events
             .iter()
             .any(|event| event.name.as_ref().is_some_and(is_own))
-        {
-            Wakeup::Lock
-        } else {
-            // Files of other keys.
-            Wakeup::Timeout
-        }
     }
 }
+
+/// How often to look for what the system does not report: a controller without a record, or in a directory that is new.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);

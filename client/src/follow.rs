@@ -1,29 +1,28 @@
 //! Following the state of the LED: each change when it happens, over controllers that come and go.
 
 use std::{
-    os::fd::BorrowedFd,
+    os::fd::{AsFd, BorrowedFd},
     time::{Duration, Instant},
 };
 
 use shared::{
-    Command, Info, Message, MessageType, Queue, Refusal, Reply, Request, State,
-    lock::{self, Holder},
+    Command, Info, Message, MessageType, Oversize, Queue, Reply, Request, Select, State,
+    lock::{Holder, Process},
 };
 
 use crate::{
-    Error,
-    ask::{full, status},
-    attempt::{SendResult, send},
+    Error, Kind, Target,
+    attempt::{send, waiting},
     deadline::RETRY_INTERVAL,
-    events::{Events, Wakeup},
+    events::{Events, LOOK_INTERVAL, Wakeup},
+    locate::{Located, Queues, locate},
     receiver::Receiver,
-    target::{Target, look_up},
 };
 
-/// How often to look if the system reports no events, or if the process that serves the queue is not known.
-const INTERVAL: Duration = Duration::from_secs(1);
-/// The kernel reports that a file is closed before it releases its lock.
-const RELEASE: Duration = Duration::from_millis(50);
+/// How often to confirm what is known of the LED. A controller that has stopped replies to nothing, and does not end either.
+const CONFIRM_INTERVAL: Duration = Duration::from_secs(60);
+/// How long one that gives up waits for the reply by which the controller forgets it.
+const LEAVE_PATIENCE: Duration = Duration::from_millis(20);
 
 /// What happened.
 pub enum Event {
@@ -37,25 +36,35 @@ pub enum Event {
     TimedOut,
 }
 
-/// Follows the state. It has a thread that sleeps in msgrcv(2), while this one sleeps in poll(2).
+/// Follows the state. It has a thread that sleeps in msgrcv(2), while this one sleeps in poll(2). It never has more than one
+/// question without a reply in the queue of a controller.
 pub struct Follower<'a> {
     target: &'a Target,
-    /// How long the controller may take to receive a request.
+    /// How long the controller may take to reply.
     timeout: Duration,
     events: Events<'a>,
-    /// The last event: a state, or an error with this exit status.
-    last: Option<Result<State, u8>>,
+    /// The last event: a state, or the kind of an error.
+    last: Option<Result<State, Kind>>,
     has_seen: bool,
-    /// A thread that waits for no reply.
-    idle: Option<Receiver>,
+    /// Since when the queues are closed.
+    closed: Option<Instant>,
+    /// The command queue by which a reply queue was asked for.
+    poked: Option<Queue>,
+    question: Option<Question>,
+    /// Receives the replies; none if no thread can be started.
+    receiver: Option<Receiver>,
 }
 
-/// A WATCH that was sent.
-struct Watch {
-    commands: Queue,
+/// A WATCH that was sent, and has no reply yet.
+struct Question {
+    queues: Queues,
+    /// All questions to a pair of queues have the same one: the controller then knows that they are of one client.
+    reply_type: MessageType,
+    /// What the controller was told to be known. It replies at once to a question without a state.
+    known: Option<State>,
     sent: Instant,
-    /// None if no thread can be started.
-    receiver: Option<Receiver>,
+    /// The controller, if it is known.
+    server: Option<Process>,
 }
 
 impl<'a> Follower<'a> {
@@ -72,7 +81,10 @@ impl<'a> Follower<'a> {
             events: Events::new(target.key, stop),
             last: None,
             has_seen: false,
-            idle: None,
+            closed: None,
+            poked: None,
+            question: None,
+            receiver: None,
         }
     }
 
@@ -83,188 +95,326 @@ impl<'a> Follower<'a> {
     /// Those that do not pass when a controller starts.
     pub fn next(&mut self, deadline: Option<Instant>) -> Result<Event, Error> {
         loop {
-            if self.last.is_some() && is_over(deadline) {
-                return Ok(Event::TimedOut);
-            }
-            // Before the state is read, so that no later event is missed.
-            self.events.watch(self.target);
-            let result = match self.last {
-                Some(Ok(known)) => match self.watch(known, deadline) {
-                    Ok(watch) => self.wait_for_reply(watch, deadline),
-                    // The controller is starting or ending: wait for it as each command does.
-                    Err(Error::NotReady { .. }) => self.ask(deadline).map(|info| self.state(info)),
-                    Err(error) => Err(error),
-                },
-                _ => self.ask(deadline).map(|info| self.state(info)),
+            let event = match self.question.take() {
+                None if self.last.is_some() && is_over(deadline) => return Ok(Event::TimedOut),
+                Some(question) => self.wait(question, deadline)?,
+                None => self.ask(deadline)?,
             };
-            let error = match result {
-                Ok(Some(event)) => return Ok(event),
-                Ok(None) => continue,
-                Err(error) => error,
-            };
-            // The service takes its key back from another user when it starts.
-            let is_reclaimed = self.has_seen && matches!(error, Error::Untrusted { .. });
-            if !(is_reclaimed || error.is_temporary()) {
-                return Err(error);
-            }
-            // A controller can start in a directory that does not exist yet, or without a lock.
-            let pause = if matches!(error, Error::NotReady { .. }) {
-                RETRY_INTERVAL
-            } else {
-                INTERVAL
-            };
-            let status = error.exit_status();
-            if self.last != Some(Err(status)) {
-                self.last = Some(Err(status));
-                return Ok(Event::NoState(error));
-            }
-            if self.events.wait(None, earlier(Some(pause), deadline)) == Wakeup::Closed {
-                return Ok(Event::Closed);
+            if let Some(event) = event {
+                return Ok(event);
             }
         }
     }
 
-    fn ask(&self, deadline: Option<Instant>) -> Result<Info, Error> {
-        let timeout = earlier(Some(self.timeout), deadline).unwrap_or(self.timeout);
-        // In whole milliseconds for messages, and not 0: such a timer would never fire.
-        let milliseconds = u64::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
-        status(self.target, Duration::from_millis(milliseconds.max(1)))
-    }
-
-    /// An event, unless the state is that of the last one.
-    fn state(&mut self, info: Info) -> Option<Event> {
-        self.has_seen = true;
-        let is_known = self
-            .last
-            .is_some_and(|last| last.is_ok_and(|state| state.is_same(info.state)));
-        self.last = Some(Ok(info.state));
-        (!is_known).then_some(Event::State(info))
-    }
-
-    /// Sends a WATCH for the next change of this state.
-    fn watch(&mut self, known: State, deadline: Option<Instant>) -> Result<Watch, Error> {
+    /// Sends a question, or waits for a controller to which one can be sent.
+    fn ask(&mut self, deadline: Option<Instant>) -> Result<Option<Event>, Error> {
         let key = self.target.key;
-        let (commands, replies) = match self.target.open()? {
-            (commands, Some(replies)) => (commands, replies),
-            (commands, None) => {
-                // The controller creates it again for its next reply.
-                self.ask(deadline)?;
-                (
-                    commands,
-                    self.target.open_replies()?.ok_or(Error::NotReady { key })?,
-                )
-            }
+        // Before the queues are looked at, so that no later event is missed.
+        self.events.watch_directories(self.target);
+        let known = self.last.and_then(Result::ok);
+        let asked = match locate(self.target) {
+            Ok(Located::Ready(queues)) => self.send(queues, MessageType::random(), known),
+            Ok(Located::NoReplyQueue(commands)) => self.send_without_reply_queue(commands),
+            Ok(Located::Closed) => Err(Error::NotReady { key }),
+            Ok(Located::Absent) => Err(Error::NotRunning { key }),
+            Ok(Located::Stale(messages)) => Err(Error::Stale { key, messages }),
+            Err(error) => Err(error),
         };
-        let reply_type = MessageType::random();
+        let error = match asked {
+            Ok(question) => {
+                self.question = Some(question);
+                self.closed = None;
+                return Ok(None);
+            }
+            Err(error) => error,
+        };
+        // The service takes its key back from another user when it starts.
+        let is_reclaimed = self.has_seen && matches!(error, Error::Untrusted { .. });
+        if !(is_reclaimed || error.is_temporary()) {
+            return Err(error);
+        }
+        let mut pause = LOOK_INTERVAL;
+        if !matches!(error, Error::NotReady { .. }) {
+            self.closed = None;
+        } else {
+            // It is starting or ending: each command waits for it too.
+            pause = RETRY_INTERVAL;
+            let closed = *self.closed.get_or_insert_with(Instant::now);
+            if closed.elapsed() < self.timeout {
+                return Ok(self.pause(pause, deadline));
+            }
+        }
+        Ok(self.no_state(error).or_else(|| self.pause(pause, deadline)))
+    }
+
+    /// Waits until a controller may have started.
+    fn pause(&mut self, pause: Duration, deadline: Option<Instant>) -> Option<Event> {
+        if is_over(deadline) {
+            return Some(Event::TimedOut);
+        }
+        match self.events.wait(None, None, earlier(Some(pause), deadline)) {
+            Wakeup::Closed => Some(Event::Closed),
+            _ => None,
+        }
+    }
+
+    /// The event, unless the last one was an error of this kind.
+    fn no_state(&mut self, error: Error) -> Option<Event> {
+        let kind = error.kind();
+        if self.last == Some(Err(kind)) {
+            return None;
+        }
+        self.last = Some(Err(kind));
+        Some(Event::NoState(error))
+    }
+
+    /// Sends a WATCH with what is known, or, to get a reply at once, without.
+    fn send(
+        &mut self,
+        queues: Queues,
+        reply_type: MessageType,
+        known: Option<State>,
+    ) -> Result<Question, Error> {
         let request = Request {
-            command: Command::Watch(Some(known)),
+            command: Command::Watch(known),
             reply_to: Some(reply_type),
         };
-        match send(self.target, &commands, &request.encode())? {
-            SendResult::Sent => {}
-            SendResult::Full => return Err(full(self.target, Duration::ZERO)),
-            SendResult::Gone => return Err(Error::NotReady { key }),
+        let key = self.target.key;
+        let (holder, messages) = match queues.commands.status() {
+            Ok(status) => (
+                self.target.holder(&queues.commands, &status),
+                status.messages,
+            ),
+            Err(_) => return Err(Error::NotReady { key }),
+        };
+        let server = match holder {
+            Holder::Alive(process) => Some(process),
+            Holder::Ended => return Err(Error::Stale { key, messages }),
+            Holder::Unknown => None,
+        };
+        send(self.target, &queues.commands, &request.encode())?;
+        if self.receiver.is_none() {
+            self.receiver = Receiver::start().ok();
         }
-        let receiver = self.idle.take().or_else(|| Receiver::start().ok());
-        if let Some(receiver) = &receiver {
-            receiver.request(replies, reply_type);
+        if let Some(receiver) = &self.receiver {
+            receiver.request(queues.replies, reply_type);
         }
-        Ok(Watch {
-            commands,
+        Ok(Question {
+            queues,
+            reply_type,
+            known,
             sent: Instant::now(),
-            receiver,
+            server,
         })
     }
 
-    /// Waits for the reply to a WATCH; none if it is to be sent again.
-    fn wait_for_reply(
+    /// A command with a reply makes the controller create its reply queue again.
+    fn send_without_reply_queue(&mut self, commands: Queue) -> Result<Question, Error> {
+        let key = self.target.key;
+        if self.poked != Some(commands) {
+            let poke = Request {
+                command: Command::Status,
+                reply_to: Some(MessageType::random()),
+            };
+            send(self.target, &commands, &poke.encode())?;
+            self.poked = Some(commands);
+        }
+        Err(Error::NotReady { key })
+    }
+
+    /// Waits for the reply to a question, for the end of the controller, or for the time to ask again. The question stays until
+    /// it has a reply, or its queues are gone.
+    fn wait(
         &mut self,
-        watch: Watch,
+        question: Question,
         deadline: Option<Instant>,
     ) -> Result<Option<Event>, Error> {
-        let key = self.target.key;
-        // When to look whether the controller has received the request, and still runs.
-        let mut look = Some(Instant::now() + self.timeout.min(INTERVAL));
-        loop {
-            let pipe = watch.receiver.as_ref().map(Receiver::pipe);
-            let timeout = look.map(|look| look.saturating_duration_since(Instant::now()));
-            match self.events.wait(pipe, earlier(timeout, deadline)) {
-                Wakeup::Closed => return Ok(Some(Event::Closed)),
-                Wakeup::Pipe => {
-                    self.idle = watch.receiver;
-                    return match self.idle.as_mut().and_then(Receiver::take) {
-                        Some(Ok(message)) => self.reply(&message, deadline),
-                        // The queues were removed.
-                        _ => Ok(None),
-                    };
+        if is_over(deadline) {
+            return Ok(Some(match self.leave(&question) {
+                // The time for a reply is over too.
+                Event::TimedOut if question.known.is_none() => {
+                    self.no_reply().unwrap_or(Event::TimedOut)
                 }
-                _ if is_over(deadline) => return Ok(Some(Event::TimedOut)),
-                Wakeup::Lock => {
-                    let released = Instant::now() + RELEASE;
-                    look = Some(look.map_or(released, |look| look.min(released)));
-                }
-                Wakeup::Directory => {
-                    self.events.watch(self.target);
-                    look = Some(Instant::now());
-                }
-                Wakeup::Timeout if look.is_some_and(|look| Instant::now() < look) => {}
-                Wakeup::Timeout => {
-                    let found = look_up(key).filter(|(queue, _)| *queue == watch.commands);
-                    let Some((queue, status)) = found else {
-                        return Ok(None);
-                    };
-                    let (holder, directory) =
-                        lock::holder_and_directory(key, Some(queue), status.creator);
-                    let reports_end =
-                        directory.is_some_and(|directory| self.events.watches(&directory));
-                    look = match holder {
-                        Holder::Ended => {
-                            return Err(Error::Stale {
-                                key,
-                                messages: status.messages,
-                            });
-                        }
-                        // It has received the request, and the system reports its end.
-                        Holder::Process(_)
-                            if reports_end && status.messages == 0 && pipe.is_some() =>
-                        {
-                            None
-                        }
-                        _ if watch.sent.elapsed() < self.timeout && pipe.is_some() => {
-                            Some(Instant::now() + INTERVAL)
-                        }
-                        _ => match self.ask(deadline).map(|info| self.state(info))? {
-                            Some(event) => return Ok(Some(event)),
-                            None => Some(Instant::now() + INTERVAL),
-                        },
-                    };
+                event => event,
+            }));
+        }
+        // A question with a state can wait for as long as the state does not change.
+        let is_reported = matches!(self.last, Some(Err(_)));
+        let look = match question.known {
+            Some(_) => question.sent + CONFIRM_INTERVAL,
+            None if !is_reported => question.sent + self.timeout,
+            None => Instant::now() + CONFIRM_INTERVAL,
+        };
+        let look = match self.receiver {
+            Some(_) => look,
+            None => look.min(Instant::now() + LOOK_INTERVAL),
+        };
+        let timeout = look.saturating_duration_since(Instant::now());
+        let pipe = self.receiver.as_ref().map(Receiver::pipe);
+        let server = question.server.as_ref().map(AsFd::as_fd);
+        match self
+            .events
+            .wait(pipe, server, earlier(Some(timeout), deadline))
+        {
+            Wakeup::Closed => return Ok(Some(Event::Closed)),
+            Wakeup::Pipe => {
+                return match self.receiver.as_mut().and_then(Receiver::take) {
+                    Some(Ok(message)) => self.replied(question, &message, deadline),
+                    // The queues were removed.
+                    _ => Ok(None),
+                };
+            }
+            Wakeup::Ended => {
+                self.receiver = None;
+                return Ok(None);
+            }
+            // Another controller may serve the key now: then these queues are gone.
+            Wakeup::Started | Wakeup::Timeout => {}
+        }
+        if self.receiver.is_none() {
+            let select = Select::Type(question.reply_type);
+            match question
+                .queues
+                .replies
+                .try_receive(select, Oversize::Truncate)
+            {
+                Ok(message) => return self.replied(question, &message, deadline),
+                Err(shared::Error::Empty(_)) => {}
+                Err(_) => return Ok(None),
+            }
+        }
+        let is_late = Instant::now() >= look;
+        match question.known {
+            Some(_) if is_late => self.confirm(question),
+            None if is_late && !is_reported => {
+                let event = self.no_reply();
+                self.question = Some(question);
+                Ok(event)
+            }
+            _ => {
+                self.question = Some(question);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Asks for the state that is known. The question takes the place of the one that waits: it has the same reply type.
+    fn confirm(&mut self, question: Question) -> Result<Option<Event>, Error> {
+        let Question {
+            queues, reply_type, ..
+        } = question;
+        let request = Request {
+            command: Command::Watch(None),
+            reply_to: Some(reply_type),
+        };
+        match send(self.target, &queues.commands, &request.encode()) {
+            Ok(()) => {
+                self.question = Some(Question {
+                    known: None,
+                    sent: Instant::now(),
+                    ..question
+                });
+                Ok(None)
+            }
+            Err(error @ Error::Full { .. }) => {
+                self.question = Some(Question {
+                    sent: Instant::now(),
+                    ..question
+                });
+                Ok(self.no_state(error))
+            }
+            // The thread still waits for a reply from these queues.
+            Err(error) => {
+                self.receiver = None;
+                match error {
+                    Error::NotReady { .. } => Ok(None),
+                    error if error.is_temporary() => Ok(self.no_state(error)),
+                    error => Err(error),
                 }
             }
         }
     }
 
-    fn reply(
+    fn replied(
         &mut self,
+        question: Question,
         message: &Message,
         deadline: Option<Instant>,
     ) -> Result<Option<Event>, Error> {
-        match (Info::decode(message), Reply::decode(message)) {
-            (Some(info), _) => match self.state(info) {
-                Some(event) => Ok(Some(event)),
-                // More clients watch than the controller serves. If all watched again at once, none would sleep.
-                None => match self.events.wait(None, earlier(Some(INTERVAL), deadline)) {
-                    Wakeup::Closed => Ok(Some(Event::Closed)),
-                    _ => Ok(None),
-                },
-            },
-            (None, Some(Reply::Err(reason))) if reason == Refusal::Ended.to_string() => Ok(None),
-            (None, Some(Reply::Err(reason))) => Err(Error::Refused {
-                reason: reason.to_owned(),
-            }),
-            _ => Err(Error::Malformed {
-                reply: message.to_string(),
-            }),
+        let Some(info) = info(message)? else {
+            return Ok(None);
+        };
+        let was_known = self.last.and_then(Result::ok);
+        let is_known = was_known.is_some_and(|known| known.is_same(info.state));
+        self.has_seen = true;
+        self.last = Some(Ok(info.state));
+        // The controller replies to a known state only if it has no room for more clients that wait. If all of them asked again at
+        // once, none would sleep.
+        if is_known
+            && question.known.is_some()
+            && let Some(event) = self.pause(LOOK_INTERVAL, deadline)
+        {
+            return Ok(Some(event));
         }
+        match self.send(question.queues, question.reply_type, Some(info.state)) {
+            Ok(question) => self.question = Some(question),
+            // Asked again with the next call.
+            Err(error) if error.is_temporary() => {}
+            Err(error) => return Err(error),
+        }
+        Ok((!is_known).then_some(Event::State(info)))
+    }
+
+    fn no_reply(&mut self) -> Option<Event> {
+        let key = self.target.key;
+        let error = match waiting(self.target) {
+            None => Error::NotRunning { key },
+            Some(queue) => Error::NoReply {
+                key,
+                timeout: self.timeout,
+                queue,
+            },
+        };
+        self.no_state(error)
+    }
+
+    /// Lets the controller forget this client, and takes its reply.
+    fn leave(&mut self, question: &Question) -> Event {
+        if question.known.is_some() {
+            let request = Request {
+                command: Command::Watch(None),
+                reply_to: Some(question.reply_type),
+            };
+            let _ = send(self.target, &question.queues.commands, &request.encode());
+        }
+        let pipe = self.receiver.as_ref().map(Receiver::pipe);
+        let server = question.server.as_ref().map(AsFd::as_fd);
+        let woken = self.events.wait(pipe, server, Some(LEAVE_PATIENCE));
+        let reply = self.receiver.take().filter(|_| woken == Wakeup::Pipe);
+        match reply.and_then(|mut receiver| receiver.take()) {
+            Some(Ok(message)) => match info(&message) {
+                Ok(Some(info)) if self.last != Some(Ok(info.state)) => {
+                    self.last = Some(Ok(info.state));
+                    Event::State(info)
+                }
+                _ => Event::TimedOut,
+            },
+            _ => Event::TimedOut,
+        }
+    }
+}
+
+/// The reply to a WATCH; none if the controller has ended.
+fn info(message: &Message) -> Result<Option<Info>, Error> {
+    match (Info::decode(message), Reply::decode(message)) {
+        (Some(info), _) => Ok(Some(info)),
+        (None, Some(reply)) if reply.is_not_applied() => Ok(None),
+        (None, Some(Reply::Err(reason))) => Err(Error::Refused {
+            reason: reason.to_owned(),
+        }),
+        _ => Err(Error::Malformed {
+            reply: message.to_string(),
+        }),
     }
 }
 

@@ -2,25 +2,27 @@
 //!
 //! [`ask`] sends one command and waits for its reply; [`Follower`] reports each change of the state. Both survive a restart of
 //! the controller, and neither sends anything to a queue that an untrusted user created. They work in any thread, and handle
-//! SIGALRM.
+//! SIGURG.
+//!
+//! An [`Error`] has facts. What to do about them is for the program to say.
 //!
 //! led-controller(7) has the protocol.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
-pub mod advice;
 mod ask;
 mod attempt;
 mod deadline;
 mod error;
 mod events;
 mod follow;
+mod locate;
 mod receiver;
 mod state_text;
 mod target;
 
 pub use ask::{Outcome, ask, send_only, status};
-pub use error::{Error, led_is};
+pub use error::{Error, Kind, LastReceived, NamedPermissions, Waiting, count, is_waiting};
 pub use follow::{Event, Follower};
 pub use state_text::StateText;
 pub use target::{Target, look_up};

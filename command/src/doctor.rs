@@ -10,14 +10,13 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use client::{Error, StateText, Target, advice};
+use client::{NamedPermissions, StateText, Target, Waiting, count, is_waiting};
 use shared::{
     Access, Info, TEXT_MAX,
     account::{self, Group, User},
-    lock::Holder,
 };
 
-use crate::view::QueueView;
+use crate::{Error, advice::permission_advice, view::QueueView};
 
 /// The result of a check.
 enum Finding {
@@ -30,56 +29,79 @@ enum Finding {
 
 use Finding::{Good, Problem, Skipped};
 
-/// Prints a line for each check.
-pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), crate::Error> {
+/// Prints a line for each check. What only follows from the problem of another check is not a problem of its own.
+pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), Error> {
     let view = QueueView::new(target);
-    let (mut problems, mut printed) = (0, Ok(()));
-    let mut report = |name: &str, finding: Finding| {
+    let send = permission(target, Access::Send);
+    let receive = permission(target, Access::Receive);
+    let (info, controller) = controller(target, &view, timeout);
+    let unit = unit::check(target.key, info.is_some());
+    let is_served = info.is_some() || view.holder.pid().is_some();
+    let line = line::check(info.as_ref(), is_served);
+    let queue = queue(target, &view).unless(&[&unit], "no queue has its key");
+    let receive = receive.unless(&[&queue, &send], "as for send");
+    let send = send.unless(&[&queue], "as for queue");
+    let controller = controller.unless(&[&queue, &send, &receive], "it cannot be asked");
+    let group = group(&view).unless(&[&send, &receive], "as for send");
+    let findings = [
+        ("queue", queue),
+        ("send", send),
+        ("receive", receive),
+        ("controller", controller),
+        ("unit", unit),
+        ("line", line),
+        ("group", group),
+        ("limits", limits(&view)),
+    ];
+    let problems = findings
+        .iter()
+        .filter(|(_, finding)| finding.is_problem())
+        .count();
+    for (name, finding) in findings {
         let (style, mark, text) = match finding {
             Good(text) => (AnsiColor::Green.on_default(), "ok", text),
             Skipped(text) => (Style::new().dimmed(), "-", text),
-            Problem(text) => {
-                problems += 1;
-                (AnsiColor::Red.on_default().bold(), "FAIL", text)
-            }
+            Problem(text) => (AnsiColor::Red.on_default().bold(), "FAIL", text),
         };
-        let line = writeln!(
-            anstream::stdout(),
-            "{style}{mark:<5}{style:#}{name:<12}{text}"
-        );
-        // If the reader has gone, the checks go on for the exit status.
-        if printed.is_ok() {
-            printed = line;
-        }
-    };
-    report("queue", queue(target, &view));
-    report("send", permission(target, &view, Access::Send));
-    report("receive", permission(target, &view, Access::Receive));
-    let (info, finding) = controller(target, &view, timeout);
-    report("controller", finding);
-    report("unit", unit::check(target.key, info.is_some()));
-    report("line", line::check(info.as_ref()));
-    report("group", group(&view));
-    report("limits", limits(&view));
-    if problems == 0 {
-        printed.map_err(crate::Error::Output)
-    } else {
-        Err(crate::Error::Problems(problems))
+        let line = format_args!("{style}{mark:<5}{style:#}{name:<12}{text}");
+        writeln!(anstream::stdout(), "{line}").map_err(|error| match problems {
+            0 => Error::Output(error),
+            // The reader has gone, but the exit status has not.
+            _ => Error::Problems(problems),
+        })?;
+    }
+    match problems {
+        0 => Ok(()),
+        _ => Err(Error::Problems(problems)),
     }
 }
 
+impl Finding {
+    fn is_problem(&self) -> bool {
+        matches!(self, Problem(_))
+    }
+
+    /// This finding, unless it is a problem that follows from one of these.
+    fn unless(self, causes: &[&Finding], consequence: &str) -> Finding {
+        if self.is_problem() && causes.iter().any(|cause| cause.is_problem()) {
+            Skipped(consequence.into())
+        } else {
+            self
+        }
+    }
+}
+
+fn problem(error: client::Error) -> Finding {
+    Problem(Error::from(error).to_string())
+}
+
 fn queue(target: &Target, view: &QueueView) -> Finding {
+    let key = view.key;
     let Some(status) = view.status else {
-        return Problem(Error::NotRunning { key: view.key }.to_string());
+        return problem(client::Error::NotRunning { key });
     };
     if !target.trusts(status.creator) {
-        return Problem(
-            Error::Untrusted {
-                key: view.key,
-                creator: status.creator,
-            }
-            .to_string(),
-        );
+        return problem(client::Error::untrusted(key, status.creator));
     }
     let (owner, group) = (
         User(status.permissions.owner),
@@ -87,72 +109,50 @@ fn queue(target: &Target, view: &QueueView) -> Finding {
     );
     let mode = status.permissions.mode;
     let text = format!(
-        "key {}: owner {owner}, group {group}, mode {mode}; {}",
-        view.key,
-        advice::waiting(&status)
+        "key {key} ({:#010x}): owner {owner}, group {group}, mode {mode}; {}",
+        key.get(),
+        is_waiting(status.messages)
     );
     let room = status.limit.saturating_sub(status.bytes);
     if status.limit < 16 * TEXT_MAX as u64 {
         Problem(format!(
-            "{text}; it holds only {} bytes: restart its controller",
-            status.limit
+            "{text}; it holds only {}: restart its controller",
+            count(status.limit, "byte")
         ))
     } else if room < TEXT_MAX as u64 {
-        Problem(format!(
-            "{text}; it is full, {}",
-            advice::last_received(&status)
-        ))
+        // A problem only if the controller does not reply.
+        let waiting = Waiting::new(status, &view.holder);
+        Skipped(format!("{text}; it is full, {}", waiting.received))
     } else {
         Good(text)
     }
 }
 
 /// Whether this user may send commands, or receive replies.
-fn permission(target: &Target, view: &QueueView, access: Access) -> Finding {
-    let key = if access == Access::Send {
-        view.key
-    } else {
-        view.key.reply()
-    };
-    if view.status.is_none() {
-        return Skipped("there is no queue".into());
-    }
-    let opened = match access {
-        Access::Send => target.open_commands().map(Some),
-        _ => target.open_replies(),
-    };
-    match opened {
-        Ok(Some(_)) => Good(format!("permitted (key {key})")),
-        Ok(None) => Problem(Error::NoReplies { key: view.key }.to_string()),
-        Err(Error::NotRunning { .. } | Error::NotReady { .. }) => {
+fn permission(target: &Target, access: Access) -> Finding {
+    match target.check(access) {
+        Ok(key) => Good(format!("permitted (key {key})")),
+        Err(client::Error::NotRunning { .. }) => Skipped("there is no queue".into()),
+        Err(client::Error::NotReady { .. }) => {
             Skipped("the controller is starting or ending".into())
         }
-        Err(error) => Problem(error.to_string()),
+        Err(error) => problem(error),
     }
 }
 
 /// Which process serves the queue, and how fast it replies.
 fn controller(target: &Target, view: &QueueView, timeout: Duration) -> (Option<Info>, Finding) {
     if view.status.is_none() {
-        let finding = match view.holder {
-            Holder::Process(pid) => {
-                let key = view.key;
-                Problem(format!(
-                    "PID {pid} holds the lock of key {key} without a queue: it is starting, ending or stopped"
-                ))
-            }
-            _ => Skipped("no process holds the lock".into()),
-        };
-        return (None, finding);
+        return (None, Skipped("there is no queue".into()));
     }
     let start = Instant::now();
     let asked = client::status(target, timeout);
     let milliseconds = start.elapsed().as_secs_f64() * 1000.0;
     match asked {
         Ok(info) => {
-            let process = match view.holder {
-                Holder::Process(pid) => format!("PID {pid}"),
-                _ => format!("PID {} as it reports", info.pid),
+            let process = match view.holder.pid() {
+                Some(pid) => format!("PID {pid}"),
+                None => format!("PID {} as it reports", info.pid),
             };
             let text = format!(
                 "{process} replies within {milliseconds:.1} ms: {}",
@@ -160,7 +160,7 @@ fn controller(target: &Target, view: &QueueView, timeout: Duration) -> (Option<I
             );
             (Some(info), Good(text))
         }
-        Err(error) => (None, Problem(error.to_string())),
+        Err(error) => (None, problem(error)),
     }
 }
 
@@ -185,11 +185,8 @@ fn group(view: &QueueView) -> Finding {
             User(user)
         ))
     } else {
-        Problem(format!(
-            "{} is not in group {group}: {}",
-            User(user),
-            advice::permission_advice(&permissions, 0o020)
-        ))
+        let advice = permission_advice(&NamedPermissions::from(permissions), 0o020);
+        Problem(format!("{} is not in group {group}: {advice}", User(user)))
     }
 }
 

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use shared::Blink;
 
-/// A duration from 1 ms to 1 h, rounded to milliseconds: a decimal number with the unit `ms`, `s`, `m` or `h`; seconds without
-/// a unit.
+/// The highest number of seconds without a unit: a greater one is more often meant as milliseconds.
+const SECONDS_MAX: f64 = 60.0;
+
+/// A duration from 1 ms to 1 h, rounded to milliseconds: a decimal number with the unit `ms`, `s`, `m` or `h`. Without a unit it
+/// is in seconds, up to 60.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
@@ -19,6 +22,9 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         .bytes()
         .all(|byte| byte.is_ascii_digit() || byte == b'.');
     let number = digits.parse::<f64>().ok().filter(|_| is_number);
+    if digits == text && number.is_some_and(|number| number > SECONDS_MAX) {
+        return Err(format!("{text} what? Write {text}ms or {text}s"));
+    }
     // The number of milliseconds is converted as seconds: whole seconds are exact.
     let milliseconds =
         number.and_then(|number| Duration::try_from_secs_f64((number * unit).round()).ok());
@@ -43,6 +49,8 @@ mod tests {
             ("0.5", 500),
             (".5", 500),
             ("2", 2000),
+            ("60", 60_000),
+            ("500s", 500_000),
             ("1m", 60_000),
             ("1min", 60_000),
             ("1h", 3_600_000),
@@ -72,6 +80,8 @@ mod tests {
             "1.2.3",
             "2 s",
             "2d",
+            "61",
+            "500",
             "0",
             "0.4ms",
             "61m",

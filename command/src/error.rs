@@ -9,15 +9,17 @@ use std::{
     time::Duration,
 };
 
-use client::{StateText, led_is};
+use client::{Kind, StateText};
 use shared::State;
+
+use crate::advice::advice;
 
 /// Why a verb failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The command is not known to have been applied.
-    #[error(transparent)]
+    #[error("{0}{advice}", advice = advice(.0).map_or_else(String::new, |advice| format!("; {advice}")))]
     Client(#[from] client::Error),
     /// `wait` did not see the state in time.
     #[error("the LED was not {} within {timeout:?}; {}", StateText(*state), led_is(*last))]
@@ -42,22 +44,37 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Error::Client(error) => error.exit_status().into(),
+            Error::Client(error) => exit_status(error.kind()).into(),
             Error::NotReached { .. } => 5.into(),
             Error::Output(_) | Error::Problems(_) => 1.into(),
         }
     }
 
-    /// Prints the message to standard error, after the name of this program.
+    /// Prints the message to standard error, after the name of this program, which may be `led`.
     pub fn report(&self) {
-        report(self);
+        // If that fails, there is still the exit status.
+        let _ = writeln!(io::stderr(), "{}: {self}", program_name().display());
     }
 }
 
-/// Prints an error to standard error, after the name of this program, which may be `led`.
-pub(crate) fn report(error: &dyn std::error::Error) {
-    // If that fails, the exit status still tells.
-    let _ = writeln!(io::stderr(), "{}: {error}", program_name().display());
+/// The exit status of led(1) for an error of this kind.
+fn exit_status(kind: Kind) -> u8 {
+    match kind {
+        Kind::Refused => 1,
+        Kind::WrongKey => 2,
+        Kind::NoController => 3,
+        Kind::NotPermitted => 4,
+        Kind::NoReply => 5,
+        Kind::Full => 6,
+    }
+}
+
+/// What is known of the LED, or how to find out.
+fn led_is(state: Option<State>) -> String {
+    match state {
+        Some(state) => format!("the LED is now {}", StateText(state)),
+        None => "run \"led status\" when a controller is running".into(),
+    }
 }
 
 /// The name by which this program was started.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
+mod advice;
 mod doctor;
 mod duration;
 mod error;
@@ -60,6 +61,8 @@ fn run_verb(options: &Options) -> Result<(), Error> {
         }
         Verb::Wait { state } => return watch::wait(&target, state.into(), options.timeout),
         Verb::Doctor => return doctor::run(&target, timeout),
+        // The command line ends with it.
+        Verb::Help => return Ok(()),
     };
     if options.no_wait {
         client::send_only(&target, command)?;

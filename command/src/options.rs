@@ -1,6 +1,6 @@
 //! The command line of the client.
 
-use std::time::Duration;
+use std::{env, ffi::OsString, process, time::Duration};
 
 use clap::{
     CommandFactory, Parser, Subcommand, ValueEnum,
@@ -13,7 +13,7 @@ use crate::{duration, error::program_name};
 /// Command the LED controller, and print the state of the LED.
 #[derive(Clone, Debug, Parser)]
 #[command(
-    name = "command",
+    name = "led",
     version,
     args_override_self = true,
     disable_help_subcommand = true
@@ -25,7 +25,7 @@ pub struct Options {
     pub verb: Verb,
 
     /// Key of the controller's command queue
-    #[arg(long, global = true, default_value_t)]
+    #[arg(long, global = true, default_value_t, allow_negative_numbers = true)]
     pub key: Key,
 
     /// Also trust queues created by USER (name or number)
@@ -74,10 +74,10 @@ pub enum Verb {
     /// Let the LED blink until the next command
     #[command(allow_negative_numbers = true)]
     Blink {
-        /// Time on: 1ms to 1h
+        /// Time on: 1ms to 1h, in seconds without a unit
         #[arg(default_value = "500ms", value_parser = duration::parse)]
         on: Duration,
-        /// Time off: 1ms to 1h
+        /// Time off: 1ms to 1h, in seconds without a unit
         #[arg(default_value = "500ms", value_parser = duration::parse)]
         off: Duration,
         /// Number of flashes, 1 to 1000000; then off
@@ -102,28 +102,46 @@ pub enum Verb {
     Exit,
     /// Check everything between you and the LED
     Doctor,
+    /// Print this help
+    #[command(hide = true)]
+    Help,
 }
 
 impl Options {
     /// The options of this process. Ends it with exit status 2 if they are wrong.
     #[must_use]
     pub fn from_command_line() -> Options {
+        if let Some(argument) = env::args_os().skip(1).find(has_control_character) {
+            wrong(
+                ErrorKind::InvalidValue,
+                &format!(
+                    "the argument {argument:?} has a control character; a script with Windows line endings sends \\r: run \
+                     \"sed -i 's/\\r$//' SCRIPT\""
+                ),
+            );
+        }
         let options = Options::try_parse().unwrap_or_else(|error| {
-            match error.get(ContextKind::InvalidSubcommand) {
-                Some(verb) => {
-                    let command = Options::command();
-                    let verbs: Vec<&str> = command
-                        .get_subcommands()
-                        .map(clap::Command::get_name)
-                        .collect();
-                    wrong(
-                        ErrorKind::InvalidSubcommand,
-                        &format!("unknown verb {verb}; known are {}", verbs.join(", ")),
-                    )
-                }
-                None => error.exit(),
-            }
+            let found = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
+                (ErrorKind::InvalidSubcommand, Some(verb)) => format!("unknown verb {verb}"),
+                (ErrorKind::MissingSubcommand, _) => "no verb given".into(),
+                _ => error.exit(),
+            };
+            let command = Options::command();
+            let verbs: Vec<&str> = command
+                .get_subcommands()
+                .filter(|verb| !verb.is_hide_set())
+                .map(clap::Command::get_name)
+                .collect();
+            wrong(
+                error.kind(),
+                &format!("{found}; known are {}", verbs.join(", ")),
+            )
         });
+        if options.verb == Verb::Help {
+            let mut command = Options::command();
+            let _ = command.print_help();
+            process::exit(0);
+        }
         if options.no_wait
             && matches!(
                 options.verb,
@@ -137,6 +155,10 @@ impl Options {
         }
         options
     }
+}
+
+fn has_control_character(argument: &OsString) -> bool {
+    argument.as_encoded_bytes().iter().any(u8::is_ascii_control)
 }
 
 fn wrong(kind: ErrorKind, message: &str) -> ! {

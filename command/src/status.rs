@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use client::{StateText, Target};
+use client::{StateText, Target, count};
 use serde_json::Value;
 use shared::{
     Info, Line, State, Status,
@@ -22,10 +22,14 @@ pub(crate) enum Format {
 /// Prints one line. Also prints the state of a stale queue, before the error.
 pub(crate) fn run(target: &Target, timeout: Duration, format: Format) -> Result<(), Error> {
     // Before the request, which changes the queue.
-    let view = QueueView::new(target);
+    let mut view = QueueView::new(target);
     let info = client::status(target, timeout);
+    if info.is_ok() && view.status.is_none() {
+        // The controller has started meanwhile.
+        view = QueueView::new(target);
+    }
     let printed = match format {
-        Format::Text if view.status.is_none() => Ok(()),
+        Format::Text if view.status.is_none() && info.is_err() => Ok(()),
         Format::Text => print(text(&view, info.as_ref().ok())),
         Format::Json => print(json(&view, info.as_ref().ok())),
     };
@@ -43,21 +47,18 @@ fn text(view: &QueueView, info: Option<&Info>) -> String {
         return state;
     };
     let process = |pid: Option<u32>| pid.map_or_else(|| "none".into(), |pid| pid.to_string());
-    let server = match (view.holder, info) {
-        (Holder::Process(pid), _) => pid.to_string(),
+    let server = match (&view.holder, info) {
+        (Holder::Alive(process), _) => process.pid().to_string(),
         // In another PID namespace it can have another PID.
         (_, Some(info)) => format!("{} as it reports", info.pid),
         (Holder::Ended, None) => "no process".into(),
         (Holder::Unknown, None) => "an unknown process".into(),
     };
-    let plural = |count: u64| if count == 1 { "" } else { "s" };
     format!(
-        "{state} (queue {}: {} message{}, {} byte{}; last sender {}, last receiver {}; served by {server})",
+        "{state} (queue {}: {}, {}; last sender {}, last receiver {}; served by {server})",
         view.key,
-        queue.messages,
-        plural(queue.messages),
-        queue.bytes,
-        plural(queue.bytes),
+        count(queue.messages, "message"),
+        count(queue.bytes, "byte"),
         process(queue.last_sender),
         process(queue.last_receiver),
     )

@@ -1,11 +1,7 @@
 //! What is known of a queue without sending anything to it.
 
 use client::{Target, look_up};
-use shared::{
-    Key, Status,
-    account::own_user,
-    lock::{self, Holder},
-};
+use shared::{Key, Status, lock::Holder};
 
 /// A queue as it is now, and the process that serves it.
 pub(crate) struct QueueView {
@@ -16,19 +12,13 @@ pub(crate) struct QueueView {
 
 impl QueueView {
     pub(crate) fn new(target: &Target) -> QueueView {
-        let key = target.key;
-        let (queue, status) = look_up(key).unzip();
-        let owner = status.map_or_else(own_user, |status| status.creator);
-        // Records of untrusted users are ignored too.
-        let holder = if target.trusts(owner) {
-            lock::holder(key, queue, owner)
-        } else {
-            Holder::Unknown
-        };
+        let found = look_up(target.key);
         QueueView {
-            key,
-            status,
-            holder,
+            key: target.key,
+            status: found.map(|(_, status)| status),
+            holder: found.map_or(Holder::Unknown, |(queue, status)| {
+                target.holder(&queue, &status)
+            }),
         }
     }
 }

@@ -13,9 +13,7 @@ use shared::State;
 use signal_hook::{consts::TERM_SIGNALS, flag};
 
 use crate::{
-    Error,
-    error::report,
-    print,
+    Error, print,
     status::{self, Format},
     view::QueueView,
 };
@@ -23,16 +21,7 @@ use crate::{
 /// Prints the state at each change, and to standard error why there is no state. Ends at an error that does not pass, and when
 /// the reader of standard output has gone.
 pub(crate) fn watch(target: &Target, timeout: Duration, format: Format) -> Result<(), Error> {
-    // For the first process of a container, signals have no default action.
-    if process::id() == 1 {
-        for &signal in TERM_SIGNALS {
-            let _ = flag::register_conditional_shutdown(
-                signal,
-                128 + signal,
-                Arc::new(AtomicBool::new(true)),
-            );
-        }
-    }
+    end_on_signals();
     let stdout = io::stdout();
     let mut follower = Follower::new(target, timeout, Some(stdout.as_fd()));
     loop {
@@ -42,7 +31,7 @@ pub(crate) fn watch(target: &Target, timeout: Duration, format: Format) -> Resul
             Event::Closed | Event::TimedOut => return Ok(()),
         };
         if let Some(error) = error {
-            report(&error);
+            Error::from(error).report();
         }
         match (format, &info) {
             (Format::Text, Some(info)) => print(StateText(info.state))?,
@@ -52,8 +41,22 @@ pub(crate) fn watch(target: &Target, timeout: Duration, format: Format) -> Resul
     }
 }
 
+/// For the first process of a container, signals have no default action.
+fn end_on_signals() {
+    if process::id() == 1 {
+        for &signal in TERM_SIGNALS {
+            let _ = flag::register_conditional_shutdown(
+                signal,
+                128 + signal,
+                Arc::new(AtomicBool::new(true)),
+            );
+        }
+    }
+}
+
 /// Waits until the LED has this state, or without a timeout for as long as it takes. Prints the state.
 pub(crate) fn wait(target: &Target, state: State, timeout: Option<Duration>) -> Result<(), Error> {
+    end_on_signals();
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     let mut follower = Follower::new(
         target,
@@ -67,7 +70,7 @@ pub(crate) fn wait(target: &Target, state: State, timeout: Option<Duration>) -> 
             Event::State(info) => last = Some(info.state),
             Event::NoState(error) => {
                 last = None;
-                report(&error);
+                Error::from(error).report();
             }
             Event::Closed | Event::TimedOut => {
                 return Err(Error::NotReached {

@@ -8,7 +8,8 @@ use super::{Finding, Good, Problem, Skipped};
 /// The line that a controller drives without options.
 const DEFAULT_LINE: &str = "GPIO17";
 
-pub(super) fn check(info: Option<&Info>) -> Finding {
+/// `is_served` says that a controller runs, even if this user cannot ask it.
+pub(super) fn check(info: Option<&Info>, is_served: bool) -> Finding {
     let reported = match info {
         Some(Info { line: None, .. }) => return Skipped("the LED is simulated".into()),
         Some(Info { line, .. }) => line.as_ref(),
@@ -16,6 +17,9 @@ pub(super) fn check(info: Option<&Info>) -> Finding {
     };
     let name = reported.map_or(DEFAULT_LINE, |line| &line.name);
     let mut paths = Chip::list_devices().unwrap_or_default();
+    if reported.is_none() && is_served {
+        return Skipped("the controller that runs knows its line".into());
+    }
     if paths.is_empty() && reported.is_none() {
         return Problem(
             "there is no GPIO chip (/dev/gpiochip*); run the controller with --simulate".into(),

@@ -1,0 +1,117 @@
+//! The next step after an error.
+
+use std::{env, fs, os::unix::fs::MetadataExt, path::Path};
+
+use client::{Error, NamedPermissions, Waiting};
+use shared::{Access, Key};
+
+/// The inode number of the first IPC namespace: `PROC_IPC_INIT_INO` of the kernel.
+const FIRST_IPC_NAMESPACE: u64 = 0xefff_ffff;
+
+/// What the user can do after an error of a client.
+pub(crate) fn advice(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::Malformed { .. } => "client and controller may have different versions".into(),
+        Error::NotRunning { .. } if is_in_container() => {
+            "this is an IPC namespace of its own, which shows no queue from outside: to command a controller outside of this \
+             container, start the container with --ipc=host"
+                .into()
+        }
+        Error::NotRunning { key } | Error::Stale { key, .. } => start(*key),
+        Error::NotReady { key } => format!("try again, or {}", start(*key)),
+        Error::Untrusted { key, creator, .. } => format!(
+            "remove it with \"sudo ipcrm -Q {key}\", or trust that user with --owner {creator}"
+        ),
+        Error::Unmapped { .. } => {
+            "run this outside of the user namespace, or map the controller's user into it".into()
+        }
+        Error::NotPermitted {
+            permissions: Some(permissions),
+            access,
+            ..
+        } => {
+            let bit = if *access == Access::Receive { 0o040 } else { 0o020 };
+            permission_advice(permissions, bit)
+        }
+        Error::NoReply { queue, .. } => continue_or_doctor(queue),
+        Error::Unconfirmed { state: None } => {
+            "run \"led status\" when a controller is running".into()
+        }
+        Error::NoReplies { key } => format!(
+            "if that program serves it, use --no-wait; otherwise remove it with \"ipcrm -Q {key}\""
+        ),
+        Error::Full { timeout, queue, .. } if queue.is_read() => match timeout {
+            Some(_) => "try a longer --timeout".into(),
+            None => "try again".into(),
+        },
+        Error::Full { queue, .. } => continue_or_doctor(queue),
+        Error::TooSmall { .. } => {
+            "run \"sudo sysctl kernel.msgmnb=16384\" and restart the controller".into()
+        }
+        Error::ReplyQueue { key } => format!("use --key {}", key.get() - 1),
+        _ => return None,
+    })
+}
+
+fn continue_or_doctor(queue: &Waiting) -> String {
+    match queue.pid {
+        Some(pid) => format!("if it was stopped, run \"kill -CONT {pid}\""),
+        None => "run \"led doctor\"".into(),
+    }
+}
+
+/// How to get the permission that this bit gives to the group.
+pub(crate) fn permission_advice(permissions: &NamedPermissions, group_bit: u16) -> String {
+    let NamedPermissions {
+        permissions, group, ..
+    } = permissions;
+    if permissions.mode.bits() & group_bit == 0 {
+        "its mode does not permit its group; run this as its owner, or give the controller another --mode".into()
+    } else if permissions.group == 0 {
+        "run this as root, or give the controller a --group".into()
+    } else {
+        format!("run \"sudo usermod -aG {group} $USER\" and log in again")
+    }
+}
+
+/// How to start a controller. The service has the default key. The controller is in the directory of this program, which need
+/// not be in PATH.
+fn start(key: Key) -> String {
+    if key == Key::DEFAULT && has_unit() {
+        return "run \"sudo systemctl start led-controller\"".into();
+    }
+    let beside = env::current_exe()
+        .ok()
+        .map(|program| program.with_file_name("controller"));
+    let controller = beside
+        .filter(|path| path.exists())
+        .unwrap_or_else(|| "controller".into());
+    let key = if key == Key::DEFAULT {
+        String::new()
+    } else {
+        format!(" --key {key}")
+    };
+    format!(
+        "run \"{}{key}\", with --simulate if there is no LED",
+        controller.display()
+    )
+}
+
+/// Whether systemd runs and has the unit.
+fn has_unit() -> bool {
+    let folders = [
+        "/etc/systemd/system",
+        "/usr/local/lib/systemd/system",
+        "/usr/lib/systemd/system",
+        "/lib/systemd/system",
+    ];
+    Path::new("/run/systemd/system").exists()
+        && folders
+            .iter()
+            .any(|folder| Path::new(folder).join("led-controller.service").exists())
+}
+
+/// Whether this process has an IPC namespace of its own, as in a container, see ipc_namespaces(7).
+fn is_in_container() -> bool {
+    fs::metadata("/proc/self/ns/ipc").is_ok_and(|found| found.ino() != FIRST_IPC_NAMESPACE)
+}
