@@ -62,8 +62,8 @@ fn a_toggle_that_a_killed_controller_applied_is_not_sent_to_the_next() {
 #[test]
 #[ignore = "needs strace"]
 fn a_toggle_that_was_applied_before_a_kill_is_not_reported_as_unsent() {
-    // Killed before it replies, or so slow that it is ended before.
-    for inject in ["signal=KILL:when=1", "delay_enter=2000000:when=1"] {
+    // Killed before it replies, or so slow that it is ended before. Its first message marks its queue.
+    for inject in ["signal=KILL:when=2", "delay_enter=2000000:when=2"] {
         let fixture = Fixture::new();
         let inject = format!("--inject=msgsnd:{inject}");
         let trace = ["--trace=msgsnd", &inject, "--output=/dev/null"];

@@ -48,6 +48,34 @@ fn an_invalid_message_is_refused_with_a_reason() {
 }
 
 #[test]
+fn a_whole_buffer_is_accepted_up_to_its_first_newline_or_nul() {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    // The sender of a textbook: msgsnd(id, &data, 512, 0).
+    for (text, line) in [
+        ("ON\n", "LED on"),
+        ("OFF\n\0", "LED off"),
+        ("on\0", "LED on"),
+    ] {
+        let mut buffer = text.as_bytes().to_vec();
+        buffer.resize(512, b'x');
+        fixture.send(1, &buffer);
+        assert_eq!(controller.line(), line);
+    }
+    fixture.send(2, &[b'\n'; 512]);
+    controller.wait().assert_code(0);
+}
+
+#[test]
+fn the_log_shows_the_beginning_of_a_buffer_of_junk() {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    fixture.send(1, &[0; 512]);
+    let line = controller.wait_for_log("refused");
+    assert_eq!(line.matches(r"\x00").count(), 40, "{line}");
+}
+
+#[test]
 fn verbs_are_accepted_in_any_case_with_blanks_newline_and_nul_at_the_end() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
@@ -78,11 +106,14 @@ fn a_refused_request_gets_the_reason() {
     long.resize(300, 0);
     let known = "ERR unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK";
     let types = "ERR unknown message type; known are 1 (LED) and 2 (exit)";
+    let serialized =
+        "ERR the text is serialized: in PHP, the fourth argument of msg_send must be false";
     for (message_type, text, expected) in [
         (1, &b"FLASH\0reply=77\0"[..], known),
         (1, b"\0reply=77\0", "ERR there is no text"),
         (9, b"ON\0reply=77\0", types),
-        (1, &long, "ERR the text is longer than 256 bytes"),
+        (1, b"s:2:\"ON\";\0reply=77\0", serialized),
+        (1, &long, "OK ON"),
         (1, b"OFF\0reply=77\0", "OK OFF"),
     ] {
         fixture.send(message_type, text);

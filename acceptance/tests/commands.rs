@@ -156,7 +156,7 @@ fn without_a_controller_is_exit_status_3() {
         outcome.assert_failed(3, &["no controller is running", &key, "--simulate"]);
     }
     fixture.controller(&[]).kill();
-    let stale = "is stale, its 1 commands will be discarded";
+    let stale = "is stale, its 1 command will be discarded";
     fixture
         .command(&["on", "--timeout", "50ms"])
         .assert_failed(3, &["no controller is running", stale]);
@@ -212,7 +212,7 @@ fn a_queue_without_a_reply_queue_accepts_only_no_wait() {
 #[test]
 fn nothing_is_sent_to_a_reply_queue() {
     let fixture = Fixture::new();
-    let _controller = fixture.controller(&[]);
+    let controller = fixture.controller(&[]);
     // A controller with the key after that of the replies: our replies have the key before its commands.
     let (ours, replies) = (fixture.key, fixture.key.reply());
     let next = Key::new(replies.get() + 1).unwrap().to_string();
@@ -226,7 +226,12 @@ fn nothing_is_sent_to_a_reply_queue() {
         let outcome = fixture.command(&[arguments, &["--key", &replies.to_string()]].concat());
         outcome.assert_failed(2, &[&parts[0], &parts[1]]);
     }
-    assert_eq!(fixture.replies().status().unwrap().last_sender, None);
+    // The controller marked the queue as its own.
+    let status = fixture.replies().status().unwrap();
+    assert_eq!(
+        (status.last_sender, status.messages),
+        (Some(controller.pid()), 0)
+    );
     neighbour.signal(Signal::TERM);
     neighbour.wait().assert_code(0);
 }

@@ -4,8 +4,10 @@
 mod at_most_once;
 mod bad_input;
 mod blink;
+mod client;
 mod commands;
 mod completions;
+mod controller;
 mod doctor;
 mod endure;
 mod environment;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs};
 use testing::{Fixture, Running, rounds, wait_until};
 
 /// System calls of the controller, and the errors that they can return. The C library creates a thread with either clone.
-const FAULTS: [(&str, &[&str]); 10] = [
+const FAULTS: [(&str, &[&str]); 12] = [
     (
         "msgget",
         &["EACCES", "EEXIST", "ENOENT", "ENOMEM", "ENOSPC"],
@@ -26,6 +26,8 @@ const FAULTS: [(&str, &[&str]); 10] = [
     ("clone3", &["EAGAIN", "ENOSYS"]),
     ("clone", &["EAGAIN"]),
     ("socketpair", &["EMFILE"]),
+    ("timer_create", &["EAGAIN", "ENOMEM"]),
+    ("timer_settime", &["EINVAL"]),
     ("poll", &["EINTR", "ENOMEM"]),
 ];
 

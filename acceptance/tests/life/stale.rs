@@ -1,7 +1,5 @@
 //! Stale queues, and how they are distinguished from those of other programs.
 
-use std::fs;
-
 use shared::{Access, Mode, Permissions, Queue};
 use testing::{Fixture, Outcome, Running};
 
@@ -46,15 +44,6 @@ fn a_closed_queue_of_a_controller_killed_at_its_end_is_removed() {
     let fixture = Fixture::new();
     let killed = fixture.controller(&[]);
     killed.stop();
-    // As if it had been created an hour before, and closed now.
-    let record = fixture.lock_file("record");
-    let text = fs::read_to_string(&record).unwrap();
-    let mut lines = text.lines();
-    let created = lines.find_map(|line| line.strip_prefix("created "));
-    let created = created.unwrap();
-    let earlier = created.parse::<u64>().unwrap() - 3600;
-    let text = text.replace(created, &earlier.to_string());
-    fs::write(&record, text).unwrap();
     fixture.queue().set_limit(0).unwrap();
     killed.kill();
     let next = fixture.controller(&[]);

@@ -1,0 +1,32 @@
+//! The controller alone, without its client: blinking, its start beside what others left, and those who do not answer it.
+
+mod blinking;
+mod others;
+mod start;
+
+use shared::{Access, Message, MessageType, Oversize, Queue, Select};
+use testing::{Fixture, wait_until};
+
+/// Sends a command, and returns the first line of its reply.
+fn ask(fixture: &Fixture, command: &str) -> String {
+    let reply_to = MessageType::random();
+    fixture.send(1, format!("{command}\0reply={reply_to}\0").as_bytes());
+    let replies = Queue::open(fixture.key.reply(), Access::Receive).unwrap();
+    let mut reply: Option<Message> = None;
+    wait_until("the reply comes", || {
+        reply = replies
+            .try_receive(Select::Type(reply_to), Oversize::Truncate)
+            .ok();
+        reply.is_some()
+    });
+    let text = String::from_utf8_lossy(reply.unwrap().text()).into_owned();
+    text.lines().next().unwrap().to_owned()
+}
+
+/// Waits until the controller serves. What it logs may not be read.
+fn wait_until_open(fixture: &Fixture) {
+    wait_until("the controller serves", || {
+        let found = Queue::find(fixture.key).unwrap();
+        found.is_some_and(|(_, status)| status.permissions.mode.bits() & 0o200 != 0)
+    });
+}
