@@ -107,14 +107,15 @@ queues() {
     done < <(tail -n +2 /proc/sysvipc/msg) | sort
 }
 
-# no_queues_left BEFORE: fails if there are queues of tests that did not exist before, and lists them. Another run of the tests
-# on this machine has queues too, but only for a short time.
+# no_queues_left BEFORE: fails if there are queues of tests that did not exist before and stay unused, and lists them. Another run
+# of the tests on this machine has queues too, but uses them.
 no_queues_left() {
     local left
+    left=$(comm -13 <(echo "$1") <(queues))
     for _ in {1..30}; do
-        left=$(join -v 2 <(echo "$1") <(queues))
         [ -n "$left" ] || return 0
         sleep 1
+        left=$(comm -12 <(echo "$left") <(queues))
     done
     printf 'the tests left queues behind:\n%s\n' "$left"
     return 1
