@@ -33,11 +33,10 @@ impl Target {
     /// a queue keeps the owner's rights. A number that stands for any user whom this user namespace does not map is nobody's.
     #[must_use]
     pub fn trusts(&self, creator: u32) -> bool {
-        let is_trusted = creator == 0
-            || creator == own_user()
+        let is_named = creator == own_user()
             || self.owner == Some(creator)
             || lock::service_user() == Some(creator);
-        is_trusted && !is_unmapped(creator)
+        creator == 0 || is_named && !is_unmapped(creator)
     }
 
     /// The process that serves the queue, if it is known. Records of users who are not trusted are ignored.

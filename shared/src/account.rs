@@ -23,12 +23,13 @@ pub fn own_user() -> u32 {
 /// `/proc/sys/kernel/overflowuid`, see user_namespaces(7). Such a number identifies nobody.
 #[must_use]
 pub fn is_unmapped(user: u32) -> bool {
-    let overflow = read("/proc/sys/kernel/overflowuid");
-    let overflow = overflow.trim_end().parse().unwrap_or(OVERFLOW_USER);
     // One line maps all users in the first user namespace: to themselves.
     let map = read("/proc/self/uid_map");
-    let maps_all = map.split_ascii_whitespace().eq(["0", "0", "4294967295"]);
-    user == overflow && !maps_all
+    if map.split_ascii_whitespace().eq(["0", "0", "4294967295"]) {
+        return false;
+    }
+    let overflow = read("/proc/sys/kernel/overflowuid");
+    user == overflow.trim_end().parse().unwrap_or(OVERFLOW_USER)
 }
 
 /// The effective group and the supplementary groups of this process: getegid(2) and getgroups(2). They are those of the login;
