@@ -106,7 +106,7 @@ pub(crate) fn json(view: &QueueView, info: Option<&Info>) -> String {
                     ("uptime_seconds", value(info.uptime.as_secs())),
                     ("applied", value(info.applied)),
                     ("refused", value(info.refused)),
-                    ("answers_dropped", value(info.answers_dropped)),
+                    ("replies_dropped", value(info.replies_dropped)),
                 ])
             }),
         ),

@@ -163,7 +163,7 @@ impl Server {
 
     /// Sends a reply. The oldest ones make room for it.
     fn send(&mut self, reply: &Message) -> Sent {
-        let (watchers, count) = (&mut self.watchers, &mut self.info.answers_dropped);
+        let (watchers, count) = (&mut self.watchers, &mut self.info.replies_dropped);
         let sent = send_reply(&self.queues.replies, reply, |dropped| {
             watchers.pushed_out(dropped);
             log_dropped(count, dropped);
