@@ -3,7 +3,7 @@
 use std::{fmt, fs, io, time::Duration, time::SystemTime};
 
 use shared::{
-    Access, Key, Permissions, State, Status,
+    Access, Key, Permissions, QueueStatus, State,
     account::{Group, User, is_unmapped},
     lock::Holder,
 };
@@ -273,7 +273,7 @@ pub enum LastReceived {
 impl Waiting {
     /// What waits in a queue with this state.
     #[must_use]
-    pub fn new(status: Status, holder: &Holder) -> Waiting {
+    pub fn new(status: QueueStatus, holder: &Holder) -> Waiting {
         Waiting {
             messages: status.messages,
             received: LastReceived::new(status.last_received),
@@ -303,7 +303,12 @@ impl fmt::Display for Waiting {
             None if self.is_read() => f.write_str("a process reads it"),
             None => f.write_str("no process is known to serve the queue"),
         }?;
-        write!(f, " ({}, {})", is_waiting(self.messages), self.received)
+        write!(
+            f,
+            " ({}, {})",
+            messages_waiting(self.messages),
+            self.received
+        )
     }
 }
 
@@ -340,7 +345,7 @@ fn uptime() -> Option<u64> {
 
 /// `1 message is waiting`
 #[must_use]
-pub fn is_waiting(messages: u64) -> String {
+pub fn messages_waiting(messages: u64) -> String {
     let is = if messages == 1 { "is" } else { "are" };
     format!("{} {is} waiting", count(messages, "message"))
 }

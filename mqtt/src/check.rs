@@ -62,7 +62,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), Error> {
                     owner: led.owner,
                 };
                 let name = format!("{}: key {}", topics::set(&config, led), led.key);
-                let status = client::status(&target, TIMEOUT);
+                let status = client::ask_info(&target, TIMEOUT);
                 let status = status.map(|info| format!("{name}: {}", StateText(info.state)));
                 report(
                     "controller",

@@ -92,7 +92,7 @@ impl Led {
                         log::warn!("{topic}: {error}");
                         self.outbox.update(self.index, |status| status.state = None);
                     }
-                    Ok(Event::Closed | Event::TimedOut) => {}
+                    Ok(Event::ReaderGone | Event::TimedOut) => {}
                     Err(error) => break error,
                 }
             };
@@ -127,7 +127,7 @@ impl Led {
         self.outbox
             .update(self.index, |status| status.is_stalled = true);
         loop {
-            match client::status(&self.target, LONG_TIMEOUT) {
+            match client::ask_info(&self.target, LONG_TIMEOUT) {
                 Err(Error::NoReply { .. }) => {}
                 // There is no room for the question yet.
                 Err(Error::Full { .. }) => thread::sleep(PAUSE),
