@@ -31,7 +31,8 @@ pub(crate) enum Wakeup {
     Timeout,
 }
 
-/// What is slept on. It has the directories with the records of a target's controllers. A controller that starts renames its record, see inotify(7).
+/// What is slept on: among others the directories with the records of a target's controllers. A controller that starts renames
+/// its record, see inotify(7).
 pub(crate) struct Wakeups<'a> {
     key: Key,
     /// A pipe or socket of this program.

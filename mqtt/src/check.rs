@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::{
     Error,
+    advice::Advised,
     broker::{self, Event},
     client_id,
     config::Config,
@@ -66,7 +67,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), Error> {
                 let status = status.map(|info| format!("{name}: {}", StateText(info.state)));
                 report(
                     "controller",
-                    status.map_err(|error| format!("{name}: {error}")),
+                    status.map_err(|error| format!("{name}: {}", Advised(&error))),
                 );
             }
         }

@@ -13,7 +13,10 @@ use std::{
 use client::{Error, Event, Follower, Outcome, Target};
 use shared::Command;
 
-use crate::outbox::{Outbox, Response, ResponseTo};
+use crate::{
+    advice::Advised,
+    outbox::{Outbox, Response, ResponseTo},
+};
 
 /// How long a controller may take to reply.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -89,7 +92,7 @@ impl Led {
                         });
                     }
                     Ok(Event::NoState(error)) => {
-                        log::warn!("{topic}: {error}");
+                        log::warn!("{topic}: {}", Advised(&error));
                         self.outbox.update(self.index, |status| status.state = None);
                     }
                     Ok(Event::ReaderGone | Event::TimedOut) => {}
@@ -97,7 +100,7 @@ impl Led {
                 }
             };
             self.outbox.update(self.index, |status| status.state = None);
-            let error = error.to_string();
+            let error = Advised(&error).to_string();
             if error != last_error {
                 log::error!("{topic}: {error}");
                 last_error = error;
@@ -113,6 +116,7 @@ impl Led {
             if let Err(error) = &result
                 && self.outbox.limit.allows()
             {
+                let error = Advised(error);
                 log::warn!("{}: {}: {error}", self.topic, job.command);
             }
             self.respond(job.respond, &result);
