@@ -55,7 +55,7 @@ fn named() -> Vec<PathBuf> {
             continue;
         };
         let words = text.split([' ', ',', ';', ':', '(', ')']);
-        let mut paths = words.filter(|word| word.ends_with(".rs") || word.ends_with('/'));
+        let paths = words.filter(|word| word.ends_with(".rs") || word.ends_with('/'));
         let depth = (text.len() - text.trim_start().len()) / 2;
         if depth < 3 {
             let first = folders[depth].join(paths.clone().next().expect(text));
