@@ -7,6 +7,7 @@ mod blink;
 mod client;
 mod commands;
 mod completions;
+mod contributing;
 mod controller;
 mod doctor;
 mod endure;

@@ -98,7 +98,7 @@ fn json_has_the_documented_names_and_values() {
         "queue": { "messages": 0, "bytes": 0, "limit": msgmnb, "mode": "0660", "owner": owner, "group": "daemon",
                    "served_by": pid, "last_receiver": pid },
         "controller": { "pid": pid, "version": env!("CARGO_PKG_VERSION"), "uptime_seconds": null, "applied": 2,
-                        "refused": 1, "answers_dropped": 0 },
+                        "refused": 1, "replies_dropped": 0 },
     });
     assert_eq!(status, expected);
 }

@@ -65,12 +65,12 @@ pub fn ask(target: &Target, command: Command, timeout: Duration) -> Result<Outco
     ask_until(target, command, &mut Deadline::after(timeout))
 }
 
-/// Asks the controller for its status.
+/// Asks the controller for its [`Info`], with STATUS.
 ///
 /// # Errors
 ///
 /// Those of [`ask`].
-pub fn status(target: &Target, timeout: Duration) -> Result<Info, Error> {
+pub fn ask_info(target: &Target, timeout: Duration) -> Result<Info, Error> {
     match ask(target, Command::Status, timeout)? {
         Outcome::Applied(_, message) => Info::decode(&message).ok_or_else(|| Error::Malformed {
             reply: message.to_string(),

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use shared::{
-    Access, Command, Message, MessageType, Oversize, Queue, Reply, Request, Select, State, Status,
-    lock::Holder,
+    Access, Command, Message, MessageType, Oversize, Queue, QueueStatus, Reply, Request, Select,
+    State, lock::Holder,
 };
 
 use crate::{
@@ -144,7 +144,12 @@ fn replied(message: Message) -> Fate {
 }
 
 /// No reply came in time. The command is discarded with a stale queue if it is certain that no controller received it.
-fn timed_out(target: &Target, commands: &Queue, before: Option<Status>, sent: SystemTime) -> Fate {
+fn timed_out(
+    target: &Target,
+    commands: &Queue,
+    before: Option<QueueStatus>,
+    sent: SystemTime,
+) -> Fate {
     let now = commands.status().ok();
     let is_unread = before
         .zip(now)
@@ -162,8 +167,8 @@ fn timed_out(target: &Target, commands: &Queue, before: Option<Status>, sent: Sy
 /// Whether certainly nothing was received from a queue since it had the state `before`, and a message was sent to it after that.
 ///
 /// The kernel notes the PID and the second of the last receive. Unchanged, in the second of the send or later, they say nothing.
-fn is_unread(before: &Status, now: &Status, sent: SystemTime) -> bool {
-    let received = |status: &Status| (status.last_receiver, status.last_received);
+fn is_unread(before: &QueueStatus, now: &QueueStatus, sent: SystemTime) -> bool {
+    let received = |status: &QueueStatus| (status.last_receiver, status.last_received);
     let is_older = now
         .last_received
         .is_none_or(|received| received + CLOCK_SLACK + CLOCK_SLACK <= sent);
@@ -229,7 +234,7 @@ mod tests {
         let queue = Queue::private(Mode::new(0o600).unwrap()).unwrap();
         let blank = queue.status().unwrap();
         let second = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        let state = |receiver, received, messages| Status {
+        let state = |receiver, received, messages| QueueStatus {
             last_receiver: receiver,
             last_received: received,
             messages,

@@ -1,9 +1,10 @@
 //! Why a command is not known to have been applied: facts. What to do about it depends on the program.
 
-use std::{fmt, fs, io, time::Duration, time::SystemTime};
+use std::{fmt, io, time::Duration, time::SystemTime};
 
+use nix::time::{ClockId, clock_gettime};
 use shared::{
-    Access, Key, Permissions, State, Status,
+    Access, Key, Permissions, QueueStatus, State,
     account::{Group, User, is_unmapped},
     lock::Holder,
 };
@@ -273,7 +274,7 @@ pub enum LastReceived {
 impl Waiting {
     /// What waits in a queue with this state.
     #[must_use]
-    pub fn new(status: Status, holder: &Holder) -> Waiting {
+    pub fn new(status: QueueStatus, holder: &Holder) -> Waiting {
         Waiting {
             messages: status.messages,
             received: LastReceived::new(status.last_received),
@@ -303,7 +304,12 @@ impl fmt::Display for Waiting {
             None if self.is_read() => f.write_str("a process reads it"),
             None => f.write_str("no process is known to serve the queue"),
         }?;
-        write!(f, " ({}, {})", is_waiting(self.messages), self.received)
+        write!(
+            f,
+            " ({}, {})",
+            messages_waiting(self.messages),
+            self.received
+        )
     }
 }
 
@@ -312,7 +318,7 @@ impl LastReceived {
         let Some(time) = time else {
             return LastReceived::Never;
         };
-        let uptime = Duration::from_secs(uptime().unwrap_or(u64::MAX));
+        let uptime = uptime().unwrap_or(Duration::MAX);
         match SystemTime::now().duration_since(time) {
             Ok(ago) if ago <= uptime => LastReceived::Ago(ago),
             _ => LastReceived::BeforeTheClockWasSet,
@@ -332,15 +338,16 @@ impl fmt::Display for LastReceived {
     }
 }
 
-/// How many seconds the system has run; none if /proc is not mounted.
-fn uptime() -> Option<u64> {
-    let uptime = fs::read_to_string("/proc/uptime").ok()?;
-    uptime.split('.').next()?.parse().ok()
+/// How long the system has run.
+fn uptime() -> Option<Duration> {
+    clock_gettime(ClockId::CLOCK_BOOTTIME)
+        .ok()
+        .map(Duration::from)
 }
 
 /// `1 message is waiting`
 #[must_use]
-pub fn is_waiting(messages: u64) -> String {
+pub fn messages_waiting(messages: u64) -> String {
     let is = if messages == 1 { "is" } else { "are" };
     format!("{} {is} waiting", count(messages, "message"))
 }
@@ -386,7 +393,7 @@ mod tests {
     #[test]
     fn a_time_before_the_boot_or_in_the_future_is_before_the_clock_was_set() {
         let now = SystemTime::now();
-        let booted = Duration::from_secs(uptime().unwrap());
+        let booted = uptime().unwrap();
         let received = |time| LastReceived::new(Some(time));
         assert!(matches!(received(now - booted / 2), LastReceived::Ago(_)));
         let before = now - booted - Duration::from_secs(60);

@@ -14,9 +14,9 @@ use crate::{
     Error, Kind, Target,
     attempt::{send, waiting},
     deadline::RETRY_INTERVAL,
-    events::{Events, LOOK_INTERVAL, Wakeup},
     locate::{Located, Queues, locate},
     receiver::Receiver,
+    wakeup::{LOOK_INTERVAL, Wakeup, Wakeups},
 };
 
 /// How often to confirm what is known of the LED. A controller that has stopped replies to nothing, and does not end either.
@@ -30,8 +30,8 @@ pub enum Event {
     State(Info),
     /// There is no state, for this reason.
     NoState(Error),
-    /// The other side of `stop` is closed.
-    Closed,
+    /// The reader of `output` has gone.
+    ReaderGone,
     /// The deadline has passed.
     TimedOut,
 }
@@ -42,12 +42,12 @@ pub struct Follower<'a> {
     target: &'a Target,
     /// How long the controller may take to reply.
     timeout: Duration,
-    events: Events<'a>,
+    wakeups: Wakeups<'a>,
     /// The last event: a state, or the kind of an error.
     last: Option<Result<State, Kind>>,
     has_seen: bool,
     /// Since when the queues are closed.
-    closed: Option<Instant>,
+    closed_since: Option<Instant>,
     /// The command queue by which a reply queue was asked for.
     poked: Option<Queue>,
     question: Option<Question>,
@@ -68,20 +68,21 @@ struct Question {
 }
 
 impl<'a> Follower<'a> {
-    /// A controller may take so long to reply to a request. If `stop` is a pipe or socket, the end of its other side is an event.
+    /// A controller may take so long to reply to a request. If `output` is a pipe or socket, it is an event that its
+    /// reader has gone.
     #[must_use]
     pub fn new(
         target: &'a Target,
         timeout: Duration,
-        stop: Option<BorrowedFd<'a>>,
+        output: Option<BorrowedFd<'a>>,
     ) -> Follower<'a> {
         Follower {
             target,
             timeout,
-            events: Events::new(target.key, stop),
+            wakeups: Wakeups::new(target.key, output),
             last: None,
             has_seen: false,
-            closed: None,
+            closed_since: None,
             poked: None,
             question: None,
             receiver: None,
@@ -110,7 +111,7 @@ impl<'a> Follower<'a> {
     fn ask(&mut self, deadline: Option<Instant>) -> Result<Option<Event>, Error> {
         let key = self.target.key;
         // Before the queues are looked at, so that no later event is missed.
-        self.events.watch_directories(self.target);
+        self.wakeups.look_in_directories(self.target);
         let known = self.last.and_then(Result::ok);
         let asked = match locate(self.target) {
             Ok(Located::Ready(queues)) => self.send(queues, MessageType::random(), known),
@@ -123,7 +124,7 @@ impl<'a> Follower<'a> {
         let error = match asked {
             Ok(question) => {
                 self.question = Some(question);
-                self.closed = None;
+                self.closed_since = None;
                 return Ok(None);
             }
             Err(error) => error,
@@ -135,12 +136,12 @@ impl<'a> Follower<'a> {
         }
         let mut pause = LOOK_INTERVAL;
         if !matches!(error, Error::NotReady { .. }) {
-            self.closed = None;
+            self.closed_since = None;
         } else {
             // It is starting or ending: each command waits for it too.
             pause = RETRY_INTERVAL;
-            let closed = *self.closed.get_or_insert_with(Instant::now);
-            if closed.elapsed() < self.timeout {
+            let since = *self.closed_since.get_or_insert_with(Instant::now);
+            if since.elapsed() < self.timeout {
                 return Ok(self.pause(pause, deadline));
             }
         }
@@ -152,8 +153,11 @@ impl<'a> Follower<'a> {
         if is_over(deadline) {
             return Some(Event::TimedOut);
         }
-        match self.events.wait(None, None, earlier(Some(pause), deadline)) {
-            Wakeup::Closed => Some(Event::Closed),
+        match self
+            .wakeups
+            .wait(None, None, earlier(Some(pause), deadline))
+        {
+            Wakeup::ReaderGone => Some(Event::ReaderGone),
             _ => None,
         }
     }
@@ -253,10 +257,10 @@ impl<'a> Follower<'a> {
         let pipe = self.receiver.as_ref().map(Receiver::pipe);
         let server = question.server.as_ref().map(AsFd::as_fd);
         match self
-            .events
+            .wakeups
             .wait(pipe, server, earlier(Some(timeout), deadline))
         {
-            Wakeup::Closed => return Ok(Some(Event::Closed)),
+            Wakeup::ReaderGone => return Ok(Some(Event::ReaderGone)),
             Wakeup::Pipe => {
                 return match self.receiver.as_mut().and_then(Receiver::take) {
                     Some(Ok(message)) => self.replied(question, &message, deadline),
@@ -389,7 +393,7 @@ impl<'a> Follower<'a> {
         }
         let pipe = self.receiver.as_ref().map(Receiver::pipe);
         let server = question.server.as_ref().map(AsFd::as_fd);
-        let woken = self.events.wait(pipe, server, Some(LEAVE_PATIENCE));
+        let woken = self.wakeups.wait(pipe, server, Some(LEAVE_PATIENCE));
         let reply = self.receiver.take().filter(|_| woken == Wakeup::Pipe);
         match reply.and_then(|mut receiver| receiver.take()) {
             Some(Ok(message)) => match info(&message) {

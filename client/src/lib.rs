@@ -14,15 +14,15 @@ mod ask;
 mod attempt;
 mod deadline;
 mod error;
-mod events;
 mod follow;
 mod locate;
 mod receiver;
 mod state_text;
 mod target;
+mod wakeup;
 
-pub use ask::{Outcome, ask, send_only, status};
-pub use error::{Error, Kind, LastReceived, NamedPermissions, Waiting, count, is_waiting};
+pub use ask::{Outcome, ask, ask_info, send_only};
+pub use error::{Error, Kind, LastReceived, NamedPermissions, Waiting, count, messages_waiting};
 pub use follow::{Event, Follower};
 pub use state_text::StateText;
 pub use target::{Target, look_up};

@@ -1,7 +1,7 @@
 //! Which controller a client means, and whom it trusts.
 
 use shared::{
-    Key, Queue, Status,
+    Key, Queue, QueueStatus,
     account::{is_unmapped, own_user},
     lock::{self, Holder},
 };
@@ -19,7 +19,7 @@ pub struct Target {
 
 impl Target {
     /// The queue with this key, if a trusted user created it.
-    pub(crate) fn find(&self, key: Key) -> Result<Option<(Queue, Status)>, Error> {
+    pub(crate) fn find(&self, key: Key) -> Result<Option<(Queue, QueueStatus)>, Error> {
         let found = Queue::find(key).map_err(|source| Error::Queue { key, source })?;
         match found {
             Some((_, status)) if !self.trusts(status.creator) => {
@@ -41,7 +41,7 @@ impl Target {
 
     /// The process that serves the queue, if it is known. Records of users who are not trusted are ignored.
     #[must_use]
-    pub fn holder(&self, queue: &Queue, status: &Status) -> Holder {
+    pub fn holder(&self, queue: &Queue, status: &QueueStatus) -> Holder {
         if self.trusts(status.creator) {
             lock::holder(self.key, queue, status)
         } else {
@@ -52,6 +52,6 @@ impl Target {
 
 /// The queue with this key and its state, even if its creator is not trusted. Nothing is sent to it.
 #[must_use]
-pub fn look_up(key: Key) -> Option<(Queue, Status)> {
+pub fn look_up(key: Key) -> Option<(Queue, QueueStatus)> {
     Queue::find(key).ok().flatten()
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use client::{NamedPermissions, StateText, Target, Waiting, count, is_waiting};
+use client::{NamedPermissions, StateText, Target, Waiting, count, messages_waiting};
 use shared::{
     Access, Info, TEXT_MAX,
     account::{self, Group, User},
@@ -111,7 +111,7 @@ fn queue(target: &Target, view: &QueueView) -> Finding {
     let text = format!(
         "key {key} ({:#010x}): owner {owner}, group {group}, mode {mode}; {}",
         key.get(),
-        is_waiting(status.messages)
+        messages_waiting(status.messages)
     );
     let room = status.limit.saturating_sub(status.bytes);
     if status.limit < 16 * TEXT_MAX as u64 {
@@ -146,7 +146,7 @@ fn controller(target: &Target, view: &QueueView, timeout: Duration) -> (Option<I
         return (None, Skipped("there is no queue".into()));
     }
     let start = Instant::now();
-    let asked = client::status(target, timeout);
+    let asked = client::ask_info(target, timeout);
     let milliseconds = start.elapsed().as_secs_f64() * 1000.0;
     match asked {
         Ok(info) => {

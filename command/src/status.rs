@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use client::{StateText, Target, count};
 use serde_json::Value;
 use shared::{
-    Info, Line, State, Status,
+    Info, Line, QueueStatus, State,
     account::{Group, User},
     lock::Holder,
 };
@@ -23,7 +23,7 @@ pub(crate) enum Format {
 pub(crate) fn run(target: &Target, timeout: Duration, format: Format) -> Result<(), Error> {
     // Before the request, which changes the queue.
     let mut view = QueueView::new(target);
-    let info = client::status(target, timeout);
+    let info = client::ask_info(target, timeout);
     if info.is_ok() && view.status.is_none() {
         // The controller has started meanwhile.
         view = QueueView::new(target);
@@ -106,14 +106,14 @@ pub(crate) fn json(view: &QueueView, info: Option<&Info>) -> String {
                     ("uptime_seconds", value(info.uptime.as_secs())),
                     ("applied", value(info.applied)),
                     ("refused", value(info.refused)),
-                    ("answers_dropped", value(info.answers_dropped)),
+                    ("replies_dropped", value(info.replies_dropped)),
                 ])
             }),
         ),
     ])
 }
 
-fn queue(status: &Status, served_by: Option<u32>) -> String {
+fn queue(status: &QueueStatus, served_by: Option<u32>) -> String {
     let time = |time: Option<SystemTime>| {
         value(time.map(|time| humantime::format_rfc3339_seconds(time).to_string()))
     };

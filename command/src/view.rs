@@ -1,12 +1,12 @@
 //! What is known of a queue without sending anything to it.
 
 use client::{Target, look_up};
-use shared::{Key, Status, lock::Holder};
+use shared::{Key, QueueStatus, lock::Holder};
 
 /// A queue as it is now, and the process that serves it.
 pub(crate) struct QueueView {
     pub(crate) key: Key,
-    pub(crate) status: Option<Status>,
+    pub(crate) status: Option<QueueStatus>,
     pub(crate) holder: Holder,
 }
 

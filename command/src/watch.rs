@@ -28,7 +28,7 @@ pub(crate) fn watch(target: &Target, timeout: Duration, format: Format) -> Resul
         let (info, error) = match follower.next(None)? {
             Event::State(info) => (Some(info), None),
             Event::NoState(error) => (None, Some(error)),
-            Event::Closed | Event::TimedOut => return Ok(()),
+            Event::ReaderGone | Event::TimedOut => return Ok(()),
         };
         if let Some(error) = error {
             Error::from(error).report();
@@ -72,7 +72,7 @@ pub(crate) fn wait(target: &Target, state: State, timeout: Option<Duration>) -> 
                 last = None;
                 Error::from(error).report();
             }
-            Event::Closed | Event::TimedOut => {
+            Event::ReaderGone | Event::TimedOut => {
                 return Err(Error::NotReached {
                     state,
                     last,

@@ -3,7 +3,7 @@
 use std::{fmt, fs, io, process, process::ExitCode};
 
 use shared::{
-    Key, Status, TEXT_MAX,
+    Key, QueueStatus, TEXT_MAX,
     account::{User, own_user},
     lock::LockError,
 };
@@ -118,7 +118,7 @@ pub struct TakenBy {
 }
 
 impl TakenBy {
-    pub(crate) fn new(key: Key, status: &Status) -> TakenBy {
+    pub(crate) fn new(key: Key, status: &QueueStatus) -> TakenBy {
         let name = |pid| {
             let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
             // A program can give itself any name.

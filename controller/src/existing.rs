@@ -7,7 +7,7 @@ use std::{
 };
 
 use shared::{
-    Key, Mode, Queue, Status,
+    Key, Mode, Queue, QueueStatus,
     account::own_user,
     lock::{self, Holder, Lock, LockError},
 };
@@ -31,7 +31,7 @@ pub(crate) enum Existing {
     /// The queue of a controller that was killed.
     Stale(Queue),
     /// A queue of another program.
-    Foreign(Queue, Status),
+    Foreign(Queue, QueueStatus),
 }
 
 impl Existing {
@@ -83,7 +83,7 @@ impl Existing {
 }
 
 /// Whether a queue is closed, and no process has used it.
-fn is_unused(status: &Status) -> bool {
+fn is_unused(status: &QueueStatus) -> bool {
     // A process of another PID namespace has no PID here, but leaves the time.
     status.permissions.mode == Mode::CLOSED
         && status.last_sent.is_none()
@@ -92,12 +92,12 @@ fn is_unused(status: &Status) -> bool {
 
 /// Whether a closed queue stays closed. A controller with another lock directory opens its queue soon after creating it.
 fn stays_closed(queue: &Queue) -> bool {
-    let is_closed = |status: Status| status.permissions.mode == Mode::CLOSED;
+    let is_closed = |status: QueueStatus| status.permissions.mode == Mode::CLOSED;
     !within(RECEIVE_PATIENCE, || !queue.status().is_ok_and(is_closed))
 }
 
 /// Whether the service, whose user this is, may take the key of this queue.
-pub(crate) fn may_reclaim(status: &Status, service: u32, has_locks: bool) -> bool {
+pub(crate) fn may_reclaim(status: &QueueStatus, service: u32, has_locks: bool) -> bool {
     match status.creator {
         0 => has_locks && is_abandoned(status, SystemTime::now()),
         creator => creator != service,
@@ -105,7 +105,7 @@ pub(crate) fn may_reclaim(status: &Status, service: u32, has_locks: bool) -> boo
 }
 
 /// Whether no program of root seems to use the queue. One that waits for the first message cannot be told from none.
-fn is_abandoned(status: &Status, now: SystemTime) -> bool {
+fn is_abandoned(status: &QueueStatus, now: SystemTime) -> bool {
     let age = status
         .last_changed
         .and_then(|changed| now.duration_since(changed).ok());
@@ -209,12 +209,12 @@ mod tests {
             (None, false),
         ];
         for (pid, is_gone) in uses {
-            let sent = Status {
+            let sent = QueueStatus {
                 last_sender: pid,
                 last_sent: Some(now),
                 ..created
             };
-            let received = Status {
+            let received = QueueStatus {
                 last_receiver: pid,
                 last_received: Some(now),
                 ..created
@@ -229,11 +229,11 @@ mod tests {
     fn queues_of_the_service_are_kept_and_those_of_others_taken() {
         let queue = Queue::private(Mode::new(0o600).unwrap()).unwrap();
         let status = queue.status().unwrap();
-        let of = |creator| Status { creator, ..status };
+        let of = |creator| QueueStatus { creator, ..status };
         assert!(may_reclaim(&of(54_321), 998, false));
         assert!(!may_reclaim(&of(998), 998, true));
         assert!(!may_reclaim(&of(0), 998, true), "it was created just now");
-        let old = Status {
+        let old = QueueStatus {
             last_changed: Some(SystemTime::UNIX_EPOCH),
             ..of(0)
         };

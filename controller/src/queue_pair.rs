@@ -3,7 +3,7 @@
 use std::mem;
 
 use shared::{
-    Key, Message, MessageType, Mode, Oversize, OwnedQueue, Permissions, Queue, Select, Status,
+    Key, Message, MessageType, Mode, Oversize, OwnedQueue, Permissions, Queue, QueueStatus, Select,
     TEXT_MAX,
     account::own_user,
     lock::{Lock, service_user},
@@ -155,7 +155,7 @@ fn create(key: Key, lock: &Option<Lock>) -> Result<OwnedQueue, Error> {
 fn create_or_replace(
     key: Key,
     lock: &Option<Lock>,
-    may_take: impl Fn(&Status) -> bool,
+    may_take: impl Fn(&QueueStatus) -> bool,
 ) -> Result<OwnedQueue, Error> {
     for attempt in 0..RECLAIM_ATTEMPTS {
         let queue = match Queue::create(key, Mode::CLOSED) {
@@ -203,7 +203,7 @@ pub(crate) fn reclaim(key: Key) -> Result<(), Error> {
     remove_stale(key, &locks)?;
     let owner = service_user().unwrap_or(0);
     let has_locks = locks.commands.is_some() && locks.replies.is_some();
-    let may_take = |status: &Status| may_reclaim(status, owner, has_locks);
+    let may_take = |status: &QueueStatus| may_reclaim(status, owner, has_locks);
     let commands = create_or_replace(key, &locks.commands, may_take)?;
     let replies = create_or_replace(key.reply(), &locks.replies, may_take)?;
     for (lock, queue) in [

@@ -52,7 +52,7 @@ impl Server {
             uptime: Duration::ZERO,
             applied: 0,
             refused: 0,
-            answers_dropped: 0,
+            replies_dropped: 0,
         };
         Server {
             watchers: Watchers::new(led.state()),

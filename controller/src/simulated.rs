@@ -14,18 +14,18 @@ pub(crate) struct Simulated {
 }
 
 impl Simulated {
-    /// An LED that is on or off.
+    /// One that is on or off.
     ///
     /// # Errors
     ///
     /// Standard output cannot be written.
     pub(crate) fn new(initial: OnOff) -> io::Result<Self> {
-        let mut led = Simulated {
+        let mut simulated = Simulated {
             level: OnOff::Off,
             stdout: TimedWriter::new(io::stdout())?,
         };
-        led.set(initial)?;
-        Ok(led)
+        simulated.set(initial)?;
+        Ok(simulated)
     }
 }
 

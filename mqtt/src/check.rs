@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::{
     Error,
+    advice::Advised,
     broker::{self, Event},
     client_id,
     config::Config,
@@ -62,11 +63,11 @@ pub(crate) async fn run(path: &Path) -> Result<(), Error> {
                     owner: led.owner,
                 };
                 let name = format!("{}: key {}", topics::set(&config, led), led.key);
-                let status = client::status(&target, TIMEOUT);
+                let status = client::ask_info(&target, TIMEOUT);
                 let status = status.map(|info| format!("{name}: {}", StateText(info.state)));
                 report(
                     "controller",
-                    status.map_err(|error| format!("{name}: {error}")),
+                    status.map_err(|error| format!("{name}: {}", Advised(&error))),
                 );
             }
         }

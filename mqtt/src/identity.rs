@@ -47,7 +47,7 @@ pub(crate) fn model() -> Option<String> {
 }
 
 fn device_tree(name: &str) -> Option<String> {
-    let text = fs::read_to_string(format!("/proc/device-tree/{name}")).ok()?;
+    let text = fs::read_to_string(format!("/sys/firmware/devicetree/base/{name}")).ok()?;
     Some(text.trim_end_matches('\0').to_owned()).filter(|text| !text.is_empty())
 }
 

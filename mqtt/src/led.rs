@@ -13,7 +13,10 @@ use std::{
 use client::{Error, Event, Follower, Outcome, Target};
 use shared::Command;
 
-use crate::outbox::{Outbox, Response, ResponseTo};
+use crate::{
+    advice::Advised,
+    outbox::{Outbox, Response, ResponseTo},
+};
 
 /// How long a controller may take to reply.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -89,15 +92,15 @@ impl Led {
                         });
                     }
                     Ok(Event::NoState(error)) => {
-                        log::warn!("{topic}: {error}");
+                        log::warn!("{topic}: {}", Advised(&error));
                         self.outbox.update(self.index, |status| status.state = None);
                     }
-                    Ok(Event::Closed | Event::TimedOut) => {}
+                    Ok(Event::ReaderGone | Event::TimedOut) => {}
                     Err(error) => break error,
                 }
             };
             self.outbox.update(self.index, |status| status.state = None);
-            let error = error.to_string();
+            let error = Advised(&error).to_string();
             if error != last_error {
                 log::error!("{topic}: {error}");
                 last_error = error;
@@ -113,6 +116,7 @@ impl Led {
             if let Err(error) = &result
                 && self.outbox.limit.allows()
             {
+                let error = Advised(error);
                 log::warn!("{}: {}: {error}", self.topic, job.command);
             }
             self.respond(job.respond, &result);
@@ -127,7 +131,7 @@ impl Led {
         self.outbox
             .update(self.index, |status| status.is_stalled = true);
         loop {
-            match client::status(&self.target, LONG_TIMEOUT) {
+            match client::ask_info(&self.target, LONG_TIMEOUT) {
                 Err(Error::NoReply { .. }) => {}
                 // There is no room for the question yet.
                 Err(Error::Full { .. }) => thread::sleep(PAUSE),

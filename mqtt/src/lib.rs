@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
+mod advice;
 mod backoff;
 mod bridge;
 mod broker;

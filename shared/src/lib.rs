@@ -74,5 +74,5 @@ pub use protocol::{
 };
 pub use sysv::{
     Access, Error, Message, MessageType, Mode, ModeError, Oversize, OwnedQueue, Permissions, Queue,
-    Received, Select, Status, Timer,
+    QueueStatus, Received, Select, Timer,
 };

@@ -80,7 +80,7 @@ proptest! {
     fn a_status_is_decoded_as_it_was_encoded_unless_it_does_not_fit(
         state in state(),
         (pid, uptime, offset) in any::<(u32, u64, u32)>(),
-        (applied, refused, answers_dropped) in any::<(u64, u64, u64)>(),
+        (applied, refused, replies_dropped) in any::<(u64, u64, u64)>(),
         version in "[!-~]{0,40}",
         names in [r"[^\n]{0,31}", r"[^\n]{0,31}", r"[^\n]{0,31}"],
         is_simulated: bool,
@@ -88,7 +88,7 @@ proptest! {
         let [name, chip, label] = names;
         let line = (!is_simulated).then_some(Line { name, offset, chip, label });
         let uptime = Duration::from_secs(uptime);
-        let info = Info { state, pid, version, uptime, applied, refused, answers_dropped, line };
+        let info = Info { state, pid, version, uptime, applied, refused, replies_dropped, line };
         let message = info.encode(MessageType::LED);
         let read = Info::decode(&message);
         assert!(read == Some(info) || read.is_none() && message.text().len() > TEXT_MAX - 4, "{message}");

@@ -139,7 +139,7 @@ fn the_reply_to_status_has_the_names_of_the_page() {
         uptime: Duration::ZERO,
         applied: 0,
         refused: 0,
-        answers_dropped: 0,
+        replies_dropped: 0,
         line: Some(line),
     };
     let reply = info.encode(MessageType::LED);

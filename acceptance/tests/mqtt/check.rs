@@ -56,7 +56,9 @@ fn check_goes_on_after_a_problem() {
     ];
     assert_checked(&node, 2, &lines);
     let out = node.check(2);
-    assert!(out.contains("no controller is running"), "{out}");
+    let key = node.leds[0].key;
+    let next = format!("no queue has key {key}; start the controller with --key {key}\n");
+    assert!(out.contains(&next), "{out}");
 }
 
 #[test]

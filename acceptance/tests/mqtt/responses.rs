@@ -53,9 +53,14 @@ fn the_reply_names_the_reason_if_the_controller_is_stopped_or_absent() {
     let ask = |online: &mut Online, response: &str| {
         let text = online.client.ask(SET, "ON");
         assert!(text.starts_with(response), "{text}");
+        // Who publishes commands cannot do anything on this machine.
+        assert!(!text.contains("sudo"), "{text}");
     };
     online.controllers[0].stop();
     ask(&mut online, "ERR no reply within 2s");
+    let line = online.bridge.wait_for_log("ON: no reply within 2s");
+    let advice = format!("sudo kill -CONT {}", online.controllers[0].pid());
+    assert!(line.contains(&advice), "{line}");
     ask(
         &mut online,
         "ERR the controller does not reply; nothing was sent",

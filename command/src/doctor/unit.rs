@@ -53,11 +53,17 @@ pub(super) fn check(key: Key, has_replied: bool) -> Finding {
             "{UNIT} is {state}, {} at boot",
             get("UnitFileState")
         )),
-        // Between two attempts to start it is activating.
-        (_, "failed" | "activating") => Problem(format!(
-            "{UNIT} is {state}, {}: \"journalctl -u led-controller -n 20\" has the reason, \"sudo systemctl restart \
+        // Between two attempts to start it is activating. After the last one systemd refuses a start, and still gives the result of
+        // that attempt.
+        (_, active @ ("failed" | "activating")) => Problem(format!(
+            "{UNIT} is {state}, {}: \"journalctl -u led-controller -n 20\" has the reason, \"{}sudo systemctl restart \
              led-controller\" tries again",
-            get("Result")
+            get("Result"),
+            if active == "failed" {
+                "sudo systemctl reset-failed led-controller && "
+            } else {
+                ""
+            }
         )),
         _ if has_replied => Skipped(format!(
             "{UNIT} is {state}; this controller runs without it"

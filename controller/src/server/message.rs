@@ -30,7 +30,7 @@ impl Server {
         match Request::decode(message) {
             Ok(Request { command, reply_to }) => match (command, reply_to) {
                 (Command::Exit, _) => return Ok(ControlFlow::Break(reply_to)),
-                (Command::Watch(known), Some(reply_to)) => self.watch(reply_to, known)?,
+                (Command::Watch(known), Some(reply_to)) => self.handle_watch(reply_to, known)?,
                 (Command::Watch(_), None) => {}
                 _ => self.obey(command, reply_to)?,
             },
@@ -61,7 +61,9 @@ impl Server {
         }
         if let Some(reply_to) = reply_to {
             let reply = match &applied {
-                Ok(state) if command == Command::Status => self.status(*state).encode(reply_to),
+                Ok(state) if command == Command::Status => {
+                    self.current_info(*state).encode(reply_to)
+                }
                 Ok(state) => Reply::<&str>::Ok(*state).encode(reply_to),
                 Err(error) => {
                     Reply::Err(format_args!("cannot set the LED: {error}")).encode(reply_to)
@@ -99,7 +101,7 @@ impl Server {
     }
 
     /// Replies with the state to a client that knows another one or none, or when it changes.
-    fn watch(&mut self, reply_to: MessageType, known: Option<State>) -> Result<(), Error> {
+    fn handle_watch(&mut self, reply_to: MessageType, known: Option<State>) -> Result<(), Error> {
         let state = self.led.state();
         log::debug!("WATCH: LED {state}");
         self.watchers.remove(reply_to);
@@ -108,7 +110,7 @@ impl Server {
             _ => Some(reply_to),
         };
         if let Some(told) = told {
-            let reply = self.status(state).encode(told);
+            let reply = self.current_info(state).encode(told);
             let sent = self.reply(&reply)?;
             self.watchers.replied(told, sent != Sent::Yes);
         }
@@ -128,7 +130,7 @@ impl Server {
             let Some(reply_to) = self.watchers.next(state) else {
                 continue;
             };
-            let reply = self.status(state).encode(reply_to);
+            let reply = self.current_info(state).encode(reply_to);
             match self.send(&reply) {
                 Sent::QueueRemoved => return self.watchers.clear(),
                 sent => self.watchers.replied(reply_to, sent != Sent::Yes),
@@ -136,7 +138,7 @@ impl Server {
         }
     }
 
-    fn status(&mut self, state: State) -> &Info {
+    fn current_info(&mut self, state: State) -> &Info {
         self.info.state = state;
         self.info.uptime = self.started.elapsed();
         &self.info
@@ -163,7 +165,7 @@ impl Server {
 
     /// Sends a reply. The oldest ones make room for it.
     fn send(&mut self, reply: &Message) -> Sent {
-        let (watchers, count) = (&mut self.watchers, &mut self.info.answers_dropped);
+        let (watchers, count) = (&mut self.watchers, &mut self.info.replies_dropped);
         let sent = send_reply(&self.queues.replies, reply, |dropped| {
             watchers.pushed_out(dropped);
             log_dropped(count, dropped);

@@ -18,7 +18,7 @@ pub(crate) struct Model {
     pub(crate) changes: Vec<&'static str>,
     applied: u64,
     refused: u64,
-    answers_dropped: u64,
+    replies_dropped: u64,
     /// The reply types of the clients that watch.
     watchers: Vec<i64>,
     /// Those of the last replies to WATCH, and whether each was pushed out of the reply queue.
@@ -217,12 +217,12 @@ impl Model {
         let Model {
             applied,
             refused,
-            answers_dropped,
+            replies_dropped,
             ..
         } = self;
         format!(
             "{state}\npid {pid}\nversion {version}\nuptime 0\n\
-             applied {applied}\nrefused {refused}\nanswers_dropped {answers_dropped}\n"
+             applied {applied}\nrefused {refused}\nanswers_dropped {replies_dropped}\n"
         )
     }
 
@@ -234,7 +234,7 @@ impl Model {
         let replies = self.replies.as_mut().unwrap();
         while replies.iter().map(|(_, text)| text.len()).sum::<usize>() + text.len() > self.limit {
             let (dropped, _) = replies.pop_front().unwrap();
-            self.answers_dropped += 1;
+            self.replies_dropped += 1;
             for (replied, is_owed) in &mut self.replied {
                 *is_owed |= *replied == dropped;
             }

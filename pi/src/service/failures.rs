@@ -98,6 +98,8 @@ pub(super) fn busy(stage: &mut Stage<'_>) -> Result<(), Error> {
         &["GPIO17", "is in use by \"gpioset\""],
     )?;
     stage.run("led on", 3, &["no controller is running"])?;
+    let again = "systemctl reset-failed led-controller && sudo systemctl restart led-controller";
+    stage.run("led doctor", 1, &[again])?;
     stage.ok("systemctl stop hold-line; systemctl reset-failed led-controller; systemctl start led-controller")?;
     stage.turns_on("led")
 }

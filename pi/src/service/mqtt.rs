@@ -111,8 +111,7 @@ pub(super) fn purge(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.ok("systemctl stop mosquitto")
 }
 
-/// Asserts that the service sleeps: it sees in /proc/locks that the controller runs, and needs not ask. The broker is asked
-/// twice a minute.
+/// Asserts that the service sleeps: the controller is asked once a minute, and the broker twice.
 fn idle(stage: &mut Stage<'_>) -> Result<(), Error> {
     let pid = stage
         .machine

@@ -7,7 +7,7 @@ use super::{
     process::{Identity, Life, Process},
     record::Record,
 };
-use crate::{Key, Queue, Status, account::own_user};
+use crate::{Key, Queue, QueueStatus, account::own_user};
 
 /// The process that serves a queue, according to its record and to the kernel.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,7 +37,7 @@ impl Holder {
 /// has only the PID of the last sender to the reply queue: [`Holder::Ended`] if this user created the pair, and no process has
 /// this PID.
 #[must_use]
-pub fn holder(key: Key, queue: &Queue, status: &Status) -> Holder {
+pub fn holder(key: Key, queue: &Queue, status: &QueueStatus) -> Holder {
     let mut result = None;
     for (directory, found) in directory::trusted(status.creator) {
         let Ok(Some(record)) = Record::read(&Files::new(&directory, key).record, found.uid())
@@ -73,7 +73,7 @@ pub fn process(pid: u32) -> Holder {
 }
 
 /// Whether the controller that made the pair of queues has ended, according to its reply queue: nobody else may send to that.
-fn has_no_last_sender(key: Key, status: &Status) -> bool {
+fn has_no_last_sender(key: Key, status: &QueueStatus) -> bool {
     let replies = if status.permissions.mode.is_of_replies() {
         Some(*status)
     } else {

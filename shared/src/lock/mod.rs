@@ -16,7 +16,7 @@ use std::{
 };
 
 use crate::{
-    Key, Queue, Status,
+    Key, Queue, QueueStatus,
     account::{User, own_user},
 };
 use directory::Files;
@@ -134,7 +134,7 @@ impl Lock {
 
     /// Whether a holder of this lock created this queue. If this process did not, the queue is stale.
     #[must_use]
-    pub fn has_created(&self, queue: &Queue, status: &Status) -> bool {
+    pub fn has_created(&self, queue: &Queue, status: &QueueStatus) -> bool {
         self.recorded
             .as_ref()
             .is_some_and(|record| record.names(queue, status))

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::process::{Identity, boot, differ};
-use crate::{Queue, Status, account::own_user, file};
+use crate::{Queue, QueueStatus, account::own_user, file};
 
 /// What a controller writes beside its lock, for clients and for the next controller: lines of a name and a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -49,7 +49,7 @@ impl Record {
     ///
     /// Root's record is believed for any queue, another user's only for queues that this user created or owns. A record from
     /// before the last boot names none.
-    pub(super) fn names(&self, queue: &Queue, status: &Status) -> bool {
+    pub(super) fn names(&self, queue: &Queue, status: &QueueStatus) -> bool {
         !differ(&self.process.boot, &boot())
             && self.queue.is_some_and(|recorded| {
                 recorded.id == queue.id()

@@ -24,7 +24,7 @@ use crate::{Message, MessageType};
 ///     uptime: Duration::from_secs(60),
 ///     applied: 3,
 ///     refused: 1,
-///     answers_dropped: 0,
+///     replies_dropped: 0,
 /// };
 /// let reply = info.encode(MessageType::new(4711).unwrap());
 /// let text = b"OK OFF\npid 640\nversion 0.1.0\nuptime 60\napplied 3\nrefused 1\nanswers_dropped 0\n";
@@ -47,8 +47,8 @@ pub struct Info {
     pub applied: u64,
     /// Number of messages refused, and of commands that failed.
     pub refused: u64,
-    /// Number of replies dropped because no client received them.
-    pub answers_dropped: u64,
+    /// Number of replies dropped because no client received them: `answers_dropped` in the message.
+    pub replies_dropped: u64,
 }
 
 /// A GPIO line.
@@ -112,7 +112,7 @@ impl Info {
             self.uptime.as_secs()
         )?;
         write!(to, "applied {}\nrefused {}\n", self.applied, self.refused)?;
-        writeln!(to, "answers_dropped {}", self.answers_dropped)
+        writeln!(to, "answers_dropped {}", self.replies_dropped)
     }
 
     /// Decodes a reply; none if it is not a complete reply to `STATUS`. Unknown lines are ignored.
@@ -148,7 +148,7 @@ impl Info {
             uptime: Duration::from_secs(number("uptime")?),
             applied: number("applied")?,
             refused: number("refused")?,
-            answers_dropped: number("answers_dropped")?,
+            replies_dropped: number("answers_dropped")?,
         })
     }
 }
@@ -175,7 +175,7 @@ mod tests {
             uptime: Duration::from_secs(4_000_000_000),
             applied: 9_000_000_000,
             refused: 9_000_000_000,
-            answers_dropped: 9_000_000_000,
+            replies_dropped: 9_000_000_000,
         }
     }
 

@@ -134,7 +134,7 @@ mod tests {
         decode(message_type, text).unwrap_err().refusal
     }
 
-    fn unanswered(command: Command) -> Result<Request, Refused> {
+    fn without_reply(command: Command) -> Result<Request, Refused> {
         Ok(Request {
             command,
             reply_to: None,
@@ -184,14 +184,14 @@ mod tests {
         ] {
             assert_eq!(
                 decode(1, text.as_bytes()),
-                unanswered(Command::On),
+                without_reply(Command::On),
                 "{text:?}"
             );
         }
     }
 
     #[test]
-    fn the_second_field_is_the_type_of_the_answer() {
+    fn the_second_field_is_the_type_of_the_reply() {
         assert_eq!(
             decode(1, b"ON\0reply=77\0").unwrap().reply_to,
             MessageType::new(77)
@@ -215,13 +215,13 @@ mod tests {
         let mut text = vec![b' '; TEXT_MAX + 1 - 9];
         text.extend_from_slice(b"\0reply=77");
         text[..2].copy_from_slice(b"ON");
-        assert_eq!(decode(1, &text), unanswered(Command::On));
+        assert_eq!(decode(1, &text), without_reply(Command::On));
         text[TEXT_MAX + 1 - 3..].copy_from_slice(b"=7\0");
         assert_eq!(decode(1, &text).unwrap().reply_to, MessageType::new(7));
     }
 
     #[test]
-    fn bytes_left_over_from_an_earlier_command_ask_for_no_answer() {
+    fn bytes_left_over_from_an_earlier_command_request_no_reply() {
         for text in [
             &b"ON\0GLE\0"[..],
             b"ON\0",
@@ -233,7 +233,7 @@ mod tests {
         ] {
             assert_eq!(
                 decode(1, text),
-                unanswered(Command::On),
+                without_reply(Command::On),
                 "{}",
                 text.escape_ascii()
             );
@@ -281,7 +281,7 @@ mod tests {
         ] {
             assert_eq!(
                 decode(2, text),
-                unanswered(Command::Exit),
+                without_reply(Command::Exit),
                 "{}",
                 text.escape_ascii()
             );
@@ -353,7 +353,7 @@ mod tests {
     fn the_longest_legal_text_is_read() {
         let mut text = b"ON".to_vec();
         text.resize(TEXT_MAX, b' ');
-        assert_eq!(decode(1, &text), unanswered(Command::On));
+        assert_eq!(decode(1, &text), without_reply(Command::On));
         text.push(b' ');
         assert_eq!(refused(1, &text), Refusal::TooLong);
         assert_eq!(refused(2, &text), Refusal::TooLong);

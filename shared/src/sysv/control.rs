@@ -2,7 +2,7 @@
 
 use libc::{c_int, key_t, msqid_ds};
 
-use super::{Access, Error, Permissions, Queue, Status, error::Call, sys};
+use super::{Access, Error, Permissions, Queue, QueueStatus, error::Call, sys};
 
 /// `MSG_STAT_ANY` of msgctl(2), which the libc crate does not have.
 const MSG_STAT_ANY: c_int = 13;
@@ -13,7 +13,7 @@ impl Queue {
     /// # Errors
     ///
     /// Those of [`Queue::status`], except [`Error::Removed`].
-    pub fn find(key: impl Into<key_t>) -> Result<Option<(Queue, Status)>, Error> {
+    pub fn find(key: impl Into<key_t>) -> Result<Option<(Queue, QueueStatus)>, Error> {
         match Queue::open(key, Access::Find).and_then(|queue| Ok((queue, queue.status()?))) {
             Err(Error::NotFound(_) | Error::Removed(_)) => Ok(None),
             result => result.map(Some),
@@ -25,8 +25,8 @@ impl Queue {
     /// # Errors
     ///
     /// [`Error::Removed`] (EIDRM, EINVAL); [`Error::NotPermitted`] (EACCES) only on kernels before 4.17.
-    pub fn status(&self) -> Result<Status, Error> {
-        self.raw_status().map(Status::from)
+    pub fn status(&self) -> Result<QueueStatus, Error> {
+        self.raw_status().map(QueueStatus::from)
     }
 
     /// Sets owner, group and mode: msgctl(2) with `IPC_SET`. The creator keeps the owner's rights.

@@ -18,5 +18,5 @@ pub use mode::{Mode, ModeError};
 pub use queue::{Access, OwnedQueue, Queue};
 pub use receive::Received;
 pub use select::{Oversize, Select};
-pub use status::{Permissions, Status};
+pub use status::{Permissions, QueueStatus};
 pub use timer::Timer;

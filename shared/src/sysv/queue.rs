@@ -82,7 +82,7 @@ impl Queue {
 
     /// Opens the queue with this key for sending and receiving, or creates it: msgget(2) with `IPC_CREAT`.
     ///
-    /// Any user may have created the queue, see [`Status::creator`](crate::Status::creator).
+    /// Any user may have created the queue, see [`QueueStatus::creator`](crate::QueueStatus::creator).
     ///
     /// # Errors
     ///

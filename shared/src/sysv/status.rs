@@ -46,7 +46,7 @@ pub struct Permissions {
 ///
 /// [msgctl(2)]: https://man7.org/linux/man-pages/man2/msgctl.2.html
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Status {
+pub struct QueueStatus {
     /// Owner, group and mode.
     pub permissions: Permissions,
     /// The user who created it, and who keeps the owner's rights when the owner changes.
@@ -69,7 +69,7 @@ pub struct Status {
     pub last_changed: Option<SystemTime>,
 }
 
-impl From<libc::msqid_ds> for Status {
+impl From<libc::msqid_ds> for QueueStatus {
     #[allow(
         clippy::useless_conversion,
         reason = "the types of the fields differ between architectures"
@@ -80,7 +80,7 @@ impl From<libc::msqid_ds> for Status {
             Ok(seconds @ 1..) => SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)),
             _ => None,
         };
-        Status {
+        QueueStatus {
             permissions: Permissions {
                 owner: raw.msg_perm.uid,
                 group: raw.msg_perm.gid,

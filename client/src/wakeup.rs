@@ -1,4 +1,4 @@
-//! Waiting for a controller to start or end, without polling.
+//! What ends the sleep of a follower: a controller that starts or ends, a reply, or the time.
 
 use std::{
     io::PipeReader,
@@ -20,8 +20,8 @@ use crate::target::Target;
 /// What ended a wait.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Wakeup {
-    /// The other side of `stop` is closed.
-    Closed,
+    /// The reader of `output` has gone.
+    ReaderGone,
     /// The pipe is readable.
     Pipe,
     /// The process has ended.
@@ -31,30 +31,32 @@ pub(crate) enum Wakeup {
     Timeout,
 }
 
-/// The directories with the records of a target's controllers. A controller that starts renames its record, see inotify(7).
-pub(crate) struct Events<'a> {
+/// What is slept on: among others the directories with the records of a target's controllers. A controller that starts renames
+/// its record, see inotify(7).
+pub(crate) struct Wakeups<'a> {
     key: Key,
-    stop: Option<BorrowedFd<'a>>,
+    /// A pipe or socket of this program.
+    output: Option<BorrowedFd<'a>>,
     /// None if the system has no instance left.
     inotify: Option<Inotify>,
     directories: Vec<PathBuf>,
-    watches: Vec<WatchDescriptor>,
+    descriptors: Vec<WatchDescriptor>,
 }
 
-impl<'a> Events<'a> {
-    pub(crate) fn new(key: Key, stop: Option<BorrowedFd<'a>>) -> Events<'a> {
+impl<'a> Wakeups<'a> {
+    pub(crate) fn new(key: Key, output: Option<BorrowedFd<'a>>) -> Wakeups<'a> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok();
-        Events {
+        Wakeups {
             key,
-            stop,
+            output,
             inotify,
             directories: Vec::new(),
-            watches: Vec::new(),
+            descriptors: Vec::new(),
         }
     }
 
     /// Reports starts in the directories that exist now.
-    pub(crate) fn watch_directories(&mut self, target: &Target) {
+    pub(crate) fn look_in_directories(&mut self, target: &Target) {
         let Some(inotify) = self.inotify else { return };
         let users = [
             Some(0),
@@ -78,8 +80,8 @@ impl<'a> Events<'a> {
             | AddWatchFlags::IN_MOVE_SELF
             | AddWatchFlags::IN_ONLYDIR;
         for directory in directories {
-            if let Ok(watch) = inotify.add_watch(&directory, flags) {
-                self.watches.push(watch);
+            if let Ok(descriptor) = inotify.add_watch(&directory, flags) {
+                self.descriptors.push(descriptor);
                 self.directories.push(directory);
             }
         }
@@ -87,9 +89,9 @@ impl<'a> Events<'a> {
 
     fn clear(&mut self) {
         self.directories.clear();
-        for watch in self.watches.drain(..) {
+        for descriptor in self.descriptors.drain(..) {
             // The kernel removes it with its directory.
-            let _ = self.inotify.map(|inotify| inotify.rm_watch(watch));
+            let _ = self.inotify.map(|inotify| inotify.rm_watch(descriptor));
         }
     }
 
@@ -105,7 +107,10 @@ impl<'a> Events<'a> {
         loop {
             let fd = |fd: Option<RawFd>, events| PollFd::new(fd.unwrap_or(-1), events);
             let mut polled = [
-                fd(self.stop.map(|stop| stop.as_raw_fd()), PollFlags::empty()),
+                fd(
+                    self.output.map(|output| output.as_raw_fd()),
+                    PollFlags::empty(),
+                ),
                 fd(pipe.map(AsRawFd::as_raw_fd), PollFlags::POLLIN),
                 fd(
                     process.map(|process| process.as_raw_fd()),
@@ -131,7 +136,7 @@ impl<'a> Events<'a> {
             }
             let is_ready = polled.map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
             match is_ready {
-                [true, ..] => return Wakeup::Closed,
+                [true, ..] => return Wakeup::ReaderGone,
                 [_, true, ..] => return Wakeup::Pipe,
                 [_, _, true, _] => return Wakeup::Ended,
                 [.., true] if self.has_started() => return Wakeup::Started,
