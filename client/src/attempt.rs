@@ -145,16 +145,20 @@ fn replied(message: Message) -> Fate {
 
 /// No reply came in time. The command is discarded with a stale queue if it is certain that no controller received it.
 fn timed_out(target: &Target, commands: &Queue, before: Option<Status>, sent: SystemTime) -> Fate {
-    let now = commands.status().ok();
-    let is_unread = before
-        .zip(now)
-        .is_some_and(|(before, now)| is_unread(&before, &now, sent));
-    match now.map(|now| (target.holder(commands, &now), now.messages)) {
-        Some((Holder::Ended, messages)) if is_unread => Fate::NotSent(Error::Stale {
-            key: target.key,
-            messages,
-        }),
-        Some((Holder::Ended, messages)) => Fate::Unknown(Lost::Controller(messages)),
+    let has_ended = commands
+        .status()
+        .is_ok_and(|status| target.holder(commands, &status) == Holder::Ended);
+    // Only now: it may have received the message just before its end.
+    match commands.status() {
+        Ok(now) if has_ended => {
+            let messages = now.messages;
+            if before.is_some_and(|before| is_unread(&before, &now, sent)) {
+                let key = target.key;
+                Fate::NotSent(Error::Stale { key, messages })
+            } else {
+                Fate::Unknown(Lost::Controller(messages))
+            }
+        }
         _ => Fate::Unknown(Lost::Timeout),
     }
 }
