@@ -62,6 +62,29 @@ fn followers_of_a_stopped_controller_have_one_question_each_in_its_queue() {
 }
 
 #[test]
+fn a_client_of_a_stopped_controller_without_a_reply_queue_asks_once_for_one() {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    controller.stop();
+    fixture.replies().remove().unwrap();
+    let outcome = fixture.command(&["toggle", "--timeout", "1s"]);
+    outcome.assert_failed(5, &["no reply within 1s", "does not read its queue"]);
+    assert_eq!(fixture.queue().status().unwrap().messages, 1);
+    // It was not sent.
+    controller.signal(Signal::CONT);
+    fixture.assert_led("off");
+    // Nor is a command that may be sent again sent more often.
+    controller.stop();
+    let on = fixture.client(&["on", "--timeout", "1s"]);
+    fixture.wait_until_sent(1);
+    fixture.replies().remove().unwrap();
+    on.wait().assert_failed(5, &["no reply within 1s"]);
+    assert_eq!(fixture.queue().status().unwrap().messages, 2);
+    controller.signal(Signal::CONT);
+    fixture.assert_led("on");
+}
+
+#[test]
 fn watchers_that_give_up_leave_at_most_as_many_replies_as_the_controller_knows_watchers() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);

@@ -138,8 +138,10 @@ fn ask_until(target: &Target, command: Command, deadline: &mut Deadline) -> Resu
             }
             Ok(Located::NoReplyQueue(commands)) => {
                 let status = Command::Status;
-                let _ = ask_again(target, status, commands, MessageType::random(), deadline);
-                Fate::NotSent(Error::NotReady { key })
+                match ask_again(target, status, commands, MessageType::random(), deadline) {
+                    Fate::Unknown(Lost::Timeout) => Fate::Unknown(Lost::Timeout),
+                    _ => Fate::NotSent(Error::NotReady { key }),
+                }
             }
             Ok(Located::Closed) => Fate::NotSent(Error::NotReady { key }),
             Ok(Located::Absent) if has_seen => Fate::NotSent(Error::NotRunning { key }),

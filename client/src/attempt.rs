@@ -97,7 +97,7 @@ pub(crate) fn ask_again(
             Err(Error::Full { .. }) => return Fate::Unknown(Lost::Timeout),
             Err(_) => return Fate::Unknown(Lost::Queues),
         }
-        let replies = match wait_for_replies(target, deadline) {
+        let replies = match wait_for_replies(target, &commands, deadline) {
             Ok(Some(replies)) => replies,
             Ok(None) if deadline.is_over() => return Fate::Unknown(Lost::Timeout),
             // The new one may be removed already, with the reply.
@@ -124,11 +124,17 @@ pub(crate) fn ask_again(
     }
 }
 
-/// The reply queue; none if it does not come.
-fn wait_for_replies(target: &Target, deadline: &Deadline) -> Result<Option<Queue>, Error> {
-    for _ in 0..LOOKS {
+/// The reply queue; none if it does not come although the controller has received all messages.
+fn wait_for_replies(
+    target: &Target,
+    commands: &Queue,
+    deadline: &Deadline,
+) -> Result<Option<Queue>, Error> {
+    let is_read = || commands.status().map_or(true, |now| now.messages == 0);
+    for look in 0.. {
         match target.open(target.key.reply(), Access::Receive)? {
             Opened::Queue(replies) => return Ok(Some(replies)),
+            _ if look >= LOOKS && is_read() => break,
             _ if deadline.pause() => {}
             _ => break,
         }
