@@ -77,6 +77,34 @@ fn a_toggle_that_was_applied_before_a_kill_is_not_reported_as_unsent() {
 }
 
 #[test]
+#[ignore = "needs strace"]
+fn a_toggle_that_is_applied_after_its_timeout_and_before_a_kill_is_not_reported_as_unsent() {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    controller.stop();
+    // After the timeout it looks at the queue, and asks whether the controller lives: 434 in all architectures.
+    let slow = "--inject=pidfd_open:delay_enter=2000000";
+    let strace = [
+        "strace",
+        "-D",
+        "--trace=pidfd_open",
+        slow,
+        "--output=/dev/null",
+    ];
+    let mut client = fixture.wrapped(&strace, "command");
+    let client = Running::start(client.args(["toggle", "--timeout", "100ms"]));
+    let syscall = format!("/proc/{}/syscall", client.pid());
+    wait_until("it asks whether the controller lives", || {
+        fs::read_to_string(&syscall).is_ok_and(|call| call.starts_with("434 "))
+    });
+    assert_eq!(fixture.queue().status().unwrap().messages, 1);
+    controller.signal(Signal::CONT);
+    assert_eq!(controller.line(), "LED on");
+    controller.kill();
+    client.wait().assert_failed(5, &[]);
+}
+
+#[test]
 fn a_reply_that_does_not_match_the_command_is_not_believed() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);

@@ -2,7 +2,7 @@
 
 use std::{fs, io, time::Duration, time::Instant};
 
-use shared::{Mode, Queue};
+use shared::{Mode, Oversize, Queue, Select};
 use testing::{Fixture, OTHER_USER, Outcome, Running, Signal, process, rounds, wait_until};
 
 #[test]
@@ -59,6 +59,47 @@ fn followers_of_a_stopped_controller_have_one_question_each_in_its_queue() {
         assert_eq!(follower.line(), "off");
     }
     assert_eq!(fixture.replies().status().unwrap().messages, 0);
+}
+
+#[test]
+fn a_client_of_a_stopped_controller_without_a_reply_queue_asks_once_for_one() {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    controller.stop();
+    fixture.replies().remove().unwrap();
+    let outcome = fixture.command(&["toggle", "--timeout", "1s"]);
+    outcome.assert_failed(5, &["no reply within 1s", "does not read its queue"]);
+    assert_eq!(fixture.queue().status().unwrap().messages, 1);
+    // It was not sent.
+    controller.signal(Signal::CONT);
+    fixture.assert_led("off");
+    // Nor is a command that may be sent again sent more often.
+    controller.stop();
+    let on = fixture.client(&["on", "--timeout", "1s"]);
+    fixture.wait_until_sent(1);
+    fixture.replies().remove().unwrap();
+    on.wait().assert_failed(5, &["no reply within 1s"]);
+    assert_eq!(fixture.queue().status().unwrap().messages, 2);
+    controller.signal(Signal::CONT);
+    fixture.assert_led("on");
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn a_follower_whose_question_another_process_received_asks_again() {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    controller.stop();
+    let watch = fixture.client(&["status", "--watch", "--timeout", "20s"]);
+    fixture.wait_until_sent(1);
+    let taken = fixture
+        .queue()
+        .try_receive::<256>(Select::Any, Oversize::Keep);
+    assert!(taken.unwrap().text().starts_with(b"WATCH"));
+    watch.wait_for_log("no reply within 20s");
+    controller.signal(Signal::CONT);
+    fixture.command(&["on"]).assert_printed("on");
+    assert_eq!(watch.line(), "on");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
-use shared::{Access, Message, Oversize, Queue, Select};
+use shared::{Access, Message, Mode, Oversize, Queue, Select};
 use testing::{Fixture, Outcome, PATIENCE, Running, Signal, wait_until};
 
 use crate::{
@@ -114,6 +114,45 @@ fn it_watches_again_after_a_queue_was_removed() {
         fixture.command(&[state]).assert_printed(state);
         assert_eq!(status.line(), state);
     }
+}
+
+#[test]
+fn it_has_each_reply_queue_that_was_removed_created_again() {
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&[]);
+    let status = fixture.client(&["status", "--watch"]);
+    assert_eq!(status.line(), "off");
+    // More than once before it sees the new one.
+    for _ in 0..5 {
+        wait_until("there is a reply queue", || {
+            Queue::open(fixture.key.reply(), Access::Find).is_ok_and(|queue| queue.remove().is_ok())
+        });
+    }
+    wait_until("it watches", || {
+        let found = Queue::open(fixture.key.reply(), Access::Find);
+        found.is_ok_and(|queue| {
+            queue
+                .status()
+                .is_ok_and(|status| status.last_sent.is_some())
+        })
+    });
+    fixture.send(1, b"ON");
+    assert_eq!(status.line(), "on");
+}
+
+#[test]
+fn a_queue_that_stays_closed_is_looked_at_once_a_second() {
+    let fixture = Fixture::new();
+    let closed = Queue::create(fixture.key, Mode::CLOSED).unwrap();
+    let watch = fixture.client(&WATCH);
+    watch.wait_for_log("is closed");
+    let switches = || watch.context_switches().iter().sum::<u64>();
+    let before = switches();
+    thread::sleep(Duration::from_secs(2));
+    assert!(switches() - before < 20, "{}", switches() - before);
+    drop(closed);
+    let _controller = fixture.controller(&[]);
+    assert_eq!(watch.line(), "off");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::{
-    Access, Command, Info, Message, MessageType, Queue, Reply, Request, State,
+    Access, Command, Info, Message, MessageType, Mode, Queue, Reply, Request, State,
     lock::{Holder, Process},
 };
 
@@ -117,7 +117,7 @@ fn next_step(command: Command, fate: &Fate) -> Step {
 fn ask_until(target: &Target, command: Command, deadline: &mut Deadline) -> Result<Outcome, Error> {
     let key = target.key;
     // The controller that is to end.
-    let mut ending = None;
+    let mut ending: Option<Process> = None;
     // Whether an attempt before may have been applied, which only commands that may be repeated have.
     let mut may_be_applied = false;
     let mut has_seen = false;
@@ -126,17 +126,22 @@ fn ask_until(target: &Target, command: Command, deadline: &mut Deadline) -> Resu
             Ok(Located::Ready(queues)) => {
                 if command == Command::Exit {
                     let server = server(target, &queues.commands);
-                    if ending.is_some() && server != ending {
+                    if let Some(process) = &ending
+                        && (process.has_ended()
+                            || server.as_ref().is_some_and(|found| found != process))
+                    {
                         return Ok(Outcome::Ended);
                     }
-                    ending = server;
+                    ending = ending.or(server);
                 }
                 attempt(target, command, queues, deadline)
             }
             Ok(Located::NoReplyQueue(commands)) => {
                 let status = Command::Status;
-                let _ = ask_again(target, status, commands, MessageType::random(), deadline);
-                Fate::NotSent(Error::NotReady { key })
+                match ask_again(target, status, commands, MessageType::random(), deadline) {
+                    Fate::Unknown(Lost::Timeout) => Fate::Unknown(Lost::Timeout),
+                    _ => Fate::NotSent(Error::NotReady { key }),
+                }
             }
             Ok(Located::Closed) => Fate::NotSent(Error::NotReady { key }),
             Ok(Located::Absent) if has_seen => Fate::NotSent(Error::NotRunning { key }),
@@ -269,9 +274,13 @@ fn serves_again(target: &Target, ending: Option<&Process>, deadline: &Deadline) 
             (_, None) if !deadline.pause() => return Some(false),
             (_, None) => {}
             (Some(process), Some((queue, status))) => {
-                let server = target.holder(&queue, &status);
-                if status.limit > 0 {
-                    return Some(server == Holder::Alive(process.clone()));
+                // A controller records a queue before it opens it.
+                if status.limit > 0 && status.permissions.mode != Mode::CLOSED {
+                    return match target.holder(&queue, &status) {
+                        Holder::Alive(found) => Some(found == *process),
+                        Holder::Ended => Some(false),
+                        Holder::Unknown => None,
+                    };
                 }
                 if !deadline.pause() {
                     return Some(true);

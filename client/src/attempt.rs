@@ -97,7 +97,7 @@ pub(crate) fn ask_again(
             Err(Error::Full { .. }) => return Fate::Unknown(Lost::Timeout),
             Err(_) => return Fate::Unknown(Lost::Queues),
         }
-        let replies = match wait_for_replies(target, deadline) {
+        let replies = match wait_for_replies(target, &commands, deadline) {
             Ok(Some(replies)) => replies,
             Ok(None) if deadline.is_over() => return Fate::Unknown(Lost::Timeout),
             // The new one may be removed already, with the reply.
@@ -124,11 +124,17 @@ pub(crate) fn ask_again(
     }
 }
 
-/// The reply queue; none if it does not come.
-fn wait_for_replies(target: &Target, deadline: &Deadline) -> Result<Option<Queue>, Error> {
-    for _ in 0..LOOKS {
+/// The reply queue; none if it does not come although the controller has received all messages.
+fn wait_for_replies(
+    target: &Target,
+    commands: &Queue,
+    deadline: &Deadline,
+) -> Result<Option<Queue>, Error> {
+    let is_read = || commands.status().map_or(true, |now| now.messages == 0);
+    for look in 0.. {
         match target.open(target.key.reply(), Access::Receive)? {
             Opened::Queue(replies) => return Ok(Some(replies)),
+            _ if look >= LOOKS && is_read() => break,
             _ if deadline.pause() => {}
             _ => break,
         }
@@ -150,16 +156,20 @@ fn timed_out(
     before: Option<QueueStatus>,
     sent: SystemTime,
 ) -> Fate {
-    let now = commands.status().ok();
-    let is_unread = before
-        .zip(now)
-        .is_some_and(|(before, now)| is_unread(&before, &now, sent));
-    match now.map(|now| (target.holder(commands, &now), now.messages)) {
-        Some((Holder::Ended, messages)) if is_unread => Fate::NotSent(Error::Stale {
-            key: target.key,
-            messages,
-        }),
-        Some((Holder::Ended, messages)) => Fate::Unknown(Lost::Controller(messages)),
+    let has_ended = commands
+        .status()
+        .is_ok_and(|status| target.holder(commands, &status) == Holder::Ended);
+    // Only now: it may have received the message just before its end.
+    match commands.status() {
+        Ok(now) if has_ended => {
+            let messages = now.messages;
+            if before.is_some_and(|before| is_unread(&before, &now, sent)) {
+                let key = target.key;
+                Fate::NotSent(Error::Stale { key, messages })
+            } else {
+                Fate::Unknown(Lost::Controller(messages))
+            }
+        }
         _ => Fate::Unknown(Lost::Timeout),
     }
 }

@@ -125,6 +125,8 @@ impl<'a> Follower<'a> {
             Ok(question) => {
                 self.question = Some(question);
                 self.closed_since = None;
+                // The next reply queue can be removed too.
+                self.poked = None;
                 return Ok(None);
             }
             Err(error) => error,
@@ -134,18 +136,17 @@ impl<'a> Follower<'a> {
         if !(is_reclaimed || error.is_temporary()) {
             return Err(error);
         }
-        let mut pause = LOOK_INTERVAL;
         if !matches!(error, Error::NotReady { .. }) {
             self.closed_since = None;
         } else {
-            // It is starting or ending: each command waits for it too.
-            pause = RETRY_INTERVAL;
-            let since = *self.closed_since.get_or_insert_with(Instant::now);
-            if since.elapsed() < self.timeout {
-                return Ok(self.pause(pause, deadline));
+            // It is starting or ending: each command waits for it too. A queue that stays closed is nobody's.
+            let closed = *self.closed_since.get_or_insert_with(Instant::now);
+            if closed.elapsed() < self.timeout {
+                return Ok(self.pause(RETRY_INTERVAL, deadline));
             }
         }
-        Ok(self.no_state(error).or_else(|| self.pause(pause, deadline)))
+        let event = self.no_state(error);
+        Ok(event.or_else(|| self.pause(LOOK_INTERVAL, deadline)))
     }
 
     /// Waits until a controller may have started.
@@ -158,6 +159,11 @@ impl<'a> Follower<'a> {
             .wait(None, None, earlier(Some(pause), deadline))
         {
             Wakeup::ReaderGone => Some(Event::ReaderGone),
+            Wakeup::Started => {
+                // It opens its queues soon.
+                self.closed_since = None;
+                None
+            }
             _ => None,
         }
     }
@@ -215,7 +221,8 @@ impl<'a> Follower<'a> {
     /// A command with a reply makes the controller create its reply queue again.
     fn send_without_reply_queue(&mut self, commands: Queue) -> Result<Question, Error> {
         let key = self.target.key;
-        if self.poked != Some(commands) {
+        // The new reply queue can be removed before this client sees it.
+        if self.poked != Some(commands) || has_read(&commands) {
             let poke = Request {
                 command: Command::Status,
                 reply_to: Some(MessageType::random()),
@@ -245,9 +252,8 @@ impl<'a> Follower<'a> {
         // A question with a state can wait for as long as the state does not change.
         let is_reported = matches!(self.last, Some(Err(_)));
         let look = match question.known {
-            Some(_) => question.sent + CONFIRM_INTERVAL,
             None if !is_reported => question.sent + self.timeout,
-            None => Instant::now() + CONFIRM_INTERVAL,
+            _ => question.sent + CONFIRM_INTERVAL,
         };
         let look = match self.receiver {
             Some(_) => look,
@@ -294,6 +300,13 @@ impl<'a> Follower<'a> {
                 let event = self.no_reply();
                 self.question = Some(question);
                 Ok(event)
+            }
+            // The reply is lost, or another process received the question.
+            None if is_late && has_read(&question.queues.commands) => self.confirm(question),
+            None if is_late => {
+                let sent = Instant::now();
+                self.question = Some(Question { sent, ..question });
+                Ok(None)
             }
             _ => {
                 self.question = Some(question);
@@ -420,6 +433,11 @@ fn info(message: &Message) -> Result<Option<Info>, Error> {
             reply: message.to_string(),
         }),
     }
+}
+
+/// Whether the controller has received all messages. One that does not run leaves them in its queue.
+fn has_read(commands: &Queue) -> bool {
+    commands.status().is_ok_and(|status| status.messages == 0)
 }
 
 /// The time until the first of both; none if there is neither.

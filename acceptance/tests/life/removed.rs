@@ -7,7 +7,7 @@ use std::{
 };
 
 use shared::{Access, Message, MessageType, Mode, Queue};
-use testing::{Fixture, SetOnDrop, Signal, remove_queue, wait_until};
+use testing::{Fixture, Running, SetOnDrop, Signal, remove_queue, wait_until};
 
 #[test]
 fn a_removed_queue_is_created_again_and_the_led_stays_on() {
@@ -107,4 +107,30 @@ fn an_exit_that_was_removed_with_its_queue_is_sent_again() {
     client.wait().assert_printed("ended");
     // The client sent it again, so this is true.
     fixture.assert_clean_end(controller);
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn an_exit_waits_for_the_queues_of_a_controller_that_creates_them_again() {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    controller.stop();
+    let client = fixture.client(&["exit", "--timeout", "60s"]);
+    fixture.wait_until_sent(1);
+    remove_queue(fixture.key);
+    // It creates both, and is slow to record them.
+    let slow = "--inject=rename,renameat,renameat2:delay_enter=500000";
+    let pid = controller.pid().to_string();
+    let mut strace = Command::new("strace");
+    strace.args([
+        "--trace=rename,renameat,renameat2",
+        slow,
+        "--output=/dev/null",
+    ]);
+    let strace = Running::start(strace.args(["--attach", &pid]));
+    strace.wait_for_log("attached");
+    controller.signal(Signal::CONT);
+    client.wait().assert_printed("ended");
+    fixture.assert_clean_end(controller);
+    assert_eq!(strace.wait().code, Some(0));
 }
