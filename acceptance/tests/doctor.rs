@@ -111,20 +111,20 @@ fn nothing_is_sent_to_a_queue_of_another_program() {
 #[ignore = "needs root"]
 fn a_user_without_permission_gets_the_advice_that_fits_group_and_mode() {
     let join =
-        "belongs to root:daemon (0660); run \"sudo usermod -aG daemon $USER\" and log in again";
+        "54321 is not in group daemon (1): run \"sudo usermod -aG daemon $USER\" and log in again";
     let mode = "its mode does not permit its group";
     let root = "run this as root, or give the controller a --group";
-    for (options, advice) in [
-        (["--group", "daemon"], join),
-        (["--mode", "0600"], mode),
-        (["--group", "root"], root),
+    for (options, cause, advice) in [
+        (["--group", "daemon"], "group", join),
+        (["--mode", "0600"], "send", mode),
+        (["--group", "root"], "group", root),
     ] {
         let fixture = Fixture::new();
         let _controller = fixture.controller(&options);
         let doctor = fixture.command_as(OTHER_USER, &["doctor"]);
         // One cause is one problem.
         let findings = [
-            ("FAIL", "send", advice),
+            ("FAIL", cause, advice),
             ("-", "receive", "as for send"),
             ("-", "controller", "it cannot be asked"),
             ("-", "line", "the controller that runs knows its line"),

@@ -39,10 +39,11 @@ pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), Error> {
     let is_served = info.is_some() || view.holder.pid().is_some();
     let line = line::check(info.as_ref(), is_served);
     let queue = queue(target, &view).unless(&[&unit], "no queue has its key");
-    let receive = receive.unless(&[&queue, &send], "as for send");
-    let send = send.unless(&[&queue], "as for queue");
+    let group = group(&view);
     let controller = controller.unless(&[&queue, &send, &receive], "it cannot be asked");
-    let group = group(&view).unless(&[&send, &receive], "as for send");
+    let receive = receive.unless(&[&queue, &group, &send], "as for send");
+    let send = send.unless(&[&queue], "as for queue");
+    let send = send.unless(&[&group], "see group");
     let findings = [
         ("queue", queue),
         ("send", send),

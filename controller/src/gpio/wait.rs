@@ -12,14 +12,14 @@ use nix::{
     sys::inotify::{AddWatchFlags, InitFlags, Inotify},
 };
 
-/// How long the kernel has to find the chip.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one start waits for the kernel to find the chip. The boot waits as long. The service manager starts it five times.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often to look whether the wait is over.
 const STEP_MS: i32 = 100;
 
 /// Tries again whenever a file in this directory is created or changes its permissions, which udev sets after the kernel has
-/// created a device. Ends with the last error after ten seconds, or when the wait is over.
+/// created a device. Ends with the last error after two seconds, or when the wait is over.
 pub(super) fn retry_at_changes<T, E>(
     directory: &Path,
     is_over: impl Fn() -> bool,
