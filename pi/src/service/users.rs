@@ -115,12 +115,13 @@ pub(super) fn other_user(stage: &mut Stage<'_>) -> Result<(), Error> {
 }
 
 pub(super) fn lock_waiter(stage: &mut Stage<'_>) -> Result<(), Error> {
-    let wait = "'while :; do flock --shared $0 sleep 60; done'";
+    let wait = "'while :; do flock --shared $0 sleep 60 || sleep 1; done'";
     let lock = "$(ls /run/led-controller/1234-*.lock)";
     stage.ok(&format!(
-        "runuser -u eve -- sh -c {wait} {lock} >/dev/null 2>&1 &"
+        "runuser -u eve -- sh -c {wait} {lock} >/tmp/eve 2>&1 &"
     ))?;
-    stage.wait_for("grep -q -- '-> FLOCK' /proc/locks")?;
+    // Only its owner may open the file, so nobody else can wait for it.
+    stage.wait_for("grep -q 'Permission denied' /tmp/eve")?;
     for _ in 0..6 {
         stage.ok("systemctl reset-failed led-controller; systemctl restart led-controller")?;
     }
