@@ -45,6 +45,17 @@ mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
 systemctl disable mosquitto
 ";
 
+/// A package that is installed makes systemd read its units several times, and each time run all of these. Only the mounts
+/// come from one.
+const NO_GENERATORS: &str = "\
+mkdir -p /etc/systemd/system-generators
+cd /usr/lib/systemd/system-generators
+for name in *; do
+    [ $name = systemd-fstab-generator ] || ln -s /dev/null /etc/systemd/system-generators/$name
+done
+cd /
+";
+
 /// systemd's work at the first boot of a new /usr takes half a minute here.
 const AT_LAST: &str = "touch /etc/.updated /var/.updated";
 
@@ -91,7 +102,7 @@ impl Image {
     pub(crate) fn new() -> Image {
         let mut image = Image {
             files: Vec::new(),
-            script: "systemctl mask serial-getty@ttyS1\n".to_owned(),
+            script: format!("{NO_GENERATORS}systemctl mask serial-getty@ttyS1\n"),
         };
         for (path, content) in FILES {
             image.put(path, content);

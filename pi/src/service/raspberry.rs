@@ -123,6 +123,7 @@ fn level_becomes(stage: &mut Stage<'_>, level: u32) -> Result<(), Error> {
 
 fn chips(stage: &mut Stage<'_>) -> Result<(), Error> {
     booted(stage)?;
+    stage.ok("udevadm settle")?;
     stage.says("tr -d '\\0' </proc/device-tree/model", "Raspberry Pi 5")?;
     stage.run("gpiodetect", 0, &CHIPS)?;
     stage.says(
