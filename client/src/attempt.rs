@@ -113,14 +113,24 @@ pub(crate) fn ask_again(
             Ok(None) => return Fate::Unknown(Lost::Timeout),
             Err(_) => continue,
         };
-        return match replies.try_receive(Select::Type(reply_type), Oversize::Truncate) {
+        let first = replies.try_receive(Select::Type(reply_type), Oversize::Truncate);
+        return match first {
+            first if again == command => replied_twice(first.ok(), second),
             Ok(first) => replied(first),
-            Err(_) if again == command => replied(second),
             Err(_) => Fate::Unknown(match Reply::decode(&second) {
                 Some(Reply::Ok(state)) => Lost::Reply(state),
                 _ => Lost::Queues,
             }),
         };
+    }
+}
+
+/// The command was sent twice. That one of both was not applied says nothing of the other.
+fn replied_twice(first: Option<Message>, second: Message) -> Fate {
+    match (first.map(replied), replied(second)) {
+        (Some(fate @ Fate::Replied(_)), _) | (_, fate @ Fate::Replied(_)) => fate,
+        (Some(fate), _) => fate,
+        (None, _) => Fate::Unknown(Lost::Queues),
     }
 }
 
@@ -238,6 +248,21 @@ pub(crate) fn waiting(target: &Target) -> Option<Waiting> {
 mod tests {
     use super::*;
     use shared::{Mode, Queue};
+
+    #[test]
+    fn of_a_command_that_was_sent_twice_one_that_was_not_applied_proves_nothing() {
+        let message = |text: &str| Message::new(MessageType::LED, text.as_bytes()).unwrap();
+        let (ok, not) = (message("OK ON"), message("ERR not applied: it ended"));
+        for first in [None, Some(ok), Some(not)] {
+            assert!(matches!(replied_twice(first, ok), Fate::Replied(_)));
+        }
+        assert!(matches!(replied_twice(Some(ok), not), Fate::Replied(_)));
+        assert!(matches!(replied_twice(Some(not), not), Fate::NotApplied));
+        assert!(matches!(
+            replied_twice(None, not),
+            Fate::Unknown(Lost::Queues)
+        ));
+    }
 
     #[test]
     fn only_a_last_receive_before_the_second_of_the_send_proves_that_a_message_waits() {

@@ -19,9 +19,11 @@ pub(crate) fn advice(error: &Error) -> Option<String> {
         }
         Error::NotRunning { key } | Error::Stale { key, .. } => start(*key),
         Error::NotReady { key } => format!("try again, or {}", start(*key)),
-        Error::Untrusted { key, creator, .. } => format!(
-            "remove it with \"sudo ipcrm -Q {key}\", or trust that user with --owner {creator}"
-        ),
+        Error::Untrusted { key, creator, name } => {
+            // "eve (1001)", or the number alone.
+            let user = name.strip_suffix(&format!(" ({creator})")).unwrap_or(name);
+            format!("remove it with \"sudo ipcrm -Q {key}\", or trust that user with --owner {user}")
+        }
         Error::Unmapped { .. } => {
             "run this outside of the user namespace, or map the controller's user into it".into()
         }

@@ -5,13 +5,14 @@ use super::model::{ClientStep::*, *};
 /// Takes the next step, and says what it was; none if the client sleeps. A look that finds nothing new is not a step.
 pub(crate) fn step(state: &mut State, me: usize, fault: Fault) -> Option<&'static str> {
     let it = state.clients[me];
+    let is_on = it.verb == Verb::On;
     let is_served = it.ids[COMMANDS] == Id::There;
     let first = state.replies.get(&(me, Question::First)).copied();
     let (next, action) = match it.next {
-        Confirmed | Unconfirmed | NoController => return None,
-        Look if state.queues[COMMANDS].is_none() => (NoController, "finds no command queue"),
+        Confirmed | Unconfirmed | NotApplied => return None,
+        Look if state.queues[COMMANDS].is_none() => (NotApplied, "finds no command queue"),
         // The lock is free, and the next controller must not get the exit.
-        LookAgain if it.server == Server::Gone => (Confirmed, "finds its controller ended"),
+        LookAgain if has_ended(it.server, fault) => (Confirmed, "finds its controller ended"),
         Look | LookAgain => {
             let creator = state.queues[COMMANDS]?.creator;
             let is_other =
@@ -26,6 +27,7 @@ pub(crate) fn step(state: &mut State, me: usize, fault: Fault) -> Option<&'stati
             state.clients[me].ids[REPLIES] = Id::There;
             (Send, "opens the reply queue")
         }
+        FindReplies if is_served && is_stale(&state.queues) => not_applied(&it, fault),
         FindReplies if fault != Fault::SendsNoStatus => (RequestReply, "finds no open reply queue"),
         FindReplies | AwaitReplies if is_served => return None,
         FindReplies | AwaitReplies => (LookAgain, "finds no command queue, and looks again"),
@@ -38,7 +40,10 @@ pub(crate) fn step(state: &mut State, me: usize, fault: Fault) -> Option<&'stati
         }
         Send => {
             send(state, me, false, Some(Question::First));
-            state.clients[me].server = match state.queues[COMMANDS]?.creator {
+            let queue = state.queues[COMMANDS]?;
+            let client = &mut state.clients[me];
+            (client.sent, client.received_before) = (state.second, queue.last_received);
+            client.server = match queue.creator {
                 Creator::Running(directory) => Server::Running(directory),
                 Creator::Killed(_) => Server::Gone,
             };
@@ -49,7 +54,7 @@ pub(crate) fn step(state: &mut State, me: usize, fault: Fault) -> Option<&'stati
             None if it.ids[REPLIES] == Id::There => return None,
             None => (AskAgain, "finds the reply queue removed"),
         },
-        AskAgain if !is_served => without_reply(it.verb, fault),
+        AskAgain if !is_served => without_reply(state, me, fault),
         AskAgain if fault == Fault::DoesNotAskAgain => (AwaitOtherReplies, "does not ask again"),
         // It is closed, and removed soon.
         AskAgain if !state.is_usable(COMMANDS) => return None,
@@ -63,10 +68,10 @@ pub(crate) fn step(state: &mut State, me: usize, fault: Fault) -> Option<&'stati
             (CheckCommands, "opens the other reply queue")
         }
         AwaitOtherReplies if is_served => return None,
-        AwaitOtherReplies => without_reply(it.verb, fault),
+        AwaitOtherReplies => without_reply(state, me, fault),
         // The reply queue is that of the next controller, which does not have the second message.
         CheckCommands if !is_served && fault != Fault::DoesNotCheckAgain => {
-            without_reply(it.verb, fault)
+            without_reply(state, me, fault)
         }
         CheckCommands if fault == Fault::DoesNotAskAgain => (AwaitFirst, "waits for its reply"),
         CheckCommands => (AwaitSecond, "waits for the second reply"),
@@ -76,22 +81,76 @@ pub(crate) fn step(state: &mut State, me: usize, fault: Fault) -> Option<&'stati
             None if it.ids[REPLIES] == Id::There => return None,
             None => (AskAgain, "finds the reply queue removed"),
         },
+        // Both messages are ON: that one is not applied says nothing of the other.
+        TakeFirst(Reply::Ok) if is_on && fault != Fault::TrustsRefusal => {
+            with_reply(it.verb, Reply::Ok)
+        }
+        TakeFirst(_) if is_on && first.is_none() && fault != Fault::TrustsRefusal => {
+            without_reply(state, me, fault)
+        }
         TakeFirst(second) => match first {
             Some(reply) => with_reply(it.verb, reply),
-            // The second message is ON too.
-            None if it.verb == Verb::On => with_reply(it.verb, second),
+            None if is_on => with_reply(it.verb, second),
             None if (fault, second) == (Fault::TrustsStatus, Reply::Ok) => {
                 with_reply(it.verb, second)
             }
             // STATUS is OK, but the thread that ends the controller may have drained the command.
-            None => without_reply(it.verb, fault),
+            None => without_reply(state, me, fault),
         },
+        CheckEnded if !has_ended(it.server, fault) => (Unconfirmed, "does not find it ended"),
+        CheckEnded if fault == Fault::LooksAtQueueFirst => not_applied(&it, fault),
+        CheckEnded => (CheckUnread, "finds its controller ended"),
+        CheckUnread if !is_unread(state, &it, fault) => (Unconfirmed, "finds its command received"),
+        CheckUnread if fault == Fault::LooksAtQueueFirst => (CheckEnded, "finds its command there"),
+        CheckUnread => not_applied(&it, fault),
     };
     if next == LookAgain || next.is_end() {
         leave(state, me, next, fault);
     }
     state.clients[me].next = next;
     Some(action)
+}
+
+/// The time of a client is over.
+pub(crate) fn time_out(state: &mut State, me: usize, fault: Fault) {
+    let it = state.clients[me];
+    let next = match it.next {
+        Look | LookAgain | FindReplies | RequestReply | AwaitReplies | Send => {
+            not_applied(&it, fault).0
+        }
+        AwaitFirst if fault == Fault::LooksAtQueueFirst => CheckUnread,
+        AwaitFirst => CheckEnded,
+        _ => Unconfirmed,
+    };
+    if next.is_end() {
+        leave(state, me, next, fault);
+    }
+    state.clients[me].next = next;
+}
+
+/// Whether the kernel says that the controller has ended.
+fn has_ended(server: Server, fault: Fault) -> bool {
+    server == Server::Gone || server != Server::None && fault == Fault::MissesLocks
+}
+
+fn is_stale(queues: &[Option<Queue>; 2]) -> bool {
+    matches!(queues, [Some(commands), None] if matches!(commands.creator, Creator::Killed(_)))
+}
+
+/// Whether certainly nothing was received since it sent its command: the last receive is the same, and in an earlier second.
+fn is_unread(state: &State, it: &Client, fault: Fault) -> bool {
+    let queue = state.queues[COMMANDS].filter(|_| it.ids[COMMANDS] == Id::There);
+    let is_older = it.received_before < it.sent || fault == Fault::TrustsSameSecond;
+    let is_same = queue.is_some_and(|queue| queue.last_received == it.received_before);
+    is_same && is_older && !state.waiting.is_empty()
+}
+
+/// This attempt was not applied.
+fn not_applied(it: &Client, fault: Fault) -> (ClientStep, &'static str) {
+    match it.may_be_applied && fault != Fault::ForgetsAttempt {
+        true => (Unconfirmed, "does not know of an attempt before"),
+        false => (NotApplied, "reports that its command is not applied"),
+    }
 }
 
 fn send(state: &mut State, client: usize, is_status: bool, question: Option<Question>) {
@@ -111,8 +170,10 @@ fn with_reply(verb: Verb, reply: Reply) -> (ClientStep, &'static str) {
 }
 
 /// There will be no reply to the command.
-fn without_reply(verb: Verb, fault: Fault) -> (ClientStep, &'static str) {
-    match verb {
+fn without_reply(state: &mut State, me: usize, fault: Fault) -> (ClientStep, &'static str) {
+    let it = &mut state.clients[me];
+    it.may_be_applied = it.verb == Verb::On;
+    match it.verb {
         Verb::Toggle if fault != Fault::TogglesAgain => (Unconfirmed, "has no reply, and ends"),
         Verb::Exit => (LookAgain, "has no reply, and looks for that controller"),
         _ => (LookAgain, "has no reply, and looks again"),
@@ -134,6 +195,7 @@ fn leave(state: &mut State, me: usize, next: ClientStep, fault: Fault) {
     state.forget(me, Question::Second);
     let client = &mut state.clients[me];
     client.ids = [Id::None; 2];
+    (client.sent, client.received_before) = (None, None);
     if next.is_end() || it.verb != Verb::Exit || fault == Fault::ExitsAgain {
         client.server = Server::None;
     }

@@ -217,6 +217,7 @@ fn create(state: &mut State, me: usize, key: usize) -> bool {
             creator: Creator::Running(me),
             is_open: false,
             is_closed: false,
+            last_received: None,
         });
         state.controllers[me].ids[key] = Id::There;
     }

@@ -3,18 +3,22 @@
 use super::model::*;
 
 impl State {
-    /// Each client has a verb, and the controllers start one after the other, each with the lock of a directory: 0 or 1.
-    pub(crate) fn new(verbs: &[Verb], directories: &'static [usize]) -> State {
+    /// Each client has a verb.
+    pub(crate) fn new(verbs: &[Verb], (directories, second): Setting) -> State {
         let client = |&verb| Client {
             verb,
             next: ClientStep::Look,
             ids: [Id::None; 2],
             server: Server::None,
             applied: 0,
+            may_be_applied: false,
+            sent: None,
+            received_before: None,
         };
         State {
             clients: verbs.iter().map(client).collect(),
             to_start: directories,
+            second,
             ..State::default()
         }
     }
@@ -42,7 +46,11 @@ impl State {
 
     /// Takes the oldest message out of the command queue.
     pub(crate) fn receive(&mut self) -> Option<Message> {
-        (!self.waiting.is_empty()).then(|| self.waiting.remove(0))
+        let queue = self.queues[COMMANDS].as_mut()?;
+        (!self.waiting.is_empty()).then(|| {
+            queue.last_received = self.second;
+            self.waiting.remove(0)
+        })
     }
 
     pub(crate) fn reply(&mut self, message: Message, reply: Reply) {

@@ -10,30 +10,53 @@
 //! A new rule is a field of [`State`], an arm of a step in `client.rs` or `controller.rs`, and a [`Fault`] with its line in
 //! `each_rule_is_needed`.
 //!
-//! Not modelled: full queues, killed clients, and records that are written in part. Time limits count as longer than a
-//! running process takes, except that of a controller that starts: replies that a killed one left may be lost.
+//! Without a clock, time limits count as longer than a running process takes, except that of a controller that starts: replies
+//! that a killed one left may be lost. With a clock, the time of one client can be over at any time. The clock is that of
+//! the kernel, which keeps whole seconds; the second ends at most once.
+//!
+//! Watchers have a model of their own, in `watchers.rs`.
+//!
+//! Not modelled: full command queues, killed clients, records that are written in part, and processes of which the kernel says
+//! nothing.
 
 mod client;
 mod controller;
 mod kernel;
 mod model;
+mod processes;
 mod search;
+mod watchers;
 
 use model::{
-    Fault, Invariant, State,
+    Fault, Invariant, Setting, State,
     Verb::{self, Exit, On, Toggle},
 };
+use search::Model;
+use watchers::Watching;
 
-/// The lock directories of three controllers.
-const ONE_LOCK: &[usize] = &[0, 0, 0];
-const TWO_LOCKS: &[usize] = &[0, 1, 0];
+const ONE_LOCK: Setting = (&[0, 0, 0], None);
+const TWO_LOCKS: Setting = (&[0, 1, 0], None);
+const CLOCK: Setting = (&[0, 0], Some(1));
 
 #[track_caller]
-fn assert_no_violation(verbs: &[Verb], directories: &'static [usize]) {
-    match search::explore(State::new(verbs, directories), Fault::None) {
-        Ok(states) => println!("{verbs:?}, controllers in {directories:?}: {states} states"),
-        Err((invariant, trace)) => panic!("{verbs:?} violates {invariant:?}:\n{trace}"),
-    }
+fn assert_no_violation(verbs: &[Verb], setting: Setting) {
+    let states = assert_holds(State::new(verbs, setting));
+    println!("{verbs:?}, {setting:?}: {states} states");
+}
+
+/// Returns the number of states.
+#[track_caller]
+fn assert_holds(start: impl Model) -> usize {
+    search::explore(start, Fault::None)
+        .unwrap_or_else(|(invariant, trace)| panic!("violates {invariant:?}:\n{trace}"))
+}
+
+#[track_caller]
+fn assert_violation(start: impl Model, fault: Fault, expected: Invariant) {
+    let result = search::explore(start, fault);
+    let (violated, trace) = result.expect_err("the fault leads to a violation");
+    println!("{fault:?} violates {violated:?}:\n{trace}");
+    assert_eq!(violated, expected, "{fault:?}");
 }
 
 // One test for each, as they run beside each other.
@@ -69,6 +92,19 @@ fn one_client_of_controllers_with_two_locks() {
     }
 }
 
+#[test]
+fn one_client_with_a_clock() {
+    for verb in [Toggle, On] {
+        assert_no_violation(&[verb], CLOCK);
+    }
+}
+
+#[test]
+fn watchers() {
+    let states = assert_holds(Watching::default());
+    println!("watchers: {states} states");
+}
+
 // Millions of states, which take minutes without optimisation.
 #[test]
 #[cfg(not(debug_assertions))]
@@ -83,9 +119,17 @@ fn two_clients_of_controllers_with_two_locks() {
 }
 
 #[test]
+#[cfg(not(debug_assertions))]
+fn two_clients_with_a_clock() {
+    for verbs in [[Toggle, Toggle], [Toggle, On], [On, On]] {
+        assert_no_violation(&verbs, CLOCK);
+    }
+}
+
+#[test]
 fn each_rule_is_needed() {
     use {Fault::*, Invariant::*};
-    const RULES: [(Fault, Invariant, &[Verb], &[usize]); 12] = [
+    const RULES: [(Fault, Invariant, &[Verb], Setting); 18] = [
         (DrainsWithoutReply, RestartLosesNothing, &[Toggle], ONE_LOCK),
         (EndsAtOnce, RestartLosesNothing, &[Toggle], ONE_LOCK),
         (TogglesAgain, ToggleIsAppliedOnce, &[Toggle], ONE_LOCK),
@@ -98,11 +142,21 @@ fn each_rule_is_needed() {
         (DoesNotCheckAgain, NoProcessHangs, &[Toggle], ONE_LOCK),
         (TrustsStatus, ResultsAreTrue, &[Toggle, On], ONE_LOCK),
         (SendsNoStatus, NoProcessHangs, &[Toggle], ONE_LOCK),
+        (MissesLocks, ResultsAreTrue, &[Toggle], CLOCK),
+        (MissesLocks, ResultsAreTrue, &[Exit], ONE_LOCK),
+        (TrustsSameSecond, ResultsAreTrue, &[Toggle, On], CLOCK),
+        (LooksAtQueueFirst, ResultsAreTrue, &[Toggle], CLOCK),
+        (TrustsRefusal, ResultsAreTrue, &[On], CLOCK),
+        (ForgetsAttempt, ResultsAreTrue, &[On], CLOCK),
     ];
-    for (fault, invariant, verbs, directories) in RULES {
-        let result = search::explore(State::new(verbs, directories), fault);
-        let (violated, trace) = result.expect_err("the fault leads to a violation");
-        println!("{fault:?} violates {violated:?}:\n{trace}");
-        assert_eq!(violated, invariant, "{fault:?}");
+    for (fault, invariant, verbs, setting) in RULES {
+        assert_violation(State::new(verbs, setting), fault, invariant);
+    }
+    for (fault, invariant) in [
+        (ForgetsUnsentReply, WatchersAreTold),
+        (ForgetsLostReply, WatchersAreTold),
+        (RepeatsAtOnce, TellingEnds),
+    ] {
+        assert_violation(Watching::default(), fault, invariant);
     }
 }

@@ -21,15 +21,22 @@ pub(crate) struct State {
     pub(crate) clients: Vec<Client>,
     /// The lock directories of the controllers that have not started yet.
     pub(crate) to_start: &'static [usize],
+    /// The time, in the whole seconds that the kernel keeps. None if no time limit ends.
+    pub(crate) second: Option<u8>,
     pub(crate) was_killed: bool,
     pub(crate) was_terminated: bool,
     pub(crate) was_removed: bool,
+    /// The time of a client is over.
+    pub(crate) was_late: bool,
     /// The invariant that the last step violated.
     pub(crate) violated: Option<Invariant>,
 }
 
 pub(crate) const COMMANDS: usize = 0;
 pub(crate) const REPLIES: usize = 1;
+
+/// The controllers start one after the other, each with the lock of a directory: 0 or 1. The second is that of [`State`].
+pub(crate) type Setting = (&'static [usize], Option<u8>);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Queue {
@@ -38,6 +45,8 @@ pub(crate) struct Queue {
     pub(crate) is_open: bool,
     /// Nobody can send: its limit is 0 bytes.
     pub(crate) is_closed: bool,
+    /// The second of the last receive. The kernel keeps a PID too, which may be the same.
+    pub(crate) last_received: Option<u8>,
 }
 
 /// A controller, by its lock directory.
@@ -88,6 +97,11 @@ pub(crate) struct Client {
     pub(crate) server: Server,
     /// How often its command took effect; 2 means more than once.
     pub(crate) applied: u8,
+    /// It has sent its command before, to queues that were removed without a reply.
+    pub(crate) may_be_applied: bool,
+    /// When it sent its command, and the last receive from the queue before that.
+    pub(crate) sent: Option<u8>,
+    pub(crate) received_before: Option<u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -121,17 +135,18 @@ pub(crate) enum ClientStep {
     AwaitSecond,
     /// It has this reply to its second message.
     TakeFirst(Reply),
+    /// Its time is over. It looks at the process that has its command, and at the queue.
+    CheckEnded,
+    CheckUnread,
     Confirmed,
     Unconfirmed,
-    NoController,
+    /// It reports that there is no controller, and that its command was not applied.
+    NotApplied,
 }
 
 impl ClientStep {
     pub(crate) fn is_end(self) -> bool {
-        matches!(
-            self,
-            Self::Confirmed | Self::Unconfirmed | Self::NoController
-        )
+        matches!(self, Self::Confirmed | Self::Unconfirmed | Self::NotApplied)
     }
 }
 
@@ -214,7 +229,8 @@ impl Controller {
 /// A property of all states.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Invariant {
-    /// A client reports that its command was applied only if it was, and that a controller ended only if it ends.
+    /// A client reports that its command was applied only if it was, that it was not only if it never is, and that a controller
+    /// ended only if it ends.
     ResultsAreTrue,
     ToggleIsAppliedOnce,
     ExitEndsOneController,
@@ -227,6 +243,10 @@ pub(crate) enum Invariant {
     /// Without a kill and a removal by another process, a client reports that its command was applied if it was, and never
     /// that it is not known.
     RestartLosesNothing,
+    /// A watcher that waits, and has no reply in the queue, gets one at the next change, unless that cannot be sent.
+    WatchersAreTold,
+    /// A change is told to each watcher once.
+    TellingEnds,
 }
 
 /// A rule that a program breaks. Each must lead to a violation.
@@ -255,6 +275,22 @@ pub(crate) enum Fault {
     DoesNotCheckAgain,
     /// A client takes the reply to its second message, STATUS, for one to its command.
     TrustsStatus,
+    /// A client that sends its command as the second message takes NOT_APPLIED to one of the two for both.
+    TrustsRefusal,
     /// A client that finds a command queue and no reply queue waits for one, and does not send STATUS.
     SendsNoStatus,
+    /// A client takes a controller for ended whose lock it does not see, as in a list of locks that misses some.
+    MissesLocks,
+    /// A client takes its command for waiting if the last receive is in the same second as before.
+    TrustsSameSecond,
+    /// A client looks at the queue, and then at the process that receives from it.
+    LooksAtQueueFirst,
+    /// A client whose last attempt was not applied forgets that one before it may have been.
+    ForgetsAttempt,
+    /// A controller forgets a watcher whose reply cannot be sent.
+    ForgetsUnsentReply,
+    /// A controller forgets a watcher whose reply is pushed out of the queue.
+    ForgetsLostReply,
+    /// A controller sends a reply that is pushed out again at once.
+    RepeatsAtOnce,
 }

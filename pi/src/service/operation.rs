@@ -41,7 +41,7 @@ pub(super) fn stop(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.run(
         "led doctor",
         1,
-        &["FAIL queue", stopped, "ok   line", "is free"],
+        &["-    queue", stopped, "ok   line", "is free"],
     )?;
     stage.run("led on", 3, &["systemctl start led-controller"])?;
     stage.ok("systemctl start led-controller")?;

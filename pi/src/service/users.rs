@@ -35,8 +35,9 @@ pub(super) fn users(stage: &mut Stage<'_>) -> Result<(), Error> {
         "runuser -u eve -- led doctor",
         1,
         &[
-            "FAIL send",
-            "FAIL receive",
+            "FAIL group",
+            "-    send",
+            "-    receive",
             "\"sudo usermod -aG gpio $USER\"",
         ],
     )?;
