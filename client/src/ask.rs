@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::{
-    Access, Command, Info, Message, MessageType, Mode, Queue, Reply, Request, State,
+    Access, Command, Info, Message, MessageType, Queue, Reply, Request, State,
     lock::{Holder, Process},
 };
 
@@ -275,7 +275,7 @@ fn serves_again(target: &Target, ending: Option<&Process>, deadline: &Deadline) 
             (_, None) => {}
             (Some(process), Some((queue, status))) => {
                 // A controller records a queue before it opens it.
-                if status.limit > 0 && status.permissions.mode != Mode::CLOSED {
+                if status.is_open() {
                     return match target.holder(&queue, &status) {
                         Holder::Alive(found) => Some(found == *process),
                         Holder::Ended => Some(false),

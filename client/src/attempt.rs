@@ -195,7 +195,8 @@ fn is_unread(before: &QueueStatus, now: &QueueStatus, sent: SystemTime) -> bool 
     received(before) == received(now) && is_older && now.messages > 0
 }
 
-fn request(command: Command, reply_to: MessageType) -> Message {
+/// A command whose reply is to have this type.
+pub(crate) fn request(command: Command, reply_to: MessageType) -> Message {
     Request {
         command,
         reply_to: Some(reply_to),

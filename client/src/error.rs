@@ -54,13 +54,13 @@ pub enum Error {
         key: Key,
     },
     /// The creator of the queue is not trusted.
-    #[error("queue {key} was created by user {name}, who is not trusted; nothing was sent")]
+    #[error("queue {key} was created by user {}, who is not trusted; nothing was sent", named(name, *creator))]
     Untrusted {
         /// Its key.
         key: Key,
         /// The user who created it.
         creator: u32,
-        /// The name and number of that user.
+        /// The name of that user, or the number.
         name: String,
     },
     /// The creator of the queue has no number in this user namespace.
@@ -222,7 +222,7 @@ impl Error {
             Error::Untrusted {
                 key,
                 creator,
-                name: User(creator).to_string(),
+                name: User(creator).name(),
             }
         }
     }
@@ -237,6 +237,18 @@ pub struct NamedPermissions {
     pub owner: String,
     /// The name of the group, or the number.
     pub group: String,
+}
+
+impl NamedPermissions {
+    /// Whether the mode permits the group to receive, or to send.
+    #[must_use]
+    pub fn permit_group(&self, access: Access) -> bool {
+        let bit = match access {
+            Access::Receive => 0o040,
+            _ => 0o020,
+        };
+        self.permissions.mode.bits() & bit != 0
+    }
 }
 
 impl From<Permissions> for NamedPermissions {
@@ -370,6 +382,16 @@ fn denied(key: Key, permissions: Option<&NamedPermissions>, source: &io::Error) 
             permissions.mode
         ),
         None => format!("queue {key}: {source}"),
+    }
+}
+
+/// `eve (1001)`, or the number alone.
+fn named(name: &str, number: u32) -> String {
+    let number = number.to_string();
+    if name == number {
+        number
+    } else {
+        format!("{name} ({number})")
     }
 }
 

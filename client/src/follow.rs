@@ -6,13 +6,13 @@ use std::{
 };
 
 use shared::{
-    Command, Info, Message, MessageType, Oversize, Queue, Reply, Request, Select, State,
+    Command, Info, Message, MessageType, Oversize, Queue, Reply, Select, State,
     lock::{Holder, Process},
 };
 
 use crate::{
     Error, Kind, Target,
-    attempt::{send, waiting},
+    attempt::{request, send, waiting},
     deadline::RETRY_INTERVAL,
     locate::{Located, Queues, locate},
     receiver::Receiver,
@@ -185,10 +185,6 @@ impl<'a> Follower<'a> {
         reply_type: MessageType,
         known: Option<State>,
     ) -> Result<Question, Error> {
-        let request = Request {
-            command: Command::Watch(known),
-            reply_to: Some(reply_type),
-        };
         let key = self.target.key;
         let (holder, messages) = match queues.commands.status() {
             Ok(status) => (
@@ -202,7 +198,8 @@ impl<'a> Follower<'a> {
             Holder::Ended => return Err(Error::Stale { key, messages }),
             Holder::Unknown => None,
         };
-        send(self.target, &queues.commands, &request.encode())?;
+        let request = request(Command::Watch(known), reply_type);
+        send(self.target, &queues.commands, &request)?;
         if self.receiver.is_none() {
             self.receiver = Receiver::start().ok();
         }
@@ -223,11 +220,8 @@ impl<'a> Follower<'a> {
         let key = self.target.key;
         // The new reply queue can be removed before this client sees it.
         if self.poked != Some(commands) || has_read(&commands) {
-            let poke = Request {
-                command: Command::Status,
-                reply_to: Some(MessageType::random()),
-            };
-            send(self.target, &commands, &poke.encode())?;
+            let poke = request(Command::Status, MessageType::random());
+            send(self.target, &commands, &poke)?;
             self.poked = Some(commands);
         }
         Err(Error::NotReady { key })
@@ -320,11 +314,8 @@ impl<'a> Follower<'a> {
         let Question {
             queues, reply_type, ..
         } = question;
-        let request = Request {
-            command: Command::Watch(None),
-            reply_to: Some(reply_type),
-        };
-        match send(self.target, &queues.commands, &request.encode()) {
+        let request = request(Command::Watch(None), reply_type);
+        match send(self.target, &queues.commands, &request) {
             Ok(()) => {
                 self.question = Some(Question {
                     known: None,
@@ -398,11 +389,8 @@ impl<'a> Follower<'a> {
     /// Lets the controller forget this client, and takes its reply.
     fn leave(&mut self, question: &Question) -> Event {
         if question.known.is_some() {
-            let request = Request {
-                command: Command::Watch(None),
-                reply_to: Some(question.reply_type),
-            };
-            let _ = send(self.target, &question.queues.commands, &request.encode());
+            let request = request(Command::Watch(None), question.reply_type);
+            let _ = send(self.target, &question.queues.commands, &request);
         }
         let pipe = self.receiver.as_ref().map(Receiver::pipe);
         let server = question.server.as_ref().map(AsFd::as_fd);

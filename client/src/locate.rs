@@ -113,8 +113,8 @@ impl Target {
     /// Whether a queue that could be opened is closed now, or gone. A restarted controller makes its queues closed.
     pub(crate) fn is_replaced(&self, queue: &Queue) -> bool {
         let now = [self.key, self.key.reply()].map(|key| Queue::find(key).ok().flatten());
-        !now.into_iter().flatten().any(|(found, status)| {
-            found == *queue && status.permissions.mode != Mode::CLOSED && status.limit > 0
-        })
+        !now.into_iter()
+            .flatten()
+            .any(|(found, status)| found == *queue && status.is_open())
     }
 }

@@ -19,11 +19,9 @@ pub(crate) fn advice(error: &Error) -> Option<String> {
         }
         Error::NotRunning { key } | Error::Stale { key, .. } => start(*key),
         Error::NotReady { key } => format!("try again, or {}", start(*key)),
-        Error::Untrusted { key, creator, name } => {
-            // "eve (1001)", or the number alone.
-            let user = name.strip_suffix(&format!(" ({creator})")).unwrap_or(name);
-            format!("remove it with \"sudo ipcrm -Q {key}\", or trust that user with --owner {user}")
-        }
+        Error::Untrusted { key, name, .. } => format!(
+            "remove it with \"sudo ipcrm -Q {key}\", or trust that user with --owner {name}"
+        ),
         Error::Unmapped { .. } => {
             "run this outside of the user namespace, or map the controller's user into it".into()
         }
@@ -31,10 +29,7 @@ pub(crate) fn advice(error: &Error) -> Option<String> {
             permissions: Some(permissions),
             access,
             ..
-        } => {
-            let bit = if *access == Access::Receive { 0o040 } else { 0o020 };
-            permission_advice(permissions, bit)
-        }
+        } => permission_advice(permissions, *access),
         Error::NoReply { queue, .. } => continue_or_doctor(queue),
         Error::Unconfirmed { state: None } => {
             "run \"led status\" when a controller is running".into()
@@ -62,14 +57,12 @@ fn continue_or_doctor(queue: &Waiting) -> String {
     }
 }
 
-/// How to get the permission that this bit gives to the group.
-pub(crate) fn permission_advice(permissions: &NamedPermissions, group_bit: u16) -> String {
-    let NamedPermissions {
-        permissions, group, ..
-    } = permissions;
-    if permissions.mode.bits() & group_bit == 0 {
+/// How to get the permission that a queue gives to its group.
+pub(crate) fn permission_advice(permissions: &NamedPermissions, access: Access) -> String {
+    let group = &permissions.group;
+    if !permissions.permit_group(access) {
         "its mode does not permit its group; run this as its owner, or give the controller another --mode".into()
-    } else if permissions.group == 0 {
+    } else if permissions.permissions.group == 0 {
         "run this as root, or give the controller a --group".into()
     } else {
         format!("run \"sudo usermod -aG {group} $USER\" and log in again")

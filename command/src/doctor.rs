@@ -186,7 +186,7 @@ fn group(view: &QueueView) -> Finding {
             User(user)
         ))
     } else {
-        let advice = permission_advice(&NamedPermissions::from(permissions), 0o020);
+        let advice = permission_advice(&NamedPermissions::from(permissions), Access::Send);
         Problem(format!("{} is not in group {group}: {advice}", User(user)))
     }
 }

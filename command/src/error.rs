@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use client::{Kind, StateText};
+use client::{Kind, StateText, count};
 use shared::State;
 
 use crate::advice::advice;
@@ -35,7 +35,7 @@ pub enum Error {
     #[error("done, but cannot write to standard output: {0}")]
     Output(#[source] io::Error),
     /// `doctor` found so many problems.
-    #[error("{} problem{} found", .0, if *.0 == 1 { "" } else { "s" })]
+    #[error("{} found", count(*.0 as u64, "problem"))]
     Problems(usize),
 }
 

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use shared::{
-    Key, Mode, Queue,
+    Key, Queue,
     lock::{Lock, LockError},
 };
 
@@ -73,9 +73,7 @@ fn acquire_in_time(key: Key, directory: Option<&Path>) -> Result<Lock, LockError
 
 /// Whether a queue with this key is open to clients.
 fn is_open(key: Key) -> bool {
-    Queue::find(key).is_ok_and(|found| {
-        found.is_some_and(|(_, status)| status.limit > 0 && status.permissions.mode != Mode::CLOSED)
-    })
+    Queue::find(key).is_ok_and(|found| found.is_some_and(|(_, status)| status.is_open()))
 }
 
 /// Records a queue that this process created.

@@ -54,17 +54,10 @@ fn wake(queue: &Waiting) -> Option<String> {
 
 /// How the service gets the permission that a queue gives to its group.
 fn permission(permissions: &NamedPermissions, access: Access) -> String {
-    let NamedPermissions {
-        permissions, group, ..
-    } = permissions;
-    let bit = if access == Access::Receive {
-        0o040
-    } else {
-        0o020
-    };
-    if permissions.mode.bits() & bit == 0 {
+    let group = &permissions.group;
+    if !permissions.permit_group(access) {
         "its mode does not permit its group: give the controller another --mode".into()
-    } else if permissions.group == 0 {
+    } else if permissions.permissions.group == 0 {
         "give the controller a --group".into()
     } else {
         format!(
@@ -135,7 +128,7 @@ mod tests {
                 Error::Untrusted {
                     key,
                     creator: 1001,
-                    name: "eve (1001)".into(),
+                    name: "eve".into(),
                 },
                 "remove it with \"sudo ipcrm -Q 1234\", or trust that user with owner = \"1001\" in the configuration",
             ),

@@ -4,32 +4,10 @@ use std::os::unix::fs::MetadataExt;
 
 use super::{
     directory::{self, Files},
-    process::{Identity, Life, Process},
+    process::{Holder, Identity},
     record::Record,
 };
 use crate::{Key, Queue, QueueStatus, account::own_user};
-
-/// The process that serves a queue, according to its record and to the kernel.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Holder {
-    /// This process, which lives.
-    Alive(Process),
-    /// None: the controller that created the queue has ended.
-    Ended,
-    /// It is not known: there is no record, or the process is in another PID namespace.
-    Unknown,
-}
-
-impl Holder {
-    /// The PID of the process that lives.
-    #[must_use]
-    pub fn pid(&self) -> Option<u32> {
-        match self {
-            Holder::Alive(process) => Some(process.pid()),
-            Holder::Ended | Holder::Unknown => None,
-        }
-    }
-}
 
 /// The process that serves one of the two queues of a controller, with this key and this state.
 ///
@@ -48,9 +26,9 @@ pub fn holder(key: Key, queue: &Queue, status: &QueueStatus) -> Holder {
             continue;
         }
         match record.process.life() {
-            Life::Alive(process) => return Holder::Alive(process),
-            Life::Ended => result = Some(Holder::Ended),
-            Life::Unknown => result = result.or(Some(Holder::Unknown)),
+            alive @ Holder::Alive(_) => return alive,
+            Holder::Ended => result = Some(Holder::Ended),
+            Holder::Unknown => result = result.or(Some(Holder::Unknown)),
         }
     }
     result.unwrap_or_else(|| {
@@ -65,14 +43,10 @@ pub fn holder(key: Key, queue: &Queue, status: &QueueStatus) -> Holder {
 /// The process with this PID, of which nothing else is known: it can be another one than is meant.
 #[must_use]
 pub fn process(pid: u32) -> Holder {
-    match Identity::of_pid(pid).life() {
-        Life::Alive(process) => Holder::Alive(process),
-        Life::Ended => Holder::Ended,
-        Life::Unknown => Holder::Unknown,
-    }
+    Identity::of_pid(pid).life()
 }
 
-/// Whether the controller that made the pair of queues has ended, according to its reply queue: nobody else may send to that.
+/// Whether the controller that made the pair of queues has ended, according to its reply queue: no other process may send to it.
 fn has_no_last_sender(key: Key, status: &QueueStatus) -> bool {
     let replies = if status.permissions.mode.is_of_replies() {
         Some(*status)

@@ -21,9 +21,8 @@ use crate::{
 };
 use directory::Files;
 pub use directory::{directories, service_user};
-pub use holder::{Holder, holder, process};
-use process::Life;
-pub use process::Process;
+pub use holder::{holder, process};
+pub use process::{Holder, Process};
 use record::{Record, RecordedQueue};
 
 /// The right to serve a key, until it is dropped or its process ends: flock(2) on a file that is never removed.
@@ -109,10 +108,7 @@ impl Lock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 // While the holder starts, the record can still be its predecessor's.
-                let pid = before.and_then(|record| match record.process.life() {
-                    Life::Alive(process) => Some(process.pid()),
-                    Life::Ended | Life::Unknown => None,
-                });
+                let pid = before.and_then(|record| record.process.life().pid());
                 return Err(LockError::Held { key, pid });
             }
             Err(TryLockError::Error(source)) => return Err(at(source)),

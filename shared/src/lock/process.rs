@@ -71,12 +71,26 @@ impl PartialEq for Process {
 
 impl Eq for Process {}
 
-/// What is known of a process.
+/// The process that serves a queue, according to its record and to the kernel.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Life {
+pub enum Holder {
+    /// This process, which lives.
     Alive(Process),
+    /// None: the controller that created the queue has ended.
     Ended,
+    /// It is not known: there is no record, or the process is in another PID namespace.
     Unknown,
+}
+
+impl Holder {
+    /// The PID of the process that lives.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        match self {
+            Holder::Alive(process) => Some(process.pid()),
+            Holder::Ended | Holder::Unknown => None,
+        }
+    }
 }
 
 impl Identity {
@@ -108,30 +122,30 @@ impl Identity {
     ///
     /// It has ended only if the kernel says so: another boot, no process with this PID in the same namespace, a process that has
     /// ended, or one with another identity. What cannot be seen proves nothing.
-    pub(super) fn life(&self) -> Life {
+    pub(super) fn life(&self) -> Holder {
         if differ(&self.boot, &boot()) {
-            return Life::Ended;
+            return Holder::Ended;
         }
         if self.pid_namespace != own_namespace("pid") {
-            return Life::Unknown;
+            return Holder::Unknown;
         }
         let pidfd = match open(self.pid) {
             Ok(pidfd) => pidfd,
-            Err(Errno::SRCH) => return Life::Ended,
-            Err(_) => return Life::Unknown,
+            Err(Errno::SRCH) => return Holder::Ended,
+            Err(_) => return Holder::Unknown,
         };
         // A process that its parent has not waited for still has its PID.
         if is_readable(pidfd.as_fd()) {
-            return Life::Ended;
+            return Holder::Ended;
         }
         let is_another = match (self.pidfd, inode(pidfd.as_fd())) {
             (Some(recorded), Some(found)) => recorded != found,
             _ => differ(&self.started, &started(self.pid)),
         };
         if is_another {
-            return Life::Ended;
+            return Holder::Ended;
         }
-        Life::Alive(Process {
+        Holder::Alive(Process {
             pid: self.pid,
             pidfd: Arc::new(pidfd),
         })

@@ -1,6 +1,6 @@
 //! The modes of the two queues.
 
-use crate::Mode;
+use crate::{Mode, QueueStatus};
 
 /// Marks a reply queue. The kernel ignores the execute bits of a queue.
 const REPLIES: u16 = 0o100;
@@ -21,5 +21,14 @@ impl Mode {
     #[must_use]
     pub const fn is_of_replies(self) -> bool {
         self.bits() & 0o733 == REPLIES | 0o600
+    }
+}
+
+impl QueueStatus {
+    /// Whether a controller lets clients use the queue: it closes a queue by its mode until it serves it, and by its limit when it
+    /// ends.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.permissions.mode != Mode::CLOSED && self.limit > 0
     }
 }
