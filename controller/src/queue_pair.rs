@@ -128,7 +128,7 @@ impl QueuePair {
         record(&mut self.locks.replies, &self.replies);
         let QueueOptions { mode, group, .. } = self.options;
         open(&self.replies, mode.of_replies(), group)?;
-        // Nobody else may send to this queue: its last sender tells which process it belongs to, even if the record is lost.
+        // No other process may send to this queue: its last sender is its controller, even if the record is lost.
         let mark = Message::<0>::empty(MessageType::random());
         let own = Select::Type(mark.message_type());
         let _ = self.replies.try_send(&mark);

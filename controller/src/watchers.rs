@@ -41,7 +41,7 @@ impl Watchers {
         self.replied.retain(|&(replied, _)| replied != reply_to);
     }
 
-    /// Whether this state is the one that they were told last.
+    /// Whether this is the state of the last reply to them.
     pub(crate) fn know(&self, state: State) -> bool {
         state.is_same(self.told)
     }

@@ -173,7 +173,7 @@ fn after_an_error_of_the_output_blinking_has_ended_and_who_watches_learns_it() {
     let commands = [
         "BLINK 1 1\0reply=77\0",
         "WATCH BLINK 1 1\0reply=77\0",
-        // Another blinking is not the one that failed.
+        // The error of one BLINK does not end the next.
         "BLINK 1 3600000\0reply=77\0",
         "STATUS\0reply=77\0",
     ];

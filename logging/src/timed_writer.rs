@@ -48,7 +48,7 @@ impl TimedWriter {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TimedOut`] if there is not: a pipe has taken nothing then, a terminal perhaps a part.
+    /// [`ErrorKind::TimedOut`] if there is not: a pipe has taken nothing then, but a terminal may have taken a part.
     pub fn write_in_time(&mut self, mut bytes: &[u8], patience: Duration) -> io::Result<()> {
         if !self.can_block {
             return self.file.write_all(bytes);

@@ -50,7 +50,7 @@ An emulated Raspberry Pi. Type for example:
     ./controller &
     ./command on
 
-A line tells when the level of pin 11 (GPIO 17) changes, read from outside.
+A line shows each change of the level of pin 11 (GPIO 17), read from outside.
 `poweroff` or Ctrl-A X ends this.
 
 ";

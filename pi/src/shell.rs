@@ -1,4 +1,4 @@
-//! The Pi for a user: QEMU connects the terminal to its mini UART, and a line tells when the level of the pin changes.
+//! The Pi for a user: QEMU connects the terminal to its mini UART, and a line shows each change of the level of the pin.
 
 pub(crate) mod scenes;
 

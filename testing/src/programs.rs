@@ -51,7 +51,7 @@ pub fn build(arguments: &[&str]) -> PathBuf {
     cargo
         .arg("--target-dir")
         .arg(folder.parent().expect("target is above the profile"));
-    // What cargo tells this test about its package. `ring` would be built again, as if it had changed.
+    // The variables that describe the package of this test. With them, `ring` would be built again, as if it had changed.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {

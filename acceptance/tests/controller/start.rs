@@ -93,7 +93,7 @@ fn a_record_in_another_directory_of_the_user_is_found() {
     };
     let killed = Running::start(&mut start(true));
     killed.wait_for_log("ready");
-    // Its record tells more than its PID.
+    // Its record has more than its PID.
     let second = Outcome::of(&mut start(false));
     let held = format!(
         "another controller (PID {}) uses key {}",

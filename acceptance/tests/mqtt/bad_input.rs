@@ -145,7 +145,7 @@ fn a_flood_of_commands_does_not_end_it_or_fill_its_memory() {
     let online = Online::start();
     let memory = || memory(online.bridge.pid());
     let before = memory();
-    // Not the one that reads everything: the broker drops what a client does not read meanwhile, and a response would be lost.
+    // Not the client that subscribes to everything: it does not read meanwhile, so the broker could drop a response.
     let mut client = Client::connect(online.broker.address, &["test/response"]);
     for number in 0..5000 {
         client.publish(SET, if number % 2 == 0 { "TOGGLE" } else { "DIM" });

@@ -18,7 +18,7 @@ pub(crate) struct Watching {
     watchers: [Watcher; 2],
     /// The reply queue: a watcher, and the state that it is told. None if it has a reply to another client, or is empty.
     reply: Option<(usize, u8)>,
-    /// The controller tells a change.
+    /// The controller replies to the watchers after a change.
     is_telling: bool,
     violated: Option<Invariant>,
 }

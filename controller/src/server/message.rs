@@ -47,7 +47,7 @@ impl Server {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Applies a command, sends the reply that it requests, and tells those who watch.
+    /// Applies a command, sends the reply that it requests, and replies to the watchers.
     fn obey(&mut self, command: Command, reply_to: Option<MessageType>) -> Result<(), Error> {
         let applied = self.apply(command);
         match &applied {

@@ -121,7 +121,7 @@ pub(super) fn lock_waiter(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.ok(&format!(
         "runuser -u eve -- sh -c {wait} {lock} >/tmp/eve 2>&1 &"
     ))?;
-    // Only its owner may open the file, so nobody else can wait for it.
+    // Only its owner may open the file, so no other user can wait for it.
     stage.wait_for("grep -q 'Permission denied' /tmp/eve")?;
     for _ in 0..6 {
         stage.ok("systemctl reset-failed led-controller; systemctl restart led-controller")?;

@@ -1,4 +1,4 @@
-//! A client that tells exactly what the broker sends: the retain flags, and the properties.
+//! A client that shows exactly what the broker sends: the retain flags, and the properties.
 
 use std::{
     collections::{BTreeMap, VecDeque},
