@@ -98,10 +98,10 @@ completions:
 	cargo run --locked --package command --example completions target/completions
 	cargo run --locked --package mqtt --example led-mqtt-completions target/completions
 
-# The template for further LEDs is the unit itself, with the instance's options.
+# The template for further LEDs is the unit itself, with the instance's options. The name of the instance is its key by default.
 unit-file:
 	@mkdir -p target
-	sed -e 's|^Description=.*|& %i|' -e 's|/etc/default/led-controller|&-%i|' systemd/led-controller.service >target/led-controller@.service
+	sed -e 's|^Description=.*|& %i|' -e 's|/etc/default/led-controller|&-%i|' -e 's|/controller $$OPTIONS|/controller --key %i $$OPTIONS|' systemd/led-controller.service >target/led-controller@.service
 
 deb:
 	@+scripts/deb $(ARCH) $(DEB_VERSION) core mqtt

@@ -84,7 +84,7 @@ fn an_invalid_log_level_is_reported() {
 #[test]
 fn wrong_usage_is_exit_status_2() {
     let fixture = Fixture::new();
-    let verbs = "known are on, off, toggle, blink, status, wait, exit, doctor";
+    let verbs = "known are on, off, toggle, blink, status, wait, exit, list, doctor";
     for (arguments, parts) in [
         ("", &["<VERB>"][..]),
         ("shine", &["unknown verb shine", verbs]),
@@ -94,6 +94,8 @@ fn wrong_usage_is_exit_status_2() {
         ("blink --count +1", &["a count is from 1 to 1000000"]),
         ("--count 3 blink", &["--count"]),
         ("doctor --no-wait", &["--no-wait"]),
+        ("list --no-wait", &["--no-wait"]),
+        ("on --key Door", &["a name: a lower-case letter"]),
         ("on --timeout 0", &["1ms to 1h"]),
         ("on --key 0", &["IPC_PRIVATE"]),
         ("status --no-wait", &["--no-wait"]),

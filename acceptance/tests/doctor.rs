@@ -52,7 +52,8 @@ fn there_is_no_problem_if_a_controller_replies() {
 fn without_a_controller_it_prints_how_to_start_one() {
     let fixture = Fixture::new();
     let key = fixture.key;
-    let start = format!("/controller --key {key}\", with --simulate if there is no LED");
+    let start =
+        format!("/controller --key {key} --line LINE\", with --simulate if there is no LED");
     let findings = [
         ("FAIL", "queue", &*start),
         ("-", "send", "no queue"),

@@ -17,6 +17,7 @@ mod interop;
 mod life;
 mod manual;
 mod mqtt;
+mod names;
 mod permissions;
 mod protocol;
 mod stall;

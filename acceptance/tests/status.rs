@@ -94,7 +94,7 @@ fn json_has_the_documented_names_and_values() {
         "state": "blink",
         "blink": { "on_ms": 3_600_000, "off_ms": 1, "left": 2 },
         "line": null, "offset": null, "chip": null, "label": null, "consumer": null,
-        "key": fixture.key.get(),
+        "key": fixture.key.get(), "name": null,
         "queue": { "messages": 0, "bytes": 0, "limit": msgmnb, "mode": "0660", "owner": owner, "group": "daemon",
                    "served_by": pid, "last_receiver": pid },
         "controller": { "pid": pid, "version": env!("CARGO_PKG_VERSION"), "uptime_seconds": null, "applied": 2,

@@ -48,6 +48,16 @@ impl Target {
             Holder::Unknown
         }
     }
+
+    /// The key, with the name that the queue's controller was given.
+    #[must_use]
+    pub fn named(&self, queue: &Queue, status: &QueueStatus) -> Key {
+        if self.key.name().is_none() && self.trusts(status.creator) {
+            lock::named(self.key, queue, status)
+        } else {
+            self.key
+        }
+    }
 }
 
 /// The queue with this key and its state, even if its creator is not trusted. Nothing is sent to it.

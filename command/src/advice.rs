@@ -1,9 +1,11 @@
 //! The next step after an error.
 
-use std::{env, fs, os::unix::fs::MetadataExt, path::Path};
+use std::{env, fs, os::unix::fs::MetadataExt};
 
 use client::{Error, NamedPermissions, Waiting};
 use shared::{Access, Key};
+
+use crate::unit::Unit;
 
 /// The inode number of the first IPC namespace: `PROC_IPC_INIT_INO` of the kernel.
 const FIRST_IPC_NAMESPACE: u64 = 0xefff_ffff;
@@ -12,15 +14,12 @@ const FIRST_IPC_NAMESPACE: u64 = 0xefff_ffff;
 pub(crate) fn advice(error: &Error) -> Option<String> {
     Some(match error {
         Error::Malformed { .. } => "client and controller may have different versions".into(),
-        Error::NotRunning { .. } if is_in_container() => {
-            "this is an IPC namespace of its own, which shows no queue from outside: to command a controller outside of this \
-             container, start the container with --ipc=host"
-                .into()
-        }
-        Error::NotRunning { key } | Error::Stale { key, .. } => start(*key),
+        Error::NotRunning { key } => find_or_start(*key),
+        Error::Stale { key, .. } => start(*key),
         Error::NotReady { key } => format!("try again, or {}", start(*key)),
         Error::Untrusted { key, name, .. } => format!(
-            "remove it with \"sudo ipcrm -Q {key}\", or trust that user with --owner {name}"
+            "remove it with \"sudo ipcrm -Q {}\", or trust that user with --owner {name}",
+            key.get()
         ),
         Error::Unmapped { .. } => {
             "run this outside of the user namespace, or map the controller's user into it".into()
@@ -35,7 +34,8 @@ pub(crate) fn advice(error: &Error) -> Option<String> {
             "run \"led status\" when a controller is running".into()
         }
         Error::NoReplies { key } => format!(
-            "if that program serves it, use --no-wait; otherwise remove it with \"ipcrm -Q {key}\""
+            "if that program serves it, use --no-wait; otherwise remove it with \"ipcrm -Q {}\"",
+            key.get()
         ),
         Error::Full { timeout, queue, .. } if queue.is_read() => match timeout {
             Some(_) => "try a longer --timeout".into(),
@@ -69,11 +69,21 @@ pub(crate) fn permission_advice(permissions: &NamedPermissions, access: Access) 
     }
 }
 
-/// How to start a controller. The service has the default key. The controller is in the directory of this program, which need
-/// not be in PATH.
+/// How to find a controller that may run where no queue is seen from here, or to start one.
+pub(crate) fn find_or_start(key: Key) -> String {
+    if is_in_container() {
+        "this is an IPC namespace of its own, which shows no queue from outside: to command a controller outside of this \
+         container, start the container with --ipc=host"
+            .into()
+    } else {
+        start(key)
+    }
+}
+
+/// How to start a controller: its unit, or the program, which is in the directory of this one and need not be in PATH.
 fn start(key: Key) -> String {
-    if key == Key::DEFAULT && has_unit() {
-        return "run \"sudo systemctl start led-controller\"".into();
+    if let Some(unit) = Unit::of(key).filter(Unit::is_installed) {
+        return format!("run \"sudo systemctl start {unit}\"");
     }
     let beside = env::current_exe()
         .ok()
@@ -81,29 +91,13 @@ fn start(key: Key) -> String {
     let controller = beside
         .filter(|path| path.exists())
         .unwrap_or_else(|| "controller".into());
-    let key = if key == Key::DEFAULT {
-        String::new()
+    let controller = controller.display();
+    if key == Key::DEFAULT {
+        format!("run \"{controller}\", with --simulate if there is no LED")
     } else {
-        format!(" --key {key}")
-    };
-    format!(
-        "run \"{}{key}\", with --simulate if there is no LED",
-        controller.display()
-    )
-}
-
-/// Whether systemd runs and has the unit.
-fn has_unit() -> bool {
-    let folders = [
-        "/etc/systemd/system",
-        "/usr/local/lib/systemd/system",
-        "/usr/lib/systemd/system",
-        "/lib/systemd/system",
-    ];
-    Path::new("/run/systemd/system").exists()
-        && folders
-            .iter()
-            .any(|folder| Path::new(folder).join("led-controller.service").exists())
+        // Not the line of the first LED.
+        format!("run \"{controller} --key {key} --line LINE\", with --simulate if there is no LED")
+    }
 }
 
 /// Whether this process has an IPC namespace of its own, as in a container, see ipc_namespaces(7).

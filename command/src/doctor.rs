@@ -12,7 +12,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use client::{NamedPermissions, StateText, Target, Waiting, count, messages_waiting};
 use shared::{
-    Access, Info, TEXT_MAX,
+    Access, Info, Queue, TEXT_MAX,
     account::{self, Group, User},
 };
 
@@ -110,8 +110,7 @@ fn queue(target: &Target, view: &QueueView) -> Finding {
     );
     let mode = status.permissions.mode;
     let text = format!(
-        "key {key} ({:#010x}): owner {owner}, group {group}, mode {mode}; {}",
-        key.get(),
+        "key {key} ({key:#010x}): owner {owner}, group {group}, mode {mode}; {}",
         messages_waiting(status.messages)
     );
     let room = status.limit.saturating_sub(status.bytes);
@@ -202,8 +201,7 @@ fn limits(view: &QueueView) -> Finding {
     else {
         return Problem("cannot read /proc/sys/kernel/msg*".into());
     };
-    let queues =
-        fs::read_to_string("/proc/sysvipc/msg").map_or(0, |list| list.lines().skip(1).count());
+    let queues = Queue::keys().map_or(0, |keys| keys.len());
     if msgmax < TEXT_MAX {
         Problem(format!(
             "a message has at most {msgmax} bytes: run \"sudo sysctl kernel.msgmax=8192\""

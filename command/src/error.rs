@@ -10,9 +10,9 @@ use std::{
 };
 
 use client::{Kind, StateText, count};
-use shared::State;
+use shared::{Key, State};
 
-use crate::advice::advice;
+use crate::advice::{advice, find_or_start};
 
 /// Why a verb failed.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,12 @@ pub enum Error {
         /// The time.
         timeout: Duration,
     },
+    /// `list` found no controller.
+    #[error("no controller is running; {}", find_or_start(Key::DEFAULT))]
+    NoControllers,
+    /// `list` cannot read which queues there are.
+    #[error("/proc/sysvipc/msg: {0}")]
+    List(#[source] io::Error),
     /// The result cannot be printed.
     #[error("done, but cannot write to standard output: {0}")]
     Output(#[source] io::Error),
@@ -46,7 +52,8 @@ impl Error {
         match self {
             Error::Client(error) => exit_status(error.kind()).into(),
             Error::NotReached { .. } => 5.into(),
-            Error::Output(_) | Error::Problems(_) => 1.into(),
+            Error::NoControllers => 3.into(),
+            Error::List(_) | Error::Output(_) | Error::Problems(_) => 1.into(),
         }
     }
 

@@ -6,8 +6,10 @@ mod advice;
 mod doctor;
 mod duration;
 mod error;
+mod list;
 mod options;
 mod status;
+mod unit;
 mod view;
 mod watch;
 
@@ -37,7 +39,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
 }
 
 fn run_verb(options: &Options) -> Result<(), Error> {
-    let &Options { key, owner, .. } = options;
+    let (key, owner) = (options.key.unwrap_or_default(), options.owner);
     let timeout = options.timeout.unwrap_or(options::DEFAULT_TIMEOUT);
     let target = Target { key, owner };
     let command = match options.verb {
@@ -52,7 +54,7 @@ fn run_verb(options: &Options) -> Result<(), Error> {
         }
         Verb::Exit => Command::Exit,
         Verb::Status { json, watch } => {
-            let format = if json { Format::Json } else { Format::Text };
+            let format = Format::new(json);
             return if watch {
                 watch::watch(&target, timeout, format)
             } else {
@@ -60,6 +62,7 @@ fn run_verb(options: &Options) -> Result<(), Error> {
             };
         }
         Verb::Wait { state } => return watch::wait(&target, state.into(), options.timeout),
+        Verb::List { json } => return list::run(owner, timeout, Format::new(json)),
         Verb::Doctor => return doctor::run(&target, timeout),
         // The command line ends with it.
         Verb::Help => return Ok(()),

@@ -24,15 +24,15 @@ pub struct Options {
     #[command(subcommand)]
     pub verb: Verb,
 
-    /// Key of the controller's command queue
-    #[arg(long, global = true, default_value_t, allow_negative_numbers = true)]
-    pub key: Key,
+    /// Key of the controller's command queue, a number or a name [default: 1234]
+    #[arg(long, global = true, allow_negative_numbers = true)]
+    pub key: Option<Key>,
 
     /// Also trust queues created by USER (name or number)
     #[arg(long, global = true, value_name = "USER", value_parser = user)]
     pub owner: Option<u32>,
 
-    /// Do not wait for the reply; not with status, wait and doctor
+    /// Do not wait for the reply; not with status, wait, list and doctor
     #[arg(long, global = true)]
     pub no_wait: bool,
 
@@ -100,6 +100,12 @@ pub enum Verb {
     },
     /// Turn the LED off and end the controller
     Exit,
+    /// Print the LEDs of this machine
+    List {
+        /// Print one JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
     /// Check everything between you and the LED
     Doctor,
     /// Print this help
@@ -142,16 +148,18 @@ impl Options {
             let _ = command.print_help();
             process::exit(0);
         }
-        if options.no_wait
-            && matches!(
+        let lists = matches!(options.verb, Verb::List { .. });
+        let asks = lists
+            || matches!(
                 options.verb,
                 Verb::Status { .. } | Verb::Wait { .. } | Verb::Doctor
-            )
-        {
-            wrong(
-                ErrorKind::ArgumentConflict,
-                "--no-wait cannot be used with status, wait or doctor",
             );
+        let conflict = |message| wrong(ErrorKind::ArgumentConflict, message);
+        if options.no_wait && asks {
+            conflict("--no-wait cannot be used with status, wait, list or doctor");
+        }
+        if options.key.is_some() && lists {
+            conflict("--key cannot be used with list, which prints all");
         }
         options
     }

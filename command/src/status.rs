@@ -19,6 +19,12 @@ pub(crate) enum Format {
     Json,
 }
 
+impl Format {
+    pub(crate) fn new(json: bool) -> Format {
+        if json { Format::Json } else { Format::Text }
+    }
+}
+
 /// Prints one line. Also prints the state of a stale queue, before the error.
 pub(crate) fn run(target: &Target, timeout: Duration, format: Format) -> Result<(), Error> {
     // Before the request, which changes the queue.
@@ -93,6 +99,7 @@ pub(crate) fn json(view: &QueueView, info: Option<&Info>) -> String {
         ("label", value(line.map(|line| line.label.as_str()))),
         ("consumer", value(line.map(|_| Line::CONSUMER))),
         ("key", value(view.key.get())),
+        ("name", value(view.key.name().map(|name| name.to_string()))),
         (
             "queue",
             or_null(view.status, |status| queue(&status, view.holder.pid())),

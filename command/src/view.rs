@@ -5,6 +5,7 @@ use shared::{Key, QueueStatus, lock::Holder};
 
 /// A queue as it is now, and the process that serves it.
 pub(crate) struct QueueView {
+    /// With the name that its controller was given.
     pub(crate) key: Key,
     pub(crate) status: Option<QueueStatus>,
     pub(crate) holder: Holder,
@@ -14,7 +15,7 @@ impl QueueView {
     pub(crate) fn new(target: &Target) -> QueueView {
         let found = look_up(target.key);
         QueueView {
-            key: target.key,
+            key: found.map_or(target.key, |(queue, status)| target.named(&queue, &status)),
             status: found.map(|(_, status)| status),
             holder: found.map_or(Holder::Unknown, |(queue, status)| {
                 target.holder(&queue, &status)

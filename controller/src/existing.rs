@@ -56,7 +56,8 @@ impl Existing {
                 // Its lock is in another directory, or was removed.
                 Holder::Alive(process) => {
                     let pid = Some(process.pid());
-                    return Err(LockError::Held { key, pid }.into());
+                    let name = lock::named(key, &queue, &status).name();
+                    return Err(LockError::Held { key, pid, name }.into());
                 }
             };
         let was_killed_at_start = || {

@@ -6,11 +6,10 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
 use controller::{Options, notify};
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::from_command_line();
     logging::start("controller", "info");
     match controller::run(&options) {
         Ok(()) => ExitCode::SUCCESS,

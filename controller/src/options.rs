@@ -1,6 +1,6 @@
 //! The command line of the controller.
 
-use std::str::FromStr;
+use std::{env, ffi::OsString, str::FromStr};
 
 use clap::{Parser, ValueEnum, builder::NonEmptyStringValueParser};
 use shared::{Key, Mode, account};
@@ -33,7 +33,7 @@ pub struct Options {
     #[arg(long, value_enum, default_value = "off")]
     pub initial: Initial,
 
-    /// Key of the command queue; the reply queue has the next key
+    /// Key of the command queue, a number or a name; the reply queue has the next key
     #[arg(long, default_value_t)]
     pub key: Key,
 
@@ -70,6 +70,15 @@ pub enum Initial {
 }
 
 impl Options {
+    /// The options of this process. Ends it with exit status 2 if they are wrong.
+    ///
+    /// Of several `--key` only the last one is read: the template of the unit has its instance as a default, which need not be
+    /// a key.
+    #[must_use]
+    pub fn from_command_line() -> Options {
+        Options::parse_from(without_earlier_keys(env::args_os().collect()))
+    }
+
     pub(crate) fn line_options(&self) -> LineOptions<'_> {
         LineOptions {
             name: &self.line,
@@ -93,6 +102,25 @@ impl Options {
     }
 }
 
+/// These arguments without all `--key` but the last.
+fn without_earlier_keys(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let is_key = |argument: &OsString| {
+        argument == "--key" || argument.as_encoded_bytes().starts_with(b"--key=")
+    };
+    let Some(last) = arguments.iter().rposition(is_key) else {
+        return arguments;
+    };
+    let rest = arguments.split_off(last);
+    let mut is_value = false;
+    arguments.retain(|argument| {
+        let is_dropped = is_value || is_key(argument);
+        is_value = !is_value && argument == "--key";
+        !is_dropped
+    });
+    arguments.extend(rest);
+    arguments
+}
+
 /// A mode with which the controller itself may receive and clean up, and by which clients know a command queue.
 fn queue_mode(text: &str) -> Result<Mode, String> {
     let mode = Mode::from_str(text).map_err(|error| error.to_string())?;
@@ -108,6 +136,30 @@ fn queue_mode(text: &str) -> Result<Mode, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_last_key_is_read() {
+        for (arguments, expected) in [
+            ("controller --line A", "controller --line A"),
+            (
+                "controller --key my_led --line A --key 1300",
+                "controller --line A --key 1300",
+            ),
+            (
+                "controller --key=my_led --key=1 --key door",
+                "controller --key door",
+            ),
+            ("controller --key my_led", "controller --key my_led"),
+            (
+                "controller --key --key --simulate",
+                "controller --key --simulate",
+            ),
+        ] {
+            let arguments = arguments.split(' ').map(OsString::from).collect();
+            let expected: Vec<OsString> = expected.split(' ').map(OsString::from).collect();
+            assert_eq!(without_earlier_keys(arguments), expected);
+        }
+    }
 
     #[test]
     fn no_mode_of_a_command_queue_is_that_of_a_reply_queue() {

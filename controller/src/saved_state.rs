@@ -36,7 +36,9 @@ impl SavedState {
     #[must_use]
     pub fn new(key: Key) -> Option<SavedState> {
         let directory = directory(|name| env::var_os(name).map(PathBuf::from))?;
-        Some(SavedState::at(directory.join(format!("{key}.state"))))
+        Some(SavedState::at(
+            directory.join(format!("{}.state", key.get())),
+        ))
     }
 
     pub(crate) fn at(path: PathBuf) -> SavedState {

@@ -69,8 +69,8 @@ mod protocol;
 mod sysv;
 
 pub use protocol::{
-    Blink, Command, Incoming, Info, Key, KeyError, Line, Refusal, Refused, Reply, Request, State,
-    TEXT_MAX,
+    Blink, Command, Incoming, Info, Key, KeyError, Line, Name, Refusal, Refused, Reply, Request,
+    State, TEXT_MAX,
 };
 pub use sysv::{
     Access, Error, Message, MessageType, Mode, ModeError, Oversize, OwnedQueue, Permissions, Queue,

@@ -1,8 +1,7 @@
-//! The systemd unit, which serves the default key.
+//! The systemd unit of the controller.
 
 use std::{
     io,
-    path::Path,
     process::{Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
@@ -11,20 +10,24 @@ use std::{
 use shared::Key;
 
 use super::{Finding, Good, Problem, Skipped};
+use crate::unit::{Unit, systemd_runs};
 
-const UNIT: &str = "led-controller.service";
 /// How long to wait for systemctl.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn check(key: Key, has_replied: bool) -> Finding {
-    if !Path::new("/run/systemd/system").exists() {
+    if !systemd_runs() {
         return Skipped("systemd does not run here".into());
     }
-    if key != Key::DEFAULT {
-        return Skipped(format!("{UNIT} serves key {}", Key::DEFAULT));
-    }
+    let Some(unit) = Unit::of(key) else {
+        return Skipped(format!("no unit has --key {key} in its options"));
+    };
     let properties = "--property=LoadState,UnitFileState,ActiveState,SubState,Result";
-    let shown = match output_in_time(Command::new("systemctl").args(["show", UNIT, properties])) {
+    let shown = match output_in_time(Command::new("systemctl").args([
+        "show",
+        &unit.to_string(),
+        properties,
+    ])) {
         Ok(Some(output)) if output.stdout.is_empty() => {
             return Problem(format!(
                 "systemctl: {}",
@@ -44,32 +47,32 @@ pub(super) fn check(key: Key, has_replied: bool) -> Finding {
     let state = format!("{} ({})", get("ActiveState"), get("SubState"));
     match (get("LoadState"), get("ActiveState")) {
         ("not-found", _) if has_replied => Skipped(format!(
-            "{UNIT} is not installed; this controller runs without it"
+            "{unit} is not installed; this controller runs without it"
         )),
         ("not-found", _) => Problem(format!(
-            "{UNIT} is not installed: install the package led-controller"
+            "{unit} is not installed: install the package led-controller"
         )),
         (_, "active") => Good(format!(
-            "{UNIT} is {state}, {} at boot",
+            "{unit} is {state}, {} at boot",
             get("UnitFileState")
         )),
         // Between two attempts to start it is activating. After the last one systemd refuses a start, and still gives the result of
         // that attempt.
         (_, active @ ("failed" | "activating")) => Problem(format!(
-            "{UNIT} is {state}, {}: \"journalctl -u led-controller -n 20\" has the reason, \"{}sudo systemctl restart \
-             led-controller\" tries again",
+            "{unit} is {state}, {}: \"journalctl -u {unit} -n 20\" has the reason, \"{}sudo systemctl restart {unit}\" \
+             tries again",
             get("Result"),
             if active == "failed" {
-                "sudo systemctl reset-failed led-controller && "
+                format!("sudo systemctl reset-failed {unit} && ")
             } else {
-                ""
+                String::new()
             }
         )),
         _ if has_replied => Skipped(format!(
-            "{UNIT} is {state}; this controller runs without it"
+            "{unit} is {state}; this controller runs without it"
         )),
         _ => Problem(format!(
-            "{UNIT} is {state}: run \"sudo systemctl start led-controller\""
+            "{unit} is {state}: run \"sudo systemctl start {unit}\""
         )),
     }
 }

@@ -7,7 +7,7 @@ use testing::command_line::words;
 
 use properties::{check_client, check_count, check_duration};
 
-const WORDS: &str = "on off toggle blink status wait exit doctor --key --key=0x4d2 --no-wait --timeout 1s --timeout=2s \
+const WORDS: &str = "on off toggle blink status wait exit list doctor --key --key=0x4d2 --no-wait --timeout 1s --timeout=2s \
                      --count 3 --json --watch --help --version -- -1 0";
 
 proptest! {

@@ -93,20 +93,39 @@ pub(super) fn exit(stage: &mut Stage<'_>) -> Result<(), Error> {
 }
 
 pub(super) fn two(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.ok("echo 'OPTIONS=\"--line GPIO27 --key 1300\"' >/etc/default/led-controller-door")?;
+    stage.ok("echo 'OPTIONS=\"--line GPIO27\"' >/etc/default/led-controller-door")?;
     stage.ok("systemctl start led-controller@door")?;
-    stage.says("runuser -u pi -- led --key 1300 on", "on\n")?;
+    stage.says("runuser -u pi -- led --key door on", "on\n")?;
     stage.says("led status", "off (queue")?;
     stage.pin_is(OFF)?;
-    stage.says("led on; led --key 1300 off", "on\noff\n")?;
+    stage.says("led on; led --key door off", "on\noff\n")?;
+    stage.run("led list", 0, &["1234 ", "door ", "GPIO17", "GPIO27"])?;
     stage.pin_is(ON)?;
     // Stopping one leaves the queues of the other.
     stage.says(
         "systemctl stop led-controller@door; led status",
         "on (queue 1234: ",
     )?;
-    stage.run("led --key 1300 on", 3, &["no queue has key 1300"])?;
-    stage.says("led off; rm /etc/default/led-controller-door", "off\n")
+    let start = "run \"sudo systemctl start led-controller@door\"";
+    stage.run("led --key door on", 3, &["no queue has key door", start])?;
+    // Where the name is no key, or another one is meant, the options have the key.
+    for (instance, key) in [("my_led", "1300"), ("foo-bar", "foo-bar"), ("door", "1400")] {
+        let options = format!("OPTIONS=\"--line GPIO27 --key {key}\"");
+        stage.ok(&format!(
+            "echo '{options}' >/etc/default/led-controller-{instance}"
+        ))?;
+        stage.ok(&format!("systemctl start led-controller@{instance}"))?;
+        stage.says(&format!("led --key {key} on"), "on\n")?;
+        stage.run(
+            &format!("led --key {key} doctor"),
+            0,
+            &[&format!("led-controller@{instance} is active")],
+        )?;
+        stage.ok(&format!(
+            "systemctl stop led-controller@{instance}; rm /etc/default/led-controller-{instance}"
+        ))?;
+    }
+    stage.says("led off; rm -f /etc/default/led-controller-door", "off\n")
 }
 
 pub(super) fn journal(stage: &mut Stage<'_>) -> Result<(), Error> {

@@ -22,7 +22,7 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn new(directory: &Path, key: Key) -> Files {
-        let stem = format!("{key}-{}", own_namespace("ipc"));
+        let stem = format!("{}-{}", key.get(), own_namespace("ipc"));
         Files {
             lock: directory.join(format!("{stem}.lock")),
             record: directory.join(format!("{stem}.record")),

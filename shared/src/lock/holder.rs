@@ -17,14 +17,7 @@ use crate::{Key, Queue, QueueStatus, account::own_user};
 #[must_use]
 pub fn holder(key: Key, queue: &Queue, status: &QueueStatus) -> Holder {
     let mut result = None;
-    for (directory, found) in directory::trusted(status.creator) {
-        let Ok(Some(record)) = Record::read(&Files::new(&directory, key).record, found.uid())
-        else {
-            continue;
-        };
-        if !record.names(queue, status) {
-            continue;
-        }
+    for record in records(key, queue, status) {
         match record.process.life() {
             alive @ Holder::Alive(_) => return alive,
             Holder::Ended => result = Some(Holder::Ended),
@@ -37,6 +30,24 @@ pub fn holder(key: Key, queue: &Queue, status: &QueueStatus) -> Holder {
         } else {
             Holder::Unknown
         }
+    })
+}
+
+/// The key with the name that the controller of this queue was given, if it was given one.
+#[must_use]
+pub fn named(key: Key, queue: &Queue, status: &QueueStatus) -> Key {
+    records(key, queue, status)
+        .filter_map(|record| record.name.map(Key::from))
+        .find(|named| *named == key)
+        .unwrap_or(key)
+}
+
+/// The records that name this queue.
+fn records(key: Key, queue: &Queue, status: &QueueStatus) -> impl Iterator<Item = Record> {
+    directory::trusted(status.creator).filter_map(move |(directory, found)| {
+        let path = Files::new(&directory, key).record;
+        let record = Record::read(&path, found.uid()).ok().flatten();
+        record.filter(|record| record.names(queue, status))
     })
 }
 

@@ -16,12 +16,12 @@ use std::{
 };
 
 use crate::{
-    Key, Queue, QueueStatus,
+    Key, Name, Queue, QueueStatus,
     account::{User, own_user},
 };
 use directory::Files;
 pub use directory::{directories, service_user};
-pub use holder::{holder, process};
+pub use holder::{holder, named, process};
 pub use process::{Holder, Process};
 use record::{Record, RecordedQueue};
 
@@ -47,6 +47,7 @@ use record::{Record, RecordedQueue};
 /// ```
 #[derive(Debug)]
 pub struct Lock {
+    key: Key,
     record: PathBuf,
     /// The last record: this process's, or that of the holder before.
     recorded: Option<Record>,
@@ -108,8 +109,11 @@ impl Lock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 // While the holder starts, the record can still be its predecessor's.
-                let pid = before.and_then(|record| record.process.life().pid());
-                return Err(LockError::Held { key, pid });
+                let pid = before
+                    .as_ref()
+                    .and_then(|record| record.process.life().pid());
+                let name = before.and_then(|record| record.name);
+                return Err(LockError::Held { key, pid, name });
             }
             Err(TryLockError::Error(source)) => return Err(at(source)),
         }
@@ -121,6 +125,7 @@ impl Lock {
                 .map_err(at)?;
         }
         Ok(Lock {
+            key,
             record,
             recorded: before,
             has_predecessor,
@@ -148,7 +153,7 @@ impl Lock {
     ///
     /// [`LockError::Os`].
     pub fn record(&mut self, queue: &Queue) -> Result<(), LockError> {
-        let record = Record::own(Some(RecordedQueue::new(queue)));
+        let record = Record::own(self.key, Some(RecordedQueue::new(queue)));
         record.write(&self.record).map_err(|source| LockError::Os {
             path: self.record.clone(),
             source,
@@ -162,12 +167,14 @@ impl Lock {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process holds it.
-    #[error("{} uses key {key}; choose another --key", holder_name(*pid))]
+    #[error("{}; choose another --key", held(*key, *pid, *name))]
     Held {
         /// The key.
         key: Key,
         /// The PID of that process, if it is known.
         pid: Option<u32>,
+        /// The name by which that process was given the key, if it was.
+        name: Option<Name>,
     },
     /// The directory or the file belongs to another user, is a link, or other users can write to it.
     #[error("{} (owner {}) is not safe for a lock: it has another owner, is a link, or others can write to it", path.display(), User(*owner))]
@@ -187,9 +194,13 @@ pub enum LockError {
     },
 }
 
-fn holder_name(pid: Option<u32>) -> String {
-    pid.map_or_else(
-        || "another controller".into(),
-        |pid| format!("another controller (PID {pid})"),
-    )
+fn held(key: Key, pid: Option<u32>, name: Option<Name>) -> String {
+    let pid = pid.map_or_else(String::new, |pid| format!(" (PID {pid})"));
+    match name {
+        // Two names can have one key.
+        Some(name) if key.name() != Some(name) => {
+            format!("another controller{pid} uses key {key} ({key:#010x}) by the name {name}")
+        }
+        _ => format!("another controller{pid} uses key {key}"),
+    }
 }

@@ -7,13 +7,15 @@ use std::{
 };
 
 use super::process::{Identity, boot, differ};
-use crate::{Queue, QueueStatus, account::own_user, file};
+use crate::{Key, Name, Queue, QueueStatus, account::own_user, file};
 
 /// What a controller writes beside its lock, for clients and for the next controller: lines of a name and a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Record {
     /// The process.
     pub(super) process: Identity,
+    /// The name of its key, if it was given as a name.
+    pub(super) name: Option<Name>,
     /// The queue that it created.
     pub(super) queue: Option<RecordedQueue>,
 }
@@ -37,10 +39,11 @@ impl RecordedQueue {
 }
 
 impl Record {
-    /// The record of this process.
-    pub(super) fn own(queue: Option<RecordedQueue>) -> Record {
+    /// The record of this process, which serves this key.
+    pub(super) fn own(key: Key, queue: Option<RecordedQueue>) -> Record {
         Record {
             process: Identity::own(),
+            name: key.name(),
             queue,
         }
     }
@@ -95,6 +98,7 @@ impl Record {
                 .map(|(_, value)| value)
         };
         let number = |name| value(name)?.parse().ok();
+        let name = || value("name")?.parse().ok();
         let queue = || {
             Some(RecordedQueue {
                 id: value("queue")?.parse().ok()?,
@@ -109,6 +113,7 @@ impl Record {
                 started: number("started"),
                 pidfd: number("pidfd"),
             },
+            name: name(),
             queue: queue(),
         })
     }
@@ -131,6 +136,9 @@ impl fmt::Display for Record {
             if let Some(number) = number {
                 writeln!(f, "{name} {number}")?;
             }
+        }
+        if let Some(name) = self.name {
+            writeln!(f, "name {name}")?;
         }
         if let Some(RecordedQueue { id, creator }) = self.queue {
             write!(f, "queue {id}\ncreator {creator}\n")?;
@@ -169,11 +177,14 @@ mod tests {
         };
         for process in [identity(1), all] {
             for queue in [None, Some(first), Some(last)] {
-                let record = Record {
-                    process: process.clone(),
-                    queue,
-                };
-                assert_eq!(Record::from_text(&record.to_string()), Some(record));
+                for name in [None, "door".parse().ok()] {
+                    let record = Record {
+                        process: process.clone(),
+                        name,
+                        queue,
+                    };
+                    assert_eq!(Record::from_text(&record.to_string()), Some(record));
+                }
             }
         }
     }
@@ -185,11 +196,12 @@ mod tests {
         }
         let without_queue = Record {
             process: identity(1),
+            name: None,
             queue: None,
         };
         for text in [
             "pid 1\npid_namespace 4026531836\nqueue 3\n",
-            "pid 1\npid_namespace 4026531836\nqueue x\ncreator 0\nnew 5\n",
+            "pid 1\npid_namespace 4026531836\nqueue x\ncreator 0\nname Door\nnew 5\n",
         ] {
             assert_eq!(
                 Record::from_text(text),
@@ -203,7 +215,7 @@ mod tests {
     fn identifier_creator_and_boot_decide_which_queue_a_record_names() {
         let queue = Queue::private(Mode::new(0o600).unwrap()).unwrap();
         let status = queue.status().unwrap();
-        let own = Record::own(Some(RecordedQueue::new(&queue)));
+        let own = Record::own(Key::DEFAULT, Some(RecordedQueue::new(&queue)));
         assert!(own.names(&queue, &status));
         assert!(!own.names(&Queue::from_id(queue.id() + 1), &status));
         let mut of_another_boot = own.clone();

@@ -2,6 +2,7 @@
 
 mod control;
 mod error;
+mod list;
 mod message;
 mod mode;
 mod queue;

@@ -161,3 +161,12 @@ fn a_queue_and_its_messages_outlive_their_killed_creator() {
     assert_ne!(pid, process::id());
     assert_eq!(drain(&queue), [(1, b"ON".to_vec()), (2, Vec::new())]);
 }
+
+#[test]
+fn a_queue_is_in_the_list_of_keys_while_it_exists() {
+    let key = key();
+    let queue = Queue::create(key, MODE).unwrap();
+    assert!(Queue::keys().unwrap().contains(&key.into()));
+    drop(queue);
+    assert!(!Queue::keys().unwrap().contains(&key.into()));
+}

@@ -1,0 +1,87 @@
+//! `list`: the LEDs of this machine.
+
+use std::{io, time::Duration};
+
+use client::{Error as ClientError, StateText, Target, look_up};
+use shared::{Info, Key, Queue, lock::Holder};
+
+use crate::{
+    Error, print,
+    status::{self, Format},
+    view::QueueView,
+};
+
+/// Prints a line for each controller whose queues this user can find, in the order of their names and keys.
+///
+/// # Errors
+///
+/// [`Error::NoControllers`] if there is none.
+pub(crate) fn run(owner: Option<u32>, timeout: Duration, format: Format) -> Result<(), Error> {
+    let mut targets = targets(owner).map_err(Error::List)?;
+    if targets.is_empty() {
+        return Err(Error::NoControllers);
+    }
+    let mut views: Vec<(Target, QueueView)> = targets
+        .drain(..)
+        .map(|target| (target, QueueView::new(&target)))
+        .collect();
+    views.sort_by_key(|(_, view)| (view.key.name().map(|name| name.to_string()), view.key.get()));
+    if format == Format::Text {
+        print(row(
+            ["LED", "STATE", "LINE", "CONTROLLER"].map(str::to_owned)
+        ))?;
+    }
+    for (target, view) in views {
+        let asked = client::ask_info(&target, timeout);
+        print(match format {
+            Format::Text => text(&view, &asked),
+            Format::Json => status::json(&view, asked.as_ref().ok()),
+        })?;
+    }
+    Ok(())
+}
+
+/// The controllers of all command queues. Another program's queue has no reply queue beside it, and no controller.
+fn targets(owner: Option<u32>) -> io::Result<Vec<Target>> {
+    let keys = Queue::keys()?
+        .into_iter()
+        .filter_map(|key| Key::new(key.cast_unsigned()));
+    let targets = keys.map(|key| Target { key, owner });
+    Ok(targets.filter(is_of_controller).collect())
+}
+
+fn is_of_controller(target: &Target) -> bool {
+    let is_of_replies =
+        |key| look_up(key).is_some_and(|(_, status)| status.permissions.mode.is_of_replies());
+    let Some((queue, status)) = look_up(target.key) else {
+        return false;
+    };
+    !is_of_replies(target.key)
+        && (is_of_replies(target.key.reply())
+            || matches!(target.holder(&queue, &status), Holder::Alive(_)))
+}
+
+/// `door        on                  GPIO17              640`
+fn text(view: &QueueView, asked: &Result<Info, ClientError>) -> String {
+    let state = match asked {
+        Ok(info) => StateText(info.state).to_string(),
+        Err(ClientError::NotRunning { .. } | ClientError::Stale { .. }) => "ended".into(),
+        Err(ClientError::NotReady { .. }) => "starting or ending".into(),
+        Err(ClientError::Untrusted { .. } | ClientError::Unmapped { .. }) => "not trusted".into(),
+        Err(ClientError::NotPermitted { .. }) => "not permitted".into(),
+        Err(_) => "no reply".into(),
+    };
+    let info = asked.as_ref().ok();
+    let line = info.map_or("-".into(), |info| {
+        info.line
+            .as_ref()
+            .map_or("simulated".into(), |line| line.name.clone())
+    });
+    let pid = view.holder.pid().or(info.map(|info| info.pid));
+    let pid = pid.map_or("-".into(), |pid| format!("PID {pid}"));
+    row([view.key.to_string(), state, line, pid])
+}
+
+fn row([key, state, line, controller]: [String; 4]) -> String {
+    format!("{key:<12} {state:<20} {line:<12} {controller}")
+}
