@@ -150,6 +150,18 @@ fn an_empty_lock_directory_means_the_default_one() {
 }
 
 #[test]
+fn an_explicit_timeout_waits_for_the_start_of_a_controller() {
+    let fixture = Fixture::new();
+    let too_early = fixture.command(&["status", "--timeout", "20ms"]);
+    too_early.assert_failed(3, &["no controller is running"]);
+    let early = ["on", "toggle", "off"].map(|verb| fixture.client(&[verb, "--timeout", "60s"]));
+    let _controller = fixture.controller(&[]);
+    for client in early {
+        client.wait().assert_code(0);
+    }
+}
+
+#[test]
 fn without_a_controller_is_exit_status_3() {
     let fixture = Fixture::new();
     let key = fixture.key.to_string();

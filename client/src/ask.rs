@@ -10,7 +10,7 @@ use shared::{
 use crate::{
     Error, Target,
     attempt::{Fate, Lost, ask_again, attempt, send, waiting},
-    deadline::Deadline,
+    deadline::{Deadline, Patience},
     locate::{Located, Opened, locate},
     target::look_up,
 };
@@ -61,8 +61,12 @@ pub fn send_only(target: &Target, command: Command) -> Result<(), Error> {
 /// # Errors
 ///
 /// Why it is not known to have been applied.
-pub fn ask(target: &Target, command: Command, timeout: Duration) -> Result<Outcome, Error> {
-    ask_until(target, command, &mut Deadline::after(timeout))
+pub fn ask(
+    target: &Target,
+    command: Command,
+    patience: impl Into<Patience>,
+) -> Result<Outcome, Error> {
+    ask_until(target, command, &mut Deadline::after(patience))
 }
 
 /// Asks the controller for its [`Info`], with STATUS.
@@ -70,8 +74,8 @@ pub fn ask(target: &Target, command: Command, timeout: Duration) -> Result<Outco
 /// # Errors
 ///
 /// Those of [`ask`].
-pub fn ask_info(target: &Target, timeout: Duration) -> Result<Info, Error> {
-    match ask(target, Command::Status, timeout)? {
+pub fn ask_info(target: &Target, patience: impl Into<Patience>) -> Result<Info, Error> {
+    match ask(target, Command::Status, patience)? {
         Outcome::Applied(_, message) => Info::decode(&message).ok_or_else(|| Error::Malformed {
             reply: message.to_string(),
         }),
@@ -120,7 +124,7 @@ fn ask_until(target: &Target, command: Command, deadline: &mut Deadline) -> Resu
     let mut ending: Option<Process> = None;
     // Whether an attempt before may have been applied, which only commands that may be repeated have.
     let mut may_be_applied = false;
-    let mut has_seen = false;
+    let mut is_expected = deadline.includes_start;
     loop {
         let fate = match locate(target) {
             Ok(Located::Ready(queues)) => {
@@ -144,8 +148,12 @@ fn ask_until(target: &Target, command: Command, deadline: &mut Deadline) -> Resu
                 }
             }
             Ok(Located::Closed) => Fate::NotSent(Error::NotReady { key }),
-            Ok(Located::Absent) if has_seen => Fate::NotSent(Error::NotRunning { key }),
+            Ok(Located::Absent) if is_expected => Fate::NotSent(Error::NotRunning { key }),
             Ok(Located::Absent) => return Err(Error::NotRunning { key }),
+            // The next controller removes it.
+            Ok(Located::Stale(messages)) if deadline.includes_start => {
+                Fate::NotSent(Error::Stale { key, messages })
+            }
             Ok(Located::Stale(messages)) => {
                 return Err(checked(
                     command,
@@ -155,7 +163,7 @@ fn ask_until(target: &Target, command: Command, deadline: &mut Deadline) -> Resu
             }
             Err(error) => return Err(checked(command, may_be_applied, error)),
         };
-        has_seen = true;
+        is_expected = true;
         let step = next_step(command, &fate);
         let error = match step {
             Step::Finish => return finish(target, command, fate, may_be_applied, deadline),

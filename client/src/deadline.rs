@@ -10,19 +10,41 @@ use shared::{Message, MessageType, Oversize, Queue, Received, Select, Timer};
 /// How often to look for what no call waits for.
 pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
+/// How long a command may take.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Patience {
+    /// This time, if there is a controller. If there is none, it fails at once.
+    ForReply(Duration),
+    /// This time, also for a controller that starts meanwhile.
+    ForStart(Duration),
+}
+
+impl From<Duration> for Patience {
+    fn from(timeout: Duration) -> Patience {
+        Patience::ForReply(timeout)
+    }
+}
+
 /// The end of the time that a command may take.
 pub(crate) struct Deadline {
     /// The whole time.
     pub(crate) timeout: Duration,
+    /// Whether a controller that is not there yet is waited for.
+    pub(crate) includes_start: bool,
     end: Instant,
     /// None if the system has none left: then it looks every [`RETRY_INTERVAL`].
     timer: Option<Timer>,
 }
 
 impl Deadline {
-    pub(crate) fn after(timeout: Duration) -> Deadline {
+    pub(crate) fn after(patience: impl Into<Patience>) -> Deadline {
+        let (timeout, includes_start) = match patience.into() {
+            Patience::ForReply(timeout) => (timeout, false),
+            Patience::ForStart(timeout) => (timeout, true),
+        };
         Deadline {
             timeout,
+            includes_start,
             end: Instant::now() + timeout,
             timer: Timer::new().ok(),
         }

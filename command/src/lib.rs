@@ -21,7 +21,7 @@ use std::{
     io::{self, Write},
 };
 
-use client::{Outcome, StateText, Target};
+use client::{Outcome, Patience, StateText, Target};
 use shared::{Blink, Command, Refusal};
 use status::Format;
 
@@ -41,6 +41,10 @@ pub fn run(options: &Options) -> Result<(), Error> {
 fn run_verb(options: &Options) -> Result<(), Error> {
     let (key, owner) = (options.key.unwrap_or_default(), options.owner);
     let timeout = options.timeout.unwrap_or(options::DEFAULT_TIMEOUT);
+    // Who sets a timeout expects a controller: the first command may follow its start at once.
+    let patience = options
+        .timeout
+        .map_or(Patience::ForReply(timeout), Patience::ForStart);
     let target = Target { key, owner };
     let command = match options.verb {
         Verb::On => Command::On,
@@ -58,7 +62,7 @@ fn run_verb(options: &Options) -> Result<(), Error> {
             return if watch {
                 watch::watch(&target, timeout, format)
             } else {
-                status::run(&target, timeout, format)
+                status::run(&target, patience, format)
             };
         }
         Verb::Wait { state } => return watch::wait(&target, state.into(), options.timeout),
@@ -71,7 +75,7 @@ fn run_verb(options: &Options) -> Result<(), Error> {
         client::send_only(&target, command)?;
         return print("queued");
     }
-    match client::ask(&target, command, timeout)? {
+    match client::ask(&target, command, patience)? {
         Outcome::Applied(state, _) => print(StateText(state)),
         Outcome::Ended => print("ended"),
     }

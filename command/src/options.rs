@@ -36,7 +36,7 @@ pub struct Options {
     #[arg(long, global = true)]
     pub no_wait: bool,
 
-    /// How long to wait for the reply, 1ms to 1h; no limit with wait [default: 2s]
+    /// How long to wait for a controller and its reply, 1ms to 1h; without it: 2s for the reply, no limit with wait
     #[arg(long, global = true, value_parser = duration::parse, conflicts_with = "no_wait")]
     pub timeout: Option<Duration>,
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use client::{StateText, Target, count};
+use client::{Patience, StateText, Target, count};
 use serde_json::Value;
 use shared::{
     Info, Line, QueueStatus, State,
@@ -26,10 +26,10 @@ impl Format {
 }
 
 /// Prints one line. Also prints the state of a stale queue, before the error.
-pub(crate) fn run(target: &Target, timeout: Duration, format: Format) -> Result<(), Error> {
+pub(crate) fn run(target: &Target, patience: Patience, format: Format) -> Result<(), Error> {
     // Before the request, which changes the queue.
     let mut view = QueueView::new(target);
-    let info = client::ask_info(target, timeout);
+    let info = client::ask_info(target, patience);
     if info.is_ok() && view.status.is_none() {
         // The controller has started meanwhile.
         view = QueueView::new(target);

@@ -112,7 +112,7 @@ impl Fixture {
     }
 
     /// Runs the client with these arguments. Where they do not say how long to wait for the reply, it is as long as a test waits:
-    /// on a loaded machine a reply may take longer than the default.
+    /// on a loaded machine a reply may take longer than the default. Without a queue, it fails at once.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Outcome {
         self.patient(None, arguments)
@@ -128,7 +128,8 @@ impl Fixture {
         let mut client = self.program("command", user);
         client.args(arguments);
         let says_how_long = ["--timeout", "--no-wait", "wait"];
-        if !arguments.iter().any(|word| says_how_long.contains(word)) {
+        let is_served = Queue::open(self.key, Access::Find).is_ok();
+        if is_served && !arguments.iter().any(|word| says_how_long.contains(word)) {
             client.arg(format!("--timeout={}s", PATIENCE.as_secs()));
         }
         Outcome::of(&mut client)
