@@ -2,7 +2,7 @@
 
 use std::{fs, io, time::Duration, time::Instant};
 
-use shared::{Mode, Oversize, Queue, Select};
+use shared::{Mode, Queue};
 use testing::{Fixture, OTHER_USER, Outcome, Running, Signal, process, rounds, wait_until};
 
 #[test]
@@ -82,24 +82,6 @@ fn a_client_of_a_stopped_controller_without_a_reply_queue_asks_once_for_one() {
     assert_eq!(fixture.queue().status().unwrap().messages, 2);
     controller.signal(Signal::CONT);
     fixture.assert_led("on");
-}
-
-#[test]
-#[ignore = "takes a minute"]
-fn a_follower_whose_question_another_process_received_asks_again() {
-    let fixture = Fixture::new();
-    let controller = fixture.controller(&[]);
-    controller.stop();
-    let watch = fixture.client(&["status", "--watch", "--timeout", "20s"]);
-    fixture.wait_until_sent(1);
-    let taken = fixture
-        .queue()
-        .try_receive::<256>(Select::Any, Oversize::Keep);
-    assert!(taken.unwrap().text().starts_with(b"WATCH"));
-    watch.wait_for_log("no reply within 20s");
-    controller.signal(Signal::CONT);
-    fixture.command(&["on"]).assert_printed("on");
-    assert_eq!(watch.line(), "on");
 }
 
 #[test]

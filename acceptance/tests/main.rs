@@ -1,6 +1,7 @@
 //! The real programs, tried from outside: one program, which is linked once.
 #![forbid(unsafe_code)]
 
+mod a_minute;
 mod at_most_once;
 mod bad_input;
 mod blink;

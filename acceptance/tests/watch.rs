@@ -9,15 +9,15 @@ use std::{
 };
 
 use serde_json::Value;
-use shared::{Access, Message, Mode, Oversize, Queue, Select};
-use testing::{Fixture, Outcome, PATIENCE, Running, Signal, wait_until};
+use shared::{Access, Mode, Queue};
+use testing::{Fixture, Outcome, Running, Signal, wait_until};
 
 use crate::{
     manual::{code, page},
     status::json,
 };
 
-const WATCH: [&str; 4] = ["status", "--watch", "--timeout", "100ms"];
+pub(crate) const WATCH: [&str; 4] = ["status", "--watch", "--timeout", "100ms"];
 
 #[test]
 fn it_prints_each_change_and_outlives_the_controller() {
@@ -193,27 +193,6 @@ fn neither_program_wakes_up_while_nothing_changes() {
     assert_eq!(before[2].len(), 4, "two threads, two counters each");
     fixture.command(&["off"]).assert_printed("off");
     assert_eq!(status.line(), "off");
-}
-
-#[test]
-#[ignore = "takes a minute"]
-fn a_client_whose_reply_was_lost_learns_of_the_change_within_a_minute() {
-    let fixture = Fixture::new();
-    let controller = Running::start(fixture.simulated(&[]).env("RUST_LOG", "debug")).when_ready();
-    let status = fixture.client(&WATCH);
-    assert_eq!(status.line(), "off");
-    // To the question without a state it had a reply.
-    for _ in 0..2 {
-        controller.wait_for_log("WATCH: LED OFF");
-    }
-    status.stop();
-    fixture.command(&["on"]).assert_printed("on");
-    let replies = Queue::open(fixture.key.reply(), Access::Receive).unwrap();
-    let lost: Message = replies.try_receive(Select::Any, Oversize::Keep).unwrap();
-    assert!(lost.text().starts_with(b"OK ON\n"), "{lost}");
-    status.signal(Signal::CONT);
-    controller.wait_for_log_within("WATCH: LED ON", Duration::from_secs(60) + PATIENCE);
-    assert_eq!(status.line(), "on");
 }
 
 #[test]
