@@ -7,6 +7,7 @@ use std::{
         fs::{MetadataExt, PermissionsExt, chown},
         process::CommandExt,
     },
+    path::Path,
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -159,6 +160,31 @@ fn a_user_who_creates_the_queue_repeatedly_does_not_keep_the_service_from_its_ke
         is_over.store(true, Ordering::Relaxed);
         fixture.command(&["exit"]).assert_printed("ended");
     });
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_controller_of_another_user_does_not_keep_the_service_from_its_key() {
+    let fixture = Fixture::new();
+    let mut controller = fixture.program("controller", Some(OTHER_USER));
+    controller.args(["--simulate", "--mode", "0666"]);
+    // Its lock and record are where root looks for those of this user.
+    let controller = Running::start(controller.env_remove("LED_LOCK_DIRECTORY")).when_ready();
+    let created = format!("was created by user {OTHER_USER}");
+    Outcome::of(&mut fixture.simulated(&[])).assert_failed(78, &[&created]);
+    let reclaimed = Outcome::of(fixture.program("controller", None).arg("--reclaim"));
+    reclaimed.assert_code(0);
+    reclaimed.assert_logged(&[&created, "removing it"]);
+    let service = fixture.controller(&[]);
+    fixture.command(&["on"]).assert_printed("on");
+    assert_eq!(service.line(), "LED on");
+    drop(controller);
+    for file in ["lock", "record"] {
+        let name = fixture.lock_file(file);
+        let own =
+            Path::new(&format!("/tmp/led-controller-{OTHER_USER}")).join(name.file_name().unwrap());
+        let _ = fs::remove_file(own);
+    }
 }
 
 #[test]

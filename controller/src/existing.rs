@@ -47,12 +47,16 @@ impl Existing {
         if !is_removable {
             return Ok(Existing::Foreign(queue, status));
         }
+        // Root sees the records of all users. The controller of an ordinary user is one of the other programs.
+        let is_stranger =
+            ![0, user].contains(&status.creator) && lock::service_user() != Some(status.creator);
         // Who has the lock serves the key: an earlier holder does not, whether its process lives or not.
         let is_of_predecessor = lock.is_some_and(|lock| lock.has_created(&queue, &status));
         let has_ended = is_of_predecessor
             || match lock::holder(key, &queue, &status) {
                 Holder::Ended => true,
                 Holder::Unknown => false,
+                Holder::Alive(_) if is_stranger => false,
                 // Its lock is in another directory, or was removed.
                 Holder::Alive(process) => {
                     let pid = Some(process.pid());

@@ -69,9 +69,13 @@ impl SavedState {
     fn lock(&mut self) -> io::Result<()> {
         if self.lock.is_none() {
             fs::create_dir_all(self.directory()?)?;
-            let mut options = File::options();
-            options.write(true).create(true).mode(0o600);
-            let lock = options.open(self.path.with_extension("lock"))?;
+            // Not for writing: it would keep the file system from being mounted read-only.
+            let path = self.path.with_extension("lock");
+            let lock = File::open(&path).or_else(|_| {
+                let mut options = File::options();
+                options.write(true).create(true).mode(0o600).open(&path)?;
+                File::open(&path)
+            })?;
             lock.try_lock()?;
             self.lock = Some(lock);
         }

@@ -136,7 +136,7 @@ fn after_power_cut(stage: &mut Stage<'_>) -> Result<(), Error> {
     // Nothing else is left.
     stage.says(
         "ls /var/lib/led-controller | tr '\\n' ' '",
-        "1234.state 1300.state 1400.state lost+found",
+        "1234.lock 1234.state 1300.lock 1300.state 1400.lock 1400.state lost+found",
     )?;
     stage.ok("systemctl stop led-controller@door led-controller@shed")
 }
