@@ -59,6 +59,20 @@ impl Client {
         self.send(|turn| &turn.asking)
     }
 
+    /// Sends the same command this many times; the last requests a reply. Returns the state after it.
+    pub(crate) fn repeat(&self, count: usize) -> State {
+        let [turn, _] = &self.turns;
+        for number in 1..=count {
+            let message = if number < count {
+                &turn.silent
+            } else {
+                &turn.asking
+            };
+            self.commands.send(message).expect("the queue exists");
+        }
+        turn.state
+    }
+
     /// Waits for the reply, which must have this state.
     pub(crate) fn expect_reply(&self, state: State) {
         let reply: Message = self

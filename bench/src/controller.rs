@@ -58,7 +58,7 @@ impl Side {
         }
     }
 
-    fn program(&self, tool: &[&str], name: &str, fixture: &Fixture) -> Command {
+    pub(crate) fn program(&self, tool: &[&str], name: &str, fixture: &Fixture) -> Command {
         let program = self.0.join(name);
         let mut words = tool.iter().map(OsStr::new).chain([program.as_os_str()]);
         let mut command = Command::new(words.next().expect("there is a program"));

@@ -61,6 +61,14 @@ pub(crate) fn of_client(arguments: &str) -> impl Fn(&Side) -> f64 {
     }
 }
 
+/// Instructions of a controller for one of many commands that do not change the LED.
+pub(crate) fn of_flood(side: &Side) -> f64 {
+    Tool::Callgrind.per_command(side, |controller, commands| {
+        let state = controller.client.repeat(commands);
+        controller.client.expect_reply(state);
+    })
+}
+
 /// System calls of a controller for one command that changes the LED and requests a reply.
 pub(crate) fn of_exchange(side: &Side) -> f64 {
     Tool::Strace.per_command(side, |controller, commands| {

@@ -13,10 +13,10 @@ mod time;
 use std::env;
 
 use controller::Side;
-use count::{of_client, of_exchange};
-use idle::{context_switches, peak_memory};
+use count::{of_client, of_exchange, of_flood};
+use idle::{context_switches, followed_context_switches, peak_memory};
 use table::Table;
-use time::{at_once, clients, flood, round_trips, starts, waiting};
+use time::{at_once, clients, edges, flood, round_trips, starts, waiting};
 
 fn main() {
     let arguments: Vec<String> = env::args().collect();
@@ -49,13 +49,20 @@ fn compare([ours, dynamic, c, c_static]: [&Side; 4]) {
     rows.sample("command on, C static, µs", both_static, clients("on"))
         .at_most(1.9);
     rows.count("command on, instructions, k", both, of_client("on"))
-        .at_most(1.6);
+        .limit(150.);
+    rows.count("command in a flood, instructions", both, of_flood)
+        .limit(250.);
     rows.count("command with a reply, system calls", both, of_exchange)
         .at_most(1.);
     rows.sample("idle controller, VmHWM, KiB", both, peak_memory)
         .at_most(0.8);
     rows.count("10 idle, context switches in 10 s", both, context_switches)
         .limit(0.);
+    let followed = followed_context_switches;
+    rows.count("10 idle and followed, the same", &[ours], followed)
+        .limit(0.);
+    rows.count("changes of a blinking LED, late, µs", &[ours], edges)
+        .limit(200.);
     let what = "commands in the queue, time of each";
     rows.growth(what, both, &[1, 10, 100, 1000], waiting);
     let what = "clients at once, time per command";

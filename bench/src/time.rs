@@ -6,9 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testing::Signal;
+use testing::{Fixture, Running, Signal};
 
-use crate::{client::Client, controller::Controller};
+use crate::{
+    client::Client,
+    controller::{Controller, Side},
+};
 
 /// Commands per second, in thousands, sent as fast as the queue permits.
 pub(crate) fn flood(controller: &Controller<'_>) -> f64 {
@@ -91,6 +94,26 @@ pub(crate) fn at_once(controller: &Controller<'_>, clients: usize) -> f64 {
         start
     });
     microseconds(start.elapsed(), each * clients)
+}
+
+/// Microseconds that the changes of a blinking LED are late, beside that which is the least late: the median of 100.
+pub(crate) fn edges(side: &Side) -> f64 {
+    const EDGES: u32 = 100;
+    const PHASE: Duration = Duration::from_millis(20);
+    let fixture = Fixture::new();
+    let mut controller = side.program(&[], "controller", &fixture);
+    let controller = Running::start(controller.arg("--simulate")).when_ready();
+    fixture.send(1, format!("BLINK {0} {0}", PHASE.as_millis()).as_bytes());
+    let begin = Instant::now();
+    let mut late: Vec<Duration> = (1..=EDGES)
+        .map(|number| {
+            controller.line();
+            // The first one is at once.
+            (begin.elapsed() + PHASE).saturating_sub(number * PHASE)
+        })
+        .collect();
+    late.sort();
+    microseconds(late[late.len() / 2] - late[0], 1)
 }
 
 fn microseconds(elapsed: Duration, count: usize) -> f64 {
