@@ -2,9 +2,13 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
+mod background;
+mod escape;
 mod rate_limit;
 mod timed_writer;
 
+pub use background::{Background, start_in_background};
+pub use escape::escape;
 pub use rate_limit::RateLimit;
 pub use timed_writer::{PATIENCE, TimedWriter};
 
@@ -21,6 +25,10 @@ use log::Level;
 /// Starts the log of a program: the name of its crate, and the filter without `RUST_LOG`. Under systemd the lines have the
 /// priorities of sd-daemon(3), and no time, which the journal adds.
 pub fn start(program: &str, default_filter: &str) {
+    start_with(program, default_filter, Stderr::new().ok());
+}
+
+fn start_with(program: &str, default_filter: &str, output: Option<impl Write + Send + 'static>) {
     let mut builder = Builder::new();
     let filter = env::var("RUST_LOG")
         .ok()
@@ -33,8 +41,8 @@ pub fn start(program: &str, default_filter: &str) {
     } else {
         builder.format_target(false);
     }
-    if let Ok(stderr) = Stderr::new() {
-        builder.target(Target::Pipe(Box::new(stderr)));
+    if let Some(output) = output {
+        builder.target(Target::Pipe(Box::new(output)));
     }
     builder.init();
     let is_silent = || !log::log_enabled!(target: program, Level::Error);
@@ -85,14 +93,16 @@ impl Stderr {
 }
 
 impl Write for Stderr {
-    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let lost = match self.dropped {
             0 => String::new(),
             dropped => {
                 format!("{dropped} lines of the log were dropped because they were not read\n")
             }
         };
-        let text = [lost.as_bytes(), lines].concat();
+        // What others wrote must not begin a line of its own, or command the terminal.
+        let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line));
+        let text = format!("{lost}{}\n", escape(&text)).into_bytes();
         let patience = if self.dropped == 0 {
             PATIENCE
         } else {
@@ -103,7 +113,7 @@ impl Write for Stderr {
             // There is no other place to report another error.
             _ => 0,
         };
-        Ok(lines.len())
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! How long to wait before the next connection.
+//! How long to wait before the next attempt.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -7,50 +7,51 @@ use std::{
 
 const FIRST: Duration = Duration::from_secs(1);
 const LAST: Duration = Duration::from_secs(60);
-/// A connection that lasted so long is no failed attempt.
+/// The last one after a connection that was accepted: a broker that restarts several times is back soon.
+const LAST_ACCEPTED: Duration = Duration::from_secs(3);
+/// A connection that lasts this long resets the backoff.
 const LASTED: Duration = Duration::from_secs(30);
-/// So many connections in succession that did not last are more than restarts of a broker.
-const SHORT_MAX: u32 = 4;
 
-/// Waits that double from 1 s to 1 min.
+/// Waits that double, up to 1 min after attempts that were refused, and up to 3 s after connections that did not last.
 #[derive(Debug)]
 pub(crate) struct Backoff {
-    next: Duration,
-    /// Connections that did not last since one that did.
-    short: u32,
+    refused: Duration,
+    accepted: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Backoff {
+        Backoff {
+            refused: FIRST,
+            accepted: FIRST,
+        }
+    }
 }
 
 impl Backoff {
-    pub(crate) fn new() -> Backoff {
-        Backoff {
-            next: FIRST,
-            short: 0,
-        }
-    }
-
-    /// The wait after a connection that lasted so long; none if it was refused. At least 1 s, and up to half as long again at
-    /// random, so that many clients of a broker that restarts do not return at once.
+    /// The wait after a connection of this duration; none if it was refused. Up to 50 % is added at random, so that the clients of a
+    /// broker that restarts do not all return at once.
     pub(crate) fn after(&mut self, lasted: Option<Duration>) -> Duration {
-        match lasted {
-            Some(lasted) if lasted >= LASTED => *self = Backoff::new(),
-            Some(_) => self.short += 1,
-            None => {}
-        }
-        let wait = self.next;
-        self.next = (wait * 2).min(LAST);
+        let (next, last) = match lasted {
+            None => (&mut self.refused, LAST),
+            Some(lasted) => {
+                self.refused = FIRST;
+                if lasted >= LASTED {
+                    self.accepted = FIRST;
+                }
+                (&mut self.accepted, LAST_ACCEPTED)
+            }
+        };
+        let wait = *next;
+        *next = (wait * 2).min(last);
         wait + random_up_to(wait / 2)
     }
+}
 
-    /// Whether connections are accepted and do not last. Perhaps another client has the same identifier: some brokers do not tell.
-    pub(crate) fn is_thrown_out(&self) -> bool {
-        self.short >= SHORT_MAX
-    }
-
-    /// The wait after another client took over this one's identifier: both would go on for ever.
-    pub(crate) fn after_takeover(&mut self) -> Duration {
-        self.next = LAST;
-        LAST + random_up_to(LAST / 2)
-    }
+/// Delay after another client has taken over our client ID, or has the name of our node. Reconnecting at once would make the two
+/// evict each other endlessly.
+pub(crate) fn after_takeover() -> Duration {
+    LAST + random_up_to(LAST / 4)
 }
 
 /// A random time from 0 to this one.
@@ -64,28 +65,27 @@ pub(crate) fn random_up_to(limit: Duration) -> Duration {
 mod tests {
     use super::*;
 
-    #[test]
-    fn waits_double_until_a_connection_lasts() {
-        let mut backoff = Backoff::new();
-        for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
-            let wait = backoff.after(None);
-            let seconds = Duration::from_secs(seconds);
-            assert!(wait >= seconds && wait <= seconds * 3 / 2, "{wait:?}");
-        }
-        assert!(backoff.after(Some(LASTED)) < Duration::from_secs(2));
-        assert!(backoff.after(None) >= Duration::from_secs(2));
-        assert!(backoff.after_takeover() >= LAST && backoff.after(None) >= LAST);
+    fn assert_near(wait: Duration, seconds: u64) {
+        let seconds = Duration::from_secs(seconds);
+        assert!(wait >= seconds && wait <= seconds * 3 / 2, "{wait:?}");
     }
 
     #[test]
-    fn connections_that_do_not_last_are_counted() {
-        let mut backoff = Backoff::new();
-        for is_thrown_out in [false, false, false, true, true] {
-            backoff.after(Some(Duration::ZERO));
-            backoff.after(None);
-            assert_eq!(backoff.is_thrown_out(), is_thrown_out);
+    fn waits_double_until_a_connection_is_accepted() {
+        let mut backoff = Backoff::default();
+        for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+            assert_near(backoff.after(None), seconds);
         }
-        backoff.after(Some(LASTED));
-        assert!(!backoff.is_thrown_out());
+        assert_near(backoff.after(Some(Duration::ZERO)), 1);
+        assert_near(backoff.after(None), 1);
+    }
+
+    #[test]
+    fn a_broker_that_restarts_several_times_is_found_again_soon() {
+        let mut backoff = Backoff::default();
+        for seconds in [1, 2, 3, 3, 3] {
+            assert_near(backoff.after(Some(Duration::from_secs(15))), seconds);
+        }
+        assert_near(backoff.after(Some(LASTED)), 1);
     }
 }

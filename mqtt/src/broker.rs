@@ -1,53 +1,66 @@
-//! The connection to the broker. Only this module names the MQTT library.
+//! The connection to the broker. Only this module names the MQTT library, and it knows nothing of LEDs.
+//!
+//! Each connection has a task of its own, which sends events through a channel: the library cannot be interrupted while it waits.
 
+mod driver;
 mod loss;
-mod publisher;
+mod options;
+mod words;
 
-use std::{fs, path::Path, pin::pin};
+use std::{sync::Arc, time::Duration};
 
 use rumqttc::{
-    AsyncClient, EventLoop, Incoming, LastWill, MqttOptions, PubAckReason, QoS,
-    SubscribeReasonCode, Transport,
+    AsyncClient, PublishNoticeError, PublishOptions, PublishProperties, QoS, RetainForwardRule,
+    SubscribeFilter, SubscribeReasonCode,
+};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinHandle,
+    time::{Instant, timeout},
 };
 
-pub(crate) use loss::Loss;
-pub(crate) use publisher::Publisher;
+pub(crate) use loss::{Cause, Loss};
+pub(crate) use options::Options;
 
-use crate::{
-    Error,
-    config::Config,
-    outbox::{Outbox, ResponseTo},
-    topics::{self, OFFLINE},
-};
+use crate::board::ResponseTo;
 
 /// How long the broker may be silent. It publishes the last will after half as long again.
-const KEEP_ALIVE: u16 = 30;
-/// How long a connection may take, in seconds.
-const CONNECT_TIMEOUT: u64 = 5;
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How long the broker may take to acknowledge a message or a subscription, and to reply to a ping.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The most messages in each direction that wait for an acknowledgement. They take memory.
 const IN_FLIGHT: u16 = 16;
-/// The most messages that wait for the connection.
-const QUEUED: usize = 32;
-/// The longest packet that the broker may send: longer ones are not for an LED.
-const PACKET_MAX: u32 = 4096;
-/// The certificates of the system, from Debian's ca-certificates.
-const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// The most events that wait for their receiver.
+const EVENTS_MAX: usize = 32;
+/// Most bytes of a packet beside topic, payload and correlation data.
+const OVERHEAD: usize = 32;
 
 /// What happened.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// The broker takes packets of at most so many bytes.
+    /// The longest packet that the broker takes.
     Connected {
         packet_max: usize,
     },
-    /// The broker answered to the subscriptions; the number that it refused.
-    Subscribed(usize),
+    /// The reply to subscriptions: why the broker refused some.
+    Subscribed(Tag, Vec<String>),
     Message(Message),
-    /// The broker refused a message that was published.
-    Refused(String),
-    /// There is room for further messages, perhaps.
-    Progress,
+    /// The reply to a message that was published: why it was refused.
+    Acknowledged(Tag, Result<(), String>),
+    /// The last event of a connection.
     Lost(Loss),
+}
+
+/// What a reply of the broker is about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Tag {
+    /// The place of a topic in the outbox.
+    Slot(usize),
+    Response,
+    Check,
+    /// Subscriptions to what is retained, and to commands.
+    Retained,
+    Commands,
 }
 
 /// A message from the broker.
@@ -57,200 +70,162 @@ pub(crate) struct Message {
     pub(crate) payload: Vec<u8>,
     pub(crate) is_retained: bool,
     pub(crate) respond: Option<ResponseTo>,
+    pub(crate) correlation: Option<Vec<u8>>,
+    /// When it loses its meaning.
+    pub(crate) expiry: Option<Instant>,
 }
 
-/// The connection. It connects when it is asked for an event.
+/// A message to the broker.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) payload: &'a str,
+    pub(crate) correlation: Option<&'a [u8]>,
+    pub(crate) is_retained: bool,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Published {
+    Sent,
+    /// Too many messages wait for their acknowledgements.
+    NoRoom,
+    /// The broker would end the connection.
+    TooLong,
+}
+
+/// A connection, from its first packet to its loss. It is closed without a DISCONNECT when this is dropped.
 pub(crate) struct Connection {
-    events: EventLoop,
-    is_tls: bool,
-    /// Whether the broker has accepted it, and not ended it since.
-    is_accepted: bool,
+    client: AsyncClient,
+    task: JoinHandle<()>,
+    events: mpsc::Receiver<Event>,
+    /// For the tasks that wait for acknowledgements.
+    replies: mpsc::Sender<Event>,
+    room: Arc<Semaphore>,
+    /// The longest packet that the broker takes.
+    packet_max: usize,
 }
 
-/// Prepares a connection. The last will retains that the node is offline.
-///
-/// # Errors
-///
-/// A file of the configuration cannot be read.
-pub(crate) fn prepare(
-    config: &Config,
-    client_id: &str,
-    has_will: bool,
-) -> Result<(Publisher, Connection), Error> {
-    let mut options = MqttOptions::new(client_id, (config.broker.host.clone(), config.broker.port));
-    options
-        .set_keep_alive(KEEP_ALIVE)
-        .set_receive_maximum(Some(IN_FLIGHT))
-        .set_outgoing_inflight_upper_limit(IN_FLIGHT)
-        .set_max_packet_size(Some(PACKET_MAX));
-    let mut network = options.network_options();
-    // Else the state waits for the acknowledgement of the reply.
-    network.set_tcp_nodelay(true);
-    network.set_connection_timeout(CONNECT_TIMEOUT);
-    options.set_network_options(network);
-    if has_will {
-        options.set_last_will(LastWill::new(
-            topics::connection(config),
-            OFFLINE,
-            QoS::AtLeastOnce,
-            true,
-            None,
-        ));
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
     }
-    if let Some(user) = &config.user {
-        let password = config
-            .password_file
-            .as_deref()
-            .map(read)
-            .transpose()?
-            .unwrap_or_default();
-        options.set_credentials(user.clone(), password.trim_ascii_end().to_vec());
-    }
-    if config.broker.tls {
-        let ca = read(config.ca.as_deref().unwrap_or(Path::new(SYSTEM_CA)))?;
-        let own = match (&config.certificate, &config.private_key) {
-            (Some(certificate), Some(key)) => Some((read(certificate)?, read(key)?)),
-            _ => None,
-        };
-        options.set_transport(Transport::tls(ca, own, None));
-    }
-    let (client, events) = AsyncClient::builder(options).capacity(QUEUED).build();
-    Ok((
-        Publisher::new(client),
-        Connection {
-            events,
-            is_tls: config.broker.tls,
-            is_accepted: false,
-        },
-    ))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 impl Connection {
-    /// Waits for the next event. Calls `publish` each time that the outbox has changed.
-    pub(crate) async fn next(&mut self, outbox: &Outbox, mut publish: impl FnMut()) -> Event {
-        // Not dropped when the outbox changes: the library would begin a connection again.
-        let mut poll = pin!(self.events.poll());
-        let polled = loop {
-            tokio::select! {
-                polled = &mut poll => break polled,
-                () = outbox.changed() => publish(),
-            }
-        };
-        let event = match polled {
-            Ok(polled) => event(polled),
-            Err(error) if self.is_accepted => Event::Lost(Loss::from(error)),
-            Err(error) => Event::Lost(Loss::from(error).before_it_was_accepted(self.is_tls)),
-        };
-        match event {
-            Event::Connected { .. } => self.is_accepted = true,
-            Event::Lost(_) => self.is_accepted = false,
-            _ => {}
+    /// Begins to connect.
+    pub(crate) fn open(options: &Options) -> Connection {
+        let capacity = usize::from(IN_FLIGHT) * 2;
+        let builder = AsyncClient::builder(options.mqtt.clone()).capacity(capacity);
+        let (client, event_loop) = builder.build();
+        let (replies, events) = mpsc::channel(EVENTS_MAX);
+        let driver = driver::drive(event_loop, replies.clone(), options.is_tls);
+        Connection {
+            client,
+            task: tokio::spawn(driver),
+            events,
+            replies,
+            room: Arc::new(Semaphore::new(IN_FLIGHT.into())),
+            packet_max: usize::MAX,
         }
-        event
     }
 
-    /// Publishes these messages, waits until the broker has acknowledged each, and ends the connection.
-    ///
-    /// # Errors
-    ///
-    /// The connection is lost, or the broker refuses a message.
-    pub(crate) async fn publish_and_end(
-        &mut self,
-        publisher: &Publisher,
-        messages: impl IntoIterator<Item = (String, &'static str)>,
-    ) -> Result<(), String> {
-        let outbox = Outbox::new(0);
-        let mut acknowledgements = Vec::new();
-        for (topic, payload) in messages {
-            let acknowledgement = loop {
-                if let Some(acknowledgement) = publisher.retain_tracked(&topic, payload)? {
-                    break acknowledgement;
+    /// Waits for the next event.
+    pub(crate) async fn next(&mut self) -> Event {
+        let event = self.events.recv().await;
+        if let Some(Event::Connected { packet_max }) = event {
+            self.packet_max = packet_max;
+        }
+        event.unwrap_or_else(|| Event::Lost(Loss::from(driver::CLOSED)))
+    }
+
+    /// Whether a message can be published now.
+    pub(crate) fn has_room(&self) -> bool {
+        self.room.available_permits() > 0
+    }
+
+    /// Publishes a message, without waiting. [`Event::Acknowledged`] follows.
+    pub(crate) fn publish(&self, tag: Tag, message: &Outgoing<'_>) -> Published {
+        let Outgoing {
+            topic,
+            payload,
+            correlation,
+            is_retained,
+        } = *message;
+        let size = OVERHEAD + topic.len() + payload.len() + correlation.map_or(0, <[u8]>::len);
+        if size > self.packet_max {
+            return Published::TooLong;
+        }
+        let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
+            return Published::NoRoom;
+        };
+        let options = PublishOptions::at_least_once()
+            .retain(is_retained)
+            .properties(PublishProperties {
+                correlation_data: correlation.map(|data| data.to_vec().into()),
+                ..PublishProperties::default()
+            });
+        let Ok(notice) = self.client.try_publish_tracked(topic, payload, options) else {
+            return Published::NoRoom;
+        };
+        let replies = self.replies.clone();
+        tokio::spawn(async move {
+            let event = match timeout(PATIENCE, notice.wait_completion_async()).await {
+                Ok(Ok(())) => Event::Acknowledged(tag, Ok(())),
+                Ok(Err(PublishNoticeError::V5PubAck(reason))) => {
+                    Event::Acknowledged(tag, Err(words::of(reason)))
                 }
-                match self.next(&outbox, || {}).await {
-                    Event::Lost(loss) => return Err(loss.reason),
-                    Event::Refused(reason) => {
-                        return Err(format!("the broker refused a message: {reason}"));
-                    }
-                    _ => {}
+                Ok(Err(PublishNoticeError::RetainNotSupported)) => {
+                    Event::Acknowledged(tag, Err("the broker retains no messages".into()))
                 }
+                // The connection is lost, which is an event of its own.
+                Ok(Err(_)) => return,
+                Err(_) => Event::Lost(Loss::from("the broker acknowledges no message")),
             };
-            acknowledgements.push(acknowledgement);
-        }
-        let acknowledged = async {
-            for acknowledgement in acknowledgements {
-                acknowledgement
-                    .wait_completion_async()
-                    .await
-                    .map_err(|error| error.to_string())?;
-            }
-            Ok::<(), String>(())
-        };
-        tokio::select! {
-            acknowledged = acknowledged => acknowledged?,
-            reason = self.failed(&outbox) => return Err(reason),
-        }
-        publisher.disconnect();
-        self.failed(&outbox).await;
-        Ok(())
+            drop(permit);
+            let _ = replies.send(event).await;
+        });
+        Published::Sent
     }
 
-    /// Waits until the connection is lost or the broker refuses a message, and returns the reason.
-    async fn failed(&mut self, outbox: &Outbox) -> String {
-        loop {
-            match self.next(outbox, || {}).await {
-                Event::Lost(loss) => return loss.reason,
-                Event::Refused(reason) => return format!("the broker refused a message: {reason}"),
-                _ => {}
+    /// Subscribes to these topics. [`Event::Subscribed`] follows. Nothing retained is asked for commands, and later messages are
+    /// marked as they were published.
+    pub(crate) fn subscribe(&self, tag: Tag, topics: &[String]) {
+        let filters = topics.iter().map(|topic| {
+            let mut filter = SubscribeFilter::new(topic, QoS::AtLeastOnce);
+            filter.preserve_retain = true;
+            filter.retain_forward_rule = RetainForwardRule::Never;
+            if tag == Tag::Retained {
+                // All of it comes before the reply to the next subscription, however much it is.
+                filter.qos = QoS::AtMostOnce;
+                filter.nolocal = true;
+                filter.retain_forward_rule = RetainForwardRule::OnEverySubscribe;
             }
-        }
+            filter
+        });
+        let (notice, replies) = (
+            self.client.try_subscribe_many_tracked(filters),
+            self.replies.clone(),
+        );
+        tokio::spawn(async move {
+            let Ok(notice) = notice else { return };
+            let event = match timeout(PATIENCE, notice.wait_async()).await {
+                Ok(Ok(reply)) => {
+                    let codes = reply.return_codes.into_iter();
+                    let refused =
+                        codes.filter(|code| !matches!(code, SubscribeReasonCode::Success(_)));
+                    Event::Subscribed(tag, refused.map(words::of).collect())
+                }
+                Ok(Err(_)) => return,
+                Err(_) => Event::Lost(Loss::from("the broker does not reply to subscriptions")),
+            };
+            let _ = replies.send(event).await;
+        });
     }
-}
 
-fn event(event: rumqttc::Event) -> Event {
-    let rumqttc::Event::Incoming(packet) = event else {
-        return Event::Progress;
-    };
-    match packet {
-        Incoming::ConnAck(ack) => {
-            let packet_max = ack
-                .properties
-                .and_then(|properties| properties.max_packet_size);
-            Event::Connected {
-                packet_max: packet_max.map_or(usize::MAX, |max| max as usize),
-            }
+    /// Ends the connection: the broker does not publish the last will.
+    pub(crate) async fn end(mut self) {
+        if self.client.try_disconnect_now().is_ok() {
+            while !matches!(self.next().await, Event::Lost(_)) {}
         }
-        Incoming::SubAck(ack) => {
-            let is_refused =
-                |code: &&SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
-            Event::Subscribed(ack.return_codes.iter().filter(is_refused).count())
-        }
-        Incoming::Publish(publish) => {
-            let properties = publish.properties.unwrap_or_default();
-            let correlation = properties.correlation_data.map(|data| data.to_vec());
-            Event::Message(Message {
-                topic: String::from_utf8_lossy(&publish.topic).into_owned(),
-                payload: publish.payload.to_vec(),
-                is_retained: publish.retain,
-                respond: properties
-                    .response_topic
-                    .map(|topic| ResponseTo { topic, correlation }),
-            })
-        }
-        Incoming::PubAck(ack)
-            if !matches!(
-                ack.reason,
-                PubAckReason::Success | PubAckReason::NoMatchingSubscribers
-            ) =>
-        {
-            Event::Refused(format!("{:?}", ack.reason))
-        }
-        _ => Event::Progress,
     }
 }

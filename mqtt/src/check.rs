@@ -7,19 +7,18 @@ use std::{
 };
 
 use client::{StateText, Target};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     Error,
     advice::Advised,
-    broker::{self, Event},
+    broker::{Connection, Event, Options, Outgoing, Tag},
     client_id,
     config::Config,
-    outbox::{Outbox, ResponseTo},
-    topics,
+    topics::Topics,
 };
 
-/// How long the broker, and each controller, may take.
+/// How long each step of the broker, and each controller, may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Prints a line for each check.
@@ -38,7 +37,11 @@ pub(crate) async fn run(path: &Path) -> Result<(), Error> {
             }
         };
         // If the reader has gone, the checks go on for the exit status.
-        let _ = writeln!(io::stdout(), "{mark:<5}{name:<12}{text}");
+        let _ = writeln!(
+            io::stdout(),
+            "{mark:<5}{name:<12}{}",
+            logging::escape(&text)
+        );
     };
     match Config::read(path) {
         Ok(config) => {
@@ -54,15 +57,16 @@ pub(crate) async fn run(path: &Path) -> Result<(), Error> {
                     config.node
                 )),
             );
-            for (name, result) in broker(&config).await {
+            let topics = Topics::new(&config);
+            for (name, result) in broker(&config, &topics).await {
                 report(name, result);
             }
-            for led in &config.leds {
+            for (led, topics) in config.leds.iter().zip(&topics.leds) {
                 let target = Target {
                     key: led.key,
                     owner: led.owner,
                 };
-                let name = format!("{}: key {}", topics::set(&config, led), led.key);
+                let name = format!("{}: key {}", topics.set, led.key);
                 let status = client::ask_info(&target, TIMEOUT);
                 let status = status.map(|info| format!("{name}: {}", StateText(info.state)));
                 report(
@@ -82,123 +86,97 @@ pub(crate) async fn run(path: &Path) -> Result<(), Error> {
 
 type Finding = (&'static str, Result<String, String>);
 
-/// Connects, subscribes to the topics of this node, publishes on one that only this check uses, and waits for the message.
-async fn broker(config: &Config) -> Vec<Finding> {
-    let (publisher, mut connection) =
-        match broker::prepare(config, &client_id(config, "-check"), false) {
-            Ok(prepared) => prepared,
-            Err(error) => return vec![("broker", Err(error.to_string()))],
-        };
-    let outbox = Outbox::new(0);
-    let topic = topics::check(config);
+/// Connects, subscribes to the topics of this node, publishes on one that only this check uses, and waits for the message. Each of
+/// these steps has its own time, whatever others publish meanwhile.
+async fn broker(config: &Config, topics: &Topics) -> Vec<Finding> {
+    let options = match Options::new(config, &client_id(config, "-check"), None) {
+        Ok(options) => options,
+        Err(error) => return vec![("broker", Err(error.to_string()))],
+    };
+    let mut connection = Connection::open(&options);
+    let check = &topics.check;
     let mut findings = Vec::new();
     // What the broker is to do next.
-    let mut step = "broker";
-    let check = async {
-        loop {
-            let Ok(event) = timeout(TIMEOUT, connection.next(&outbox, || {})).await else {
-                return findings.push(no_reply(config, &findings));
+    let (mut step, mut deadline) = ("broker", Instant::now() + TIMEOUT);
+    let problem = loop {
+        let Ok(event) = timeout_at(deadline, connection.next()).await else {
+            break match step {
+                "broker" => format!(
+                    "{}: no reply in time: check the host, and whether a firewall is between",
+                    config.broker
+                ),
+                // A broker does not deliver what the user may not read.
+                _ => format!(
+                    "{check}: the message did not come back: {}",
+                    permit(config, topics)
+                ),
             };
-            match event {
-                Event::Connected { .. } => {
-                    let security = if config.broker.tls {
-                        "with TLS"
-                    } else {
-                        "without TLS"
-                    };
-                    let user = config.user.as_deref().unwrap_or("no user");
-                    findings.push((
-                        "broker",
-                        Ok(format!("{}, {security}, as {user}", config.broker)),
-                    ));
-                    publisher.subscribe(
-                        topics::subscribed(config)
-                            .into_iter()
-                            .chain([topic.clone()]),
-                    );
-                    step = "subscribe";
-                }
-                Event::Subscribed(0) => {
-                    step = "publish";
-                    publisher.send(
-                        &ResponseTo {
-                            topic: topic.clone(),
-                            correlation: None,
-                        },
-                        "",
-                    );
-                }
-                Event::Subscribed(refused) => {
-                    return findings.push((
-                        step,
-                        Err(format!(
-                            "{topic}: the broker refused {refused} topics: {}",
-                            permit(config)
-                        )),
-                    ));
-                }
-                Event::Message(message) if message.topic == topic => {
-                    findings.push(("subscribe", Ok(topic.clone())));
-                    return findings.push(("publish", Ok(topic.clone())));
-                }
-                Event::Refused(reason) => {
-                    return findings
-                        .push((step, Err(format!("{topic}: {reason}: {}", permit(config)))));
-                }
-                Event::Lost(loss) if step == "broker" => {
-                    return findings
-                        .push((step, Err(format!("{}: {}", config.broker, loss.reason))));
-                }
-                // RabbitMQ ends the connection instead of refusing a topic.
-                Event::Lost(loss) => {
-                    return findings.push((
-                        step,
-                        Err(format!("{topic}: {}: {}", loss.reason, permit(config))),
-                    ));
-                }
-                // Commands of others are for the service.
-                Event::Message(_) | Event::Progress => {}
+        };
+        match event {
+            Event::Connected { .. } => {
+                let tls = if config.broker.tls { "with" } else { "without" };
+                let user = config.user.as_deref().unwrap_or("no user");
+                findings.push((step, Ok(format!("{}, {tls} TLS, as {user}", config.broker))));
+                connection.subscribe(
+                    Tag::Check,
+                    &[&topics.subscribed()[..], std::slice::from_ref(check)].concat(),
+                );
+                (step, deadline) = ("subscribe", Instant::now() + TIMEOUT);
             }
+            Event::Subscribed(_, refused) if refused.is_empty() => {
+                let message = Outgoing {
+                    topic: check,
+                    payload: "",
+                    correlation: None,
+                    is_retained: false,
+                };
+                connection.publish(Tag::Check, &message);
+                (step, deadline) = ("publish", Instant::now() + TIMEOUT);
+            }
+            Event::Subscribed(_, refused) => {
+                break format!(
+                    "{check}: the broker refused {} topics: {}",
+                    refused.len(),
+                    permit(config, topics)
+                );
+            }
+            Event::Message(message) if message.topic == *check => {
+                findings.push(("subscribe", Ok(check.clone())));
+                findings.push(("publish", Ok(check.clone())));
+                return findings;
+            }
+            Event::Acknowledged(_, Err(reason)) => {
+                break format!("{check}: {reason}: {}", permit(config, topics));
+            }
+            Event::Lost(loss) if step == "broker" => {
+                break format!("{}: {}", config.broker, loss.reason);
+            }
+            // RabbitMQ ends the connection instead of refusing a topic.
+            Event::Lost(loss) => {
+                break format!("{check}: {}: {}", loss.reason, permit(config, topics));
+            }
+            // Commands of others are for the service.
+            Event::Message(_) | Event::Acknowledged(_, Ok(())) => {}
         }
     };
-    check.await;
+    findings.push((step, Err(problem)));
     findings
 }
 
-/// A broker that does not answer, or does not deliver what the user may not read.
-fn no_reply(config: &Config, findings: &[Finding]) -> Finding {
-    if findings.is_empty() {
-        let advice = "check the host, and whether a firewall is between";
-        return (
-            "broker",
-            Err(format!("{}: no reply in time: {advice}", config.broker)),
-        );
-    }
-    (
-        "subscribe",
-        Err(format!(
-            "{}: the message did not come back: {}",
-            topics::check(config),
-            permit(config)
-        )),
-    )
-}
-
-/// All topics of this node: a broker does not always tell which one it refused.
-fn permit(config: &Config) -> String {
+/// All topics of this node: a broker does not always say which one it refused.
+fn permit(config: &Config, topics: &Topics) -> String {
     let user = config.user.as_deref().unwrap_or("\"\"");
     let own = format!("{}/{}/", config.prefix, config.node);
-    let others: Vec<String> = topics::subscribed(config)
-        .into_iter()
+    let others = topics.subscribed();
+    let others: Vec<_> = others
+        .iter()
         .filter(|topic| !topic.starts_with(&own))
+        .map(String::as_str)
         .collect();
-    let discovery = config
-        .discovery
-        .as_ref()
-        .map(|prefix| format!(", to write {}", topics::discovery(prefix, config)));
+    let discovery = topics.discovery.iter().map(|topic| format!(" and {topic}"));
     format!(
         "permit user {user} to read and write {own}#{}, and to read {}",
-        discovery.unwrap_or_default(),
+        discovery.collect::<String>(),
         others.join(", ")
     )
 }

@@ -1,64 +1,58 @@
 //! The way of a command from its topic to the threads of the LEDs.
 
-use std::{
-    collections::HashMap,
-    io,
-    sync::{
-        Arc,
-        mpsc::{SyncSender, TrySendError},
-    },
-};
+use std::{collections::HashMap, io, sync::Arc};
 
 use client::Target;
-use shared::Command;
+use tokio::time::Instant;
 
 use crate::{
+    board::{Board, ResponseTo},
     broker::Message,
     config::Config,
-    led::{self, Job, STALLED},
-    outbox::{Outbox, Response, ResponseTo},
+    led::{self, EXPIRED, STALLED},
+    mailbox::{Job, Mailbox},
     payload::{self, PayloadError},
-    topics,
+    topics::Topics,
 };
 
 /// The LEDs, and the topics that command them.
-pub(crate) struct Commands {
-    leds: Vec<SyncSender<Job>>,
+pub(crate) struct Commands<'a> {
+    leds: Vec<Arc<Mailbox>>,
     /// The LEDs that each topic commands.
-    routes: HashMap<String, Vec<usize>>,
-    outbox: Arc<Outbox>,
+    routes: HashMap<&'a str, Vec<usize>>,
+    topics: &'a Topics,
+    board: Arc<Board>,
 }
 
-impl Commands {
+impl<'a> Commands<'a> {
     /// Starts the threads of the LEDs.
     ///
     /// # Errors
     ///
     /// A thread cannot be started.
-    pub(crate) fn start(config: &Config, outbox: &Arc<Outbox>) -> io::Result<Commands> {
+    pub(crate) fn start(
+        config: &Config,
+        topics: &'a Topics,
+        board: &Arc<Board>,
+    ) -> io::Result<Commands<'a>> {
         let all: Vec<usize> = (0..config.leds.len()).collect();
-        let mut routes: HashMap<String, Vec<usize>> = topics::shared(config)
-            .into_iter()
-            .map(|topic| (topic, all.clone()))
-            .collect();
+        let shared = topics.shared.iter();
+        let mut routes: HashMap<&str, Vec<usize>> =
+            shared.map(|topic| (&**topic, all.clone())).collect();
         let mut leds = Vec::new();
-        for (index, led) in config.leds.iter().enumerate() {
-            let topic = topics::set(config, led);
-            leds.push(led::start(
-                index,
-                &topic,
-                Target {
-                    key: led.key,
-                    owner: led.owner,
-                },
-                outbox,
-            )?);
-            routes.insert(topic, vec![index]);
+        for (index, (led, topics)) in config.leds.iter().zip(&topics.leds).enumerate() {
+            let target = Target {
+                key: led.key,
+                owner: led.owner,
+            };
+            leds.push(led::start(index, &topics.set, target, board)?);
+            routes.insert(&topics.set, vec![index]);
         }
         Ok(Commands {
             leds,
             routes,
-            outbox: Arc::clone(outbox),
+            topics,
+            board: Arc::clone(board),
         })
     }
 
@@ -69,56 +63,76 @@ impl Commands {
             payload,
             is_retained,
             respond,
+            expiry,
+            ..
         } = message;
-        let respond = respond.filter(|to| self.is_permitted(to));
+        let Some(leds) = self.routes.get(&*topic) else {
+            return log::debug!("{topic}: not subscribed");
+        };
+        let respond = respond.filter(|to| {
+            let is_permitted = self.topics.permit_response(&to.topic);
+            if !is_permitted {
+                self.board.warn(|| {
+                    let start: String = to.topic.chars().take(80).collect();
+                    format!(
+                        "{topic}: no response to {start:?}: use a topic below {}",
+                        self.topics.responses
+                    )
+                });
+            }
+            is_permitted
+        });
         // A command that the broker has kept was meant for another time.
         let decoded = if is_retained {
             Err(PayloadError::Retained)
         } else {
             payload::decode(&payload)
         };
-        match (decoded, self.routes.get(&topic)) {
-            (Ok(command), Some(leds)) => {
+        match decoded {
+            Err(error) => self.refuse(&topic, respond, &error.to_string()),
+            Ok(_) if expiry.is_some_and(|expiry| expiry <= Instant::now()) => {
+                self.refuse(&topic, respond, EXPIRED);
+            }
+            Ok(command) => {
                 for &led in leds {
-                    self.pass_on(&topic, led, command, respond.clone());
+                    let respond = respond.clone();
+                    self.pass_on(
+                        &topic,
+                        led,
+                        Job {
+                            command,
+                            respond,
+                            expiry,
+                        },
+                    );
                 }
             }
-            (Err(error), Some(_)) => self.refuse(&topic, respond, &error.to_string()),
-            (_, None) => log::debug!("{topic}: not subscribed"),
         }
     }
 
-    fn pass_on(&self, topic: &str, led: usize, command: Command, respond: Option<ResponseTo>) {
-        if self.outbox.status(led).is_stalled {
-            return self.refuse(topic, respond, STALLED);
+    fn pass_on(&self, topic: &str, led: usize, job: Job) {
+        if self.board.status(led).is_stalled {
+            return self.refuse(topic, job.respond, STALLED);
         }
-        if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) =
-            self.leds[led].try_send(Job { command, respond })
-        {
-            self.refuse(
+        match self.leds[led].put(job) {
+            Ok(replaced) => {
+                for job in replaced {
+                    self.board.respond(job.respond, || REPLACED.into());
+                }
+            }
+            Err(job) => self.refuse(
                 topic,
                 job.respond,
                 "too many commands wait for the controller",
-            );
+            ),
         }
     }
 
     fn refuse(&self, topic: &str, respond: Option<ResponseTo>, reason: &str) {
-        if self.outbox.limit.allows() {
-            log::warn!("{topic}: refused: {reason}");
-        }
-        if let Some(to) = respond {
-            self.outbox.respond(Response {
-                to,
-                text: format!("ERR {reason}"),
-            });
-        }
-    }
-
-    /// Whether a response may go to this topic. One that commands LEDs could make this program command itself.
-    fn is_permitted(&self, to: &ResponseTo) -> bool {
-        !to.topic.is_empty()
-            && !to.topic.contains(['+', '#', '\0'])
-            && !self.routes.contains_key(&to.topic)
+        self.board.warn(|| format!("{topic}: refused: {reason}"));
+        self.board.respond(respond, || format!("ERR {reason}"));
     }
 }
+
+/// The response to a command that was folded.
+const REPLACED: &str = "ERR replaced: a later command took its place";

@@ -1,19 +1,25 @@
 //! The configuration file.
 
 mod broker;
+mod problem;
+mod values;
 
 use std::{
     collections::HashSet,
     env, fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use serde::{Deserialize, Deserializer, de};
-use shared::{Key, account};
+use serde::Deserialize;
+use shared::Key;
 
 pub(crate) use broker::Broker;
 
-use crate::{Error, identity, topics::RESERVED};
+use crate::{Error, identity};
+
+/// Node names that would collide with the topics of groups.
+const RESERVED: [&str; 2] = ["all", "group"];
 
 /// The longest name of a node, an LED or a group, in bytes.
 const NAME_MAX: usize = 64;
@@ -37,10 +43,18 @@ pub(crate) struct Config {
     pub(crate) prefix: String,
     #[serde(default = "default_node")]
     pub(crate) node: String,
+    /// What no other device has; the serial number of the board if there is none.
+    pub(crate) id: Option<String>,
     #[serde(default)]
     pub(crate) groups: Vec<String>,
-    #[serde(default = "default_discovery", deserialize_with = "discovery")]
+    #[serde(default = "default_discovery", deserialize_with = "values::discovery")]
     pub(crate) discovery: Option<String>,
+    /// Where Home Assistant publishes that it has started.
+    #[serde(default = "default_status_topic")]
+    pub(crate) status_topic: String,
+    /// The longest time after which everything is published again then.
+    #[serde(default = "default_birth_delay", deserialize_with = "values::seconds")]
+    pub(crate) birth_delay: Duration,
     #[serde(default, rename = "led")]
     pub(crate) leds: Vec<Led>,
 }
@@ -49,11 +63,11 @@ pub(crate) struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Led {
-    #[serde(default, deserialize_with = "key")]
+    #[serde(default, deserialize_with = "values::key")]
     pub(crate) key: Key,
     pub(crate) name: Option<String>,
     /// A user whose queues are trusted too.
-    #[serde(default, deserialize_with = "owner")]
+    #[serde(default, deserialize_with = "values::owner")]
     pub(crate) owner: Option<u32>,
 }
 
@@ -85,25 +99,22 @@ impl Config {
         Ok(config)
     }
 
-    /// Names the line of an error and its setting, and does not show the value: it may have a password.
-    fn parse(text: &str) -> Result<Config, String> {
-        toml::from_str(text).map_err(|error| {
-            let message = error
-                .message()
-                .replace("a sequence", "a list; write [[led]] for an LED");
-            match error.span() {
-                Some(span) => {
-                    let number = text.get(..span.start).unwrap_or(text).matches('\n').count();
-                    let line = text.lines().nth(number).unwrap_or_default();
-                    let setting = line
-                        .split_once('=')
-                        .map_or(line, |(setting, _)| setting)
-                        .trim();
-                    format!("line {}: {setting}: {message}", number + 1)
-                }
-                None => message,
-            }
+    /// Replaces the name of the node.
+    ///
+    /// # Errors
+    ///
+    /// It is no name.
+    pub(crate) fn set_node(&mut self, path: &Path, node: &str) -> Result<(), Error> {
+        self.node = node.to_owned();
+        self.check_names().map_err(|problem| Error::Config {
+            path: path.to_owned(),
+            problem,
         })
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Config, String> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        toml::from_str(text).map_err(|error| problem::describe(text, &error))
     }
 
     fn complete(&mut self, path: &Path) -> Result<(), String> {
@@ -147,12 +158,13 @@ impl Config {
     }
 
     fn check_names(&self) -> Result<(), String> {
-        let prefixes = [Some(&self.prefix), self.discovery.as_ref()];
-        for (name, prefix) in ["prefix", "discovery"].into_iter().zip(prefixes) {
+        for (name, prefix) in [
+            ("prefix", Some(&self.prefix)),
+            ("discovery", self.discovery.as_ref()),
+            ("status_topic", Some(&self.status_topic)),
+        ] {
             if let Some(prefix) = prefix
-                && (prefix.starts_with('$')
-                    || prefix.len() > PREFIX_MAX
-                    || !prefix.split('/').all(is_level))
+                && (prefix.len() > PREFIX_MAX || !prefix.split('/').all(is_level))
             {
                 return Err(format!(
                     "{name}: {prefix:?} is no topic: use letters, digits, \"_\", \"-\", \".\" and \"/\""
@@ -163,12 +175,20 @@ impl Config {
         let names = names
             .map(|name| ("name", name))
             .chain(self.groups.iter().map(|group| ("group", group)));
-        for (kind, name) in names.chain([("node", &self.node)]) {
+        let id = self.id.iter().map(|id| ("id", id));
+        for (kind, name) in names.chain(id).chain([("node", &self.node)]) {
             if !is_level(name) || name.contains('.') {
                 return Err(format!(
                     "{kind}: {name:?} is no name: use 1 to {NAME_MAX} letters, digits, \"_\" and \"-\""
                 ));
             }
+        }
+        if self
+            .leds
+            .iter()
+            .any(|led| led.name.as_deref() == Some("response"))
+        {
+            return Err("name: \"response\" is a word of the topics: use another name".into());
         }
         if RESERVED.contains(&self.node.as_str()) {
             return Err(format!(
@@ -248,44 +268,12 @@ fn default_discovery() -> Option<String> {
     Some("homeassistant".into())
 }
 
-/// The prefix of discovery, or `false` for none.
-fn discovery<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Discovery {
-        Prefix(String),
-        Switch(bool),
-    }
-    match Discovery::deserialize(deserializer) {
-        Ok(Discovery::Prefix(prefix)) => Ok(Some(prefix)),
-        Ok(Discovery::Switch(false)) => Ok(None),
-        _ => Err(de::Error::custom(
-            "use \"homeassistant\" or another prefix, or false for none",
-        )),
-    }
+fn default_status_topic() -> String {
+    "homeassistant/status".into()
 }
 
-/// A key, as a number or as a text in hexadecimal.
-fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Number {
-        Number(i64),
-        Text(String),
-    }
-    let text = match Number::deserialize(deserializer) {
-        Ok(Number::Number(number)) => number.to_string(),
-        Ok(Number::Text(text)) => text,
-        Err(_) => return Err(de::Error::custom("a key is a number")),
-    };
-    text.parse().map_err(de::Error::custom)
-}
-
-fn owner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    account::user_id(&name)
-        .map(Some)
-        .ok_or_else(|| de::Error::custom(format!("there is no user {name}")))
+fn default_birth_delay() -> Duration {
+    Duration::from_secs(2)
 }
 
 #[cfg(test)]

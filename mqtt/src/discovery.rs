@@ -1,25 +1,50 @@
-//! What Home Assistant has to know to show the LEDs: its device discovery, one message for all LEDs of a node.
+//! The discovery message for Home Assistant. Retained: one message for all LEDs of a node.
 //!
 //! <https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload>
 
 use serde_json::{Map, Value, json};
 
-use crate::{
-    config::{Config, Led},
-    identity, payload, topics,
-};
+use crate::{config::Config, identity, payload, topics::Topics};
 
 /// The name of the component of an LED without a name.
 const COMPONENT: &str = "led";
 
-/// The payload of the discovery topic.
-pub(crate) fn encode(config: &Config) -> String {
-    let id = id(config);
-    let components: Map<String, Value> = config
-        .leds
-        .iter()
-        .map(|led| (component_name(led).to_owned(), component(config, led, &id)))
+/// The payload of the discovery topic. Home Assistant removes the components with these further names.
+pub(crate) fn encode(config: &Config, topics: &Topics, removed: &[String]) -> String {
+    let id = device(config);
+    let leds = config.leds.iter().zip(&topics.leds);
+    let mut components: Map<String, Value> = leds
+        .map(|(led, led_topics)| {
+            let name = led.name.as_deref().unwrap_or(COMPONENT);
+            let mut availability = vec![json!({ "topic": led_topics.availability })];
+            if led.name.is_some() {
+                availability.push(json!({ "topic": topics.availability }));
+            }
+            let component = json!({
+                "platform": "light",
+                "schema": "json",
+                "unique_id": format!("{id}_{name}"),
+                // An LED without a name takes the name of its device.
+                "name": led.name,
+                "command_topic": led_topics.set,
+                "state_topic": led_topics.state,
+                "availability": availability,
+                "availability_mode": "all",
+                "supported_color_modes": ["onoff"],
+                "effect": true,
+                "effect_list": payload::effects().collect::<Vec<_>>(),
+                "flash": true,
+                "transition": false,
+                "qos": 1,
+            });
+            (name.to_owned(), component)
+        })
         .collect();
+    components.extend(
+        removed
+            .iter()
+            .map(|name| (name.clone(), json!({ "platform": "light" }))),
+    );
     json!({
         "device": {
             "identifiers": [id],
@@ -34,38 +59,14 @@ pub(crate) fn encode(config: &Config) -> String {
     .to_string()
 }
 
-/// What identifies this node: two Pis with the same hostname are two devices.
-fn id(config: &Config) -> String {
-    match identity::serial_number() {
-        Some(serial) => format!("led_{}_{serial}", config.node),
-        None => format!("led_{}", config.node),
-    }
+/// The names of the components.
+pub(crate) fn components(config: &Config) -> Vec<&str> {
+    let names = config.leds.iter().map(|led| led.name.as_deref());
+    names.map(|name| name.unwrap_or(COMPONENT)).collect()
 }
 
-fn component_name(led: &Led) -> &str {
-    led.name.as_deref().unwrap_or(COMPONENT)
-}
-
-fn component(config: &Config, led: &Led, id: &str) -> Value {
-    let mut availability = vec![json!({ "topic": topics::availability(config, led) })];
-    if led.name.is_some() {
-        availability.push(json!({ "topic": topics::connection(config) }));
-    }
-    json!({
-        "platform": "light",
-        "schema": "json",
-        "unique_id": format!("{id}_{}", component_name(led)),
-        // An LED without a name is called as its device.
-        "name": led.name,
-        "command_topic": topics::set(config, led),
-        "state_topic": topics::state(config, led),
-        "availability": availability,
-        "availability_mode": "all",
-        "supported_color_modes": ["onoff"],
-        "effect": true,
-        "effect_list": payload::effects().collect::<Vec<_>>(),
-        "flash": true,
-        "transition": false,
-        "qos": 1,
-    })
+/// The identifier of the device, which no other machine has. It stays the same when the node gets another name.
+pub(crate) fn device(config: &Config) -> String {
+    let id = config.id.clone().or_else(identity::serial_number);
+    format!("led_{}", id.unwrap_or_else(|| config.node.clone()))
 }

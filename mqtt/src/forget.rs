@@ -1,4 +1,4 @@
-//! `--forget`: removes what the broker retains of this node.
+//! `--forget` and `--take-over`: what the broker retains of this node.
 
 use std::{
     io::{self, Write},
@@ -9,11 +9,12 @@ use tokio::time::timeout;
 
 use crate::{
     Error,
-    broker::{self, Event},
+    broker::{Connection, Event, Options, Outgoing, Published, Tag},
     client_id,
     config::Config,
-    outbox::Outbox,
-    topics,
+    discovery,
+    retained::{History, Retained},
+    topics::{OFFLINE, Topics},
 };
 
 /// How long the broker may take.
@@ -25,21 +26,63 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// There is no connection, or the broker refuses the messages.
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
-    let mut topics: Vec<String> = config
-        .discovery
-        .iter()
-        .map(|prefix| topics::discovery(prefix, config))
-        .collect();
-    topics.extend(topics::availabilities(config));
-    topics.extend(config.leds.iter().map(|led| topics::state(config, led)));
-    let (publisher, mut connection) =
-        broker::prepare(config, &client_id(config, "-forget"), false)?;
-    let outbox = Outbox::new(0);
-    let count = topics.len();
-    let forget = async {
+    let topics = Topics::new(config);
+    let mut history = History::read();
+    let count = retain(config, &topics, |retained| {
+        let mut removed = topics.retained();
+        removed.extend(retained.stale(&topics, &discovery::device(config)));
+        removed.into_iter().map(|topic| (topic, "")).collect()
+    })
+    .await?;
+    history.write(Vec::new());
+    // If the reader has gone, the messages are removed all the same.
+    let _ = writeln!(
+        io::stdout(),
+        "removed {count} retained messages; if led-mqtt runs for this node, restart it"
+    );
+    Ok(())
+}
+
+/// Retains that this node is offline, so that its name can be taken.
+///
+/// # Errors
+///
+/// There is no connection, or the broker refuses the message.
+pub(crate) async fn take_over(config: &Config) -> Result<(), Error> {
+    let topics = Topics::new(config);
+    let availability = topics.availability.clone();
+    retain(config, &topics, |_| vec![(availability, OFFLINE)]).await?;
+    let node = &config.node;
+    let _ = writeln!(
+        io::stdout(),
+        "node {node} can be taken: restart led-mqtt, or wait for two minutes"
+    );
+    Ok(())
+}
+
+/// Retains messages, when it is known what is retained. Returns their number.
+async fn retain(
+    config: &Config,
+    topics: &Topics,
+    messages: impl FnOnce(&Retained) -> Vec<(String, &'static str)>,
+) -> Result<usize, Error> {
+    let options = Options::new(config, &client_id(config, "-forget"), None)?;
+    let mut connection = Connection::open(&options);
+    let wanted = [
+        topics.retained(),
+        History::read().without(&topics.retained()),
+    ]
+    .concat();
+    let result = timeout(TIMEOUT, async {
+        let mut retained = Retained::default();
         loop {
-            match connection.next(&outbox, || {}).await {
-                Event::Connected { .. } => break,
+            match connection.next().await {
+                Event::Connected { .. } => {
+                    connection.subscribe(Tag::Retained, &Retained::topics(topics, &wanted));
+                    connection.subscribe(Tag::Check, std::slice::from_ref(&topics.check));
+                }
+                Event::Message(message) => retained.add(topics, &message),
+                Event::Subscribed(Tag::Check, _) => break,
                 Event::Lost(loss) => {
                     return Err(format!(
                         "no connection to {}: {}",
@@ -49,20 +92,38 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
                 _ => {}
             }
         }
-        let messages = topics.into_iter().map(|topic| (topic, ""));
-        connection
-            .publish_and_end(&publisher, messages)
-            .await
-            .map_err(|reason| format!("{}: {reason}", config.broker))
-    };
-    let forgotten = timeout(TIMEOUT, forget)
+        let messages = messages(&retained);
+        let (mut next, mut acknowledged) = (messages.iter().peekable(), 0);
+        while acknowledged < messages.len() {
+            while let Some((topic, payload)) = next.peek() {
+                let message = Outgoing {
+                    topic,
+                    payload,
+                    correlation: None,
+                    is_retained: true,
+                };
+                if connection.publish(Tag::Slot(0), &message) == Published::NoRoom {
+                    break;
+                }
+                next.next();
+            }
+            match connection.next().await {
+                Event::Acknowledged(_, Ok(())) => acknowledged += 1,
+                Event::Acknowledged(_, Err(reason)) => {
+                    return Err(format!(
+                        "{}: the broker refused a message: {reason}",
+                        config.broker
+                    ));
+                }
+                Event::Lost(loss) => return Err(format!("{}: {}", config.broker, loss.reason)),
+                _ => {}
+            }
+        }
+        connection.end().await;
+        Ok(messages.len())
+    });
+    let result = result
         .await
         .unwrap_or_else(|_| Err("no reply from the broker in time".into()));
-    forgotten.map_err(Error::Broker)?;
-    // If the reader has gone, the messages are removed all the same.
-    let _ = writeln!(
-        io::stdout(),
-        "removed {count} retained messages; if led-mqtt runs for this node, restart it"
-    );
-    Ok(())
+    result.map_err(Error::Broker)
 }

@@ -1,21 +1,14 @@
 //! The threads of an LED: one follows its state, one sends its commands.
 
-use std::{
-    io,
-    sync::{
-        Arc,
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
-    thread,
-    time::Duration,
-};
+use std::{io, sync::Arc, thread, time::Duration};
 
 use client::{Error, Event, Follower, Outcome, Target};
-use shared::Command;
+use tokio::time::Instant;
 
 use crate::{
     advice::Advised,
-    outbox::{Outbox, Response, ResponseTo},
+    board::{Board, ResponseTo},
+    mailbox::{Job, Mailbox},
 };
 
 /// How long a controller may take to reply.
@@ -25,24 +18,22 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 const LONG_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long to wait after an error that does not pass by itself.
 const PAUSE: Duration = Duration::from_secs(10);
-/// The most commands that wait for an LED.
-const COMMANDS_MAX: usize = 16;
 
-/// A command for an LED.
-pub(crate) struct Job {
-    pub(crate) command: Command,
-    pub(crate) respond: Option<ResponseTo>,
-}
+/// Why a command is not sent to a controller that did not reply to the last one.
+pub(crate) const STALLED: &str = "the controller does not reply; nothing was sent";
+/// Why a command is not sent too late.
+pub(crate) const EXPIRED: &str = "the message expired before it could be applied; nothing was sent";
 
 /// An LED, as its threads know it.
 #[derive(Clone)]
 struct Led {
-    /// Its place in the outbox.
+    /// Its place on the board.
     index: usize,
     /// How the log calls it: the topic of its commands.
     topic: Arc<str>,
     target: Target,
-    outbox: Arc<Outbox>,
+    board: Arc<Board>,
+    mailbox: Arc<Mailbox>,
 }
 
 /// Starts the threads of an LED. Returns where it takes commands.
@@ -54,23 +45,23 @@ pub(crate) fn start(
     index: usize,
     topic: &str,
     target: Target,
-    outbox: &Arc<Outbox>,
-) -> io::Result<SyncSender<Job>> {
-    let (sender, receiver) = sync_channel(COMMANDS_MAX);
+    board: &Arc<Board>,
+) -> io::Result<Arc<Mailbox>> {
     let led = Led {
         index,
         topic: topic.into(),
         target,
-        outbox: Arc::clone(outbox),
+        board: Arc::clone(board),
+        mailbox: Arc::default(),
     };
-    let follower = led.clone();
+    let (follower, mailbox) = (led.clone(), Arc::clone(&led.mailbox));
     thread::Builder::new()
         .name("follow".into())
         .spawn(move || follower.follow())?;
     thread::Builder::new()
         .name("command".into())
-        .spawn(move || led.command(&receiver))?;
-    Ok(sender)
+        .spawn(move || led.command())?;
+    Ok(mailbox)
 }
 
 impl Led {
@@ -83,23 +74,25 @@ impl Led {
                 match follower.next(None) {
                     Ok(Event::State(info)) => {
                         last_error.clear();
-                        if self.outbox.status(self.index).state.is_none() {
+                        if self.board.status(self.index).state.is_none() {
                             log::info!("{topic}: the controller has PID {}", info.pid);
                         }
-                        self.outbox.update(self.index, |status| {
+                        self.board.update(self.index, |status| {
                             status.state = Some(info.state);
                             status.is_stalled = false;
                         });
                     }
+                    // Others fill its queue, and it reads them: that is no absence.
+                    Ok(Event::NoState(Error::Full { queue, .. })) if queue.is_read() => {}
                     Ok(Event::NoState(error)) => {
                         log::warn!("{topic}: {}", Advised(&error));
-                        self.outbox.update(self.index, |status| status.state = None);
+                        self.board.update(self.index, |status| status.state = None);
                     }
                     Ok(Event::ReaderGone | Event::TimedOut) => {}
                     Err(error) => break error,
                 }
             };
-            self.outbox.update(self.index, |status| status.state = None);
+            self.board.update(self.index, |status| status.state = None);
             let error = Advised(&error).to_string();
             if error != last_error {
                 log::error!("{topic}: {error}");
@@ -109,26 +102,38 @@ impl Led {
         }
     }
 
-    fn command(&self, jobs: &Receiver<Job>) {
-        for job in jobs {
-            let result = client::ask(&self.target, job.command, TIMEOUT);
-            let has_replied = !matches!(result, Err(Error::NoReply { .. } | Error::Full { .. }));
-            if let Err(error) = &result
-                && self.outbox.limit.allows()
-            {
-                let error = Advised(error);
-                log::warn!("{}: {}: {error}", self.topic, job.command);
+    fn command(&self) -> ! {
+        loop {
+            let Job {
+                command,
+                respond,
+                expiry,
+            } = self.mailbox.take();
+            if expiry.is_some_and(|expiry| expiry <= Instant::now()) {
+                self.refuse(command, respond, EXPIRED);
+                continue;
             }
-            self.respond(job.respond, &result);
+            let result = client::ask(&self.target, command, TIMEOUT);
+            let has_replied = !matches!(result, Err(Error::NoReply { .. } | Error::Full { .. }));
+            if let Err(error) = &result {
+                self.board
+                    .warn(|| format!("{}: {command}: {}", self.topic, Advised(error)));
+            }
+            self.board.respond(respond, || match &result {
+                Ok(Outcome::Applied(state, _)) => format!("OK {state}"),
+                Ok(Outcome::Ended) => "ERR the controller ended".into(),
+                Err(Error::Refused { reason }) => format!("ERR {reason}"),
+                Err(error) => format!("ERR {error}"),
+            });
             if !has_replied {
-                self.wait_until_it_replies(jobs);
+                self.wait_until_it_replies();
             }
         }
     }
 
     /// Waits for a controller that has stopped. What it would apply long after it was asked for is refused.
-    fn wait_until_it_replies(&self, jobs: &Receiver<Job>) {
-        self.outbox
+    fn wait_until_it_replies(&self) {
+        self.board
             .update(self.index, |status| status.is_stalled = true);
         loop {
             match client::ask_info(&self.target, LONG_TIMEOUT) {
@@ -138,32 +143,19 @@ impl Led {
                 _ => break,
             }
         }
-        while let Ok(Job { command, respond }) = jobs.try_recv() {
-            if self.outbox.limit.allows() {
-                log::warn!("{}: {command}: {STALLED}", self.topic);
-            }
-            self.respond(
-                respond,
-                &Err(Error::Refused {
-                    reason: STALLED.into(),
-                }),
-            );
+        for Job {
+            command, respond, ..
+        } in self.mailbox.take_all()
+        {
+            self.refuse(command, respond, STALLED);
         }
-        self.outbox
+        self.board
             .update(self.index, |status| status.is_stalled = false);
     }
 
-    fn respond(&self, respond: Option<ResponseTo>, result: &Result<Outcome, Error>) {
-        let Some(to) = respond else { return };
-        let text = match result {
-            Ok(Outcome::Applied(state, _)) => format!("OK {state}"),
-            Ok(Outcome::Ended) => "ERR the controller ended".into(),
-            Err(Error::Refused { reason }) => format!("ERR {reason}"),
-            Err(error) => format!("ERR {error}"),
-        };
-        self.outbox.respond(Response { to, text });
+    fn refuse(&self, command: shared::Command, respond: Option<ResponseTo>, reason: &str) {
+        self.board
+            .warn(|| format!("{}: {command}: {reason}", self.topic));
+        self.board.respond(respond, || format!("ERR {reason}"));
     }
 }
-
-/// Why a command is not sent to a controller that did not reply to the last one.
-pub(crate) const STALLED: &str = "the controller does not reply; nothing was sent";

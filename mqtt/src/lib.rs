@@ -1,8 +1,8 @@
 //! Connects the LEDs of a Raspberry Pi to an MQTT broker.
 //!
-//! The thread of [`run`] owns the connection. Each LED has two further threads, which use the [`client`]: one follows its state
-//! and writes it to the outbox, the other one sends its commands. The thread of the connection publishes what is in the outbox,
-//! so there is one order of states, and what the broker retains at the end is the last.
+//! The thread of [`run`] has the connection. Each LED has two further threads, which use the [`client`]: one follows its state,
+//! the other one sends its commands. They report to a board, and the session publishes what is on it: only the last state of an
+//! LED is kept, and it is retained when the broker has acknowledged it.
 //!
 //! led-mqtt(8) has the topics, the payloads and the configuration.
 #![forbid(unsafe_code)]
@@ -10,6 +10,7 @@
 
 mod advice;
 mod backoff;
+mod board;
 mod bridge;
 mod broker;
 mod check;
@@ -17,24 +18,33 @@ mod commands;
 mod config;
 mod discovery;
 mod error;
+mod fold;
 mod forget;
 mod identity;
 mod led;
+mod mailbox;
 mod options;
 mod outbox;
 pub mod payload;
-mod statuses;
+mod retained;
+mod session;
 mod topics;
 
 pub use error::Error;
 pub use options::Options;
 
-use std::time::Duration;
+use std::{
+    io::{self, Write},
+    os::unix::net::UnixStream,
+    time::Duration,
+};
 
 use config::Config;
 
 /// How long a thread waits for the next name to look up.
 const LOOK_UP_REST: Duration = Duration::from_millis(100);
+/// The runtime panics if it gets none of these.
+const DESCRIPTORS: usize = 8;
 
 /// Does what the options say.
 ///
@@ -42,6 +52,8 @@ const LOOK_UP_REST: Duration = Duration::from_millis(100);
 ///
 /// Why it ended, if not by a signal.
 pub fn run(options: &Options) -> Result<(), Error> {
+    let pairs: io::Result<Vec<_>> = (0..DESCRIPTORS).map(|_| UnixStream::pair()).collect();
+    drop(pairs.map_err(Error::Start)?);
     // The thread that looks up the name of the broker ends soon, and does not wake up later to do so.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime
@@ -53,9 +65,19 @@ pub fn run(options: &Options) -> Result<(), Error> {
         if options.check {
             return check::run(&options.config).await;
         }
-        let config = Config::read(&options.config)?;
+        let mut config = Config::read(&options.config)?;
+        match &options.node {
+            Some(Some(node)) => config.set_node(&options.config, node)?,
+            Some(None) if !options.forget => {
+                let _ = writeln!(io::stdout(), "{}", config.node);
+                return Ok(());
+            }
+            _ => {}
+        }
         if options.forget {
             forget::run(&config).await
+        } else if options.take_over {
+            forget::take_over(&config).await
         } else {
             bridge::run(&config).await
         }

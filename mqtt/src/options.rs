@@ -19,10 +19,18 @@ pub struct Options {
     pub config: PathBuf,
 
     /// Check the configuration, the broker and the controllers, and exit
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["forget", "take_over", "node"])]
     pub check: bool,
 
     /// Remove what the broker retains of this node, so that Home Assistant forgets it, and exit
-    #[arg(long, conflicts_with = "check")]
+    #[arg(long, conflicts_with = "take_over")]
     pub forget: bool,
+
+    /// Take over the name of this node from a machine that has gone while the broker retains that it is online, and exit
+    #[arg(long, conflicts_with = "node")]
+    pub take_over: bool,
+
+    /// Print the name of this node, and exit; with --forget: forget the node with this name instead
+    #[arg(long, value_name = "NODE", num_args = 0..=1)]
+    pub node: Option<Option<String>>,
 }

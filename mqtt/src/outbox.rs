@@ -1,197 +1,225 @@
-//! What is to be published. The threads of the LEDs write it, the thread of the connection reads it.
+//! What is to be retained, and what the broker has acknowledged of it. It belongs to one connection.
 //!
-//! Only the last status of an LED is kept, so a broker that is slow or gone costs no memory, and what is retained at the end is
-//! the last status.
+//! Only the last payload of a topic is kept, and one message of a topic is on its way at a time. So a broker that is slow costs no
+//! memory, and what it retains at the end is the last payload.
 
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+use tokio::time::Instant;
+
+use crate::{
+    backoff::Backoff,
+    board::Status,
+    broker::{Connection, Outgoing, Published, Tag},
+    payload,
+    topics::{OFFLINE, ONLINE, Topics},
 };
 
-use logging::RateLimit;
-use shared::State;
-use tokio::sync::Notify;
-
-/// The most lines that others can write to the log within a minute.
-const LINES_MAX: u64 = 10;
-
-/// The most responses that wait for the broker.
-const RESPONSES_MAX: usize = 64;
-
-/// What is known of an LED.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Status {
-    /// None if there is no controller.
-    pub(crate) state: Option<State>,
-    /// Whether a command was not answered in time, and none since.
-    pub(crate) is_stalled: bool,
-}
-
-impl Status {
-    pub(crate) fn is_available(self) -> bool {
-        self.state.is_some() && !self.is_stalled
-    }
-}
-
-/// The reply to a command whose sender asked for one.
-#[derive(Clone, Debug)]
-pub(crate) struct Response {
-    pub(crate) to: ResponseTo,
-    pub(crate) text: String,
-}
-
-/// Where the sender of a command expects the reply.
-#[derive(Clone, Debug)]
-pub(crate) struct ResponseTo {
-    pub(crate) topic: String,
-    pub(crate) correlation: Option<Vec<u8>>,
-}
-
 pub(crate) struct Outbox {
-    /// Of the lines that others cause.
-    pub(crate) limit: RateLimit,
-    content: Mutex<Content>,
-    changed: Notify,
+    slots: Vec<Slot>,
+    /// The places of the state and the availability of each LED.
+    leds: Vec<(usize, usize)>,
+    /// Where to begin: an LED that changes all the time must not keep others waiting.
+    first: usize,
+    /// Whether no removal was refused.
+    has_removed: bool,
 }
 
-struct Content {
-    statuses: Vec<Status>,
-    /// The LEDs whose status has changed, each once.
-    changed: VecDeque<usize>,
-    is_changed: Vec<bool>,
-    responses: VecDeque<Response>,
+/// A topic, and what is to be retained there. An empty payload removes it.
+#[derive(Default)]
+struct Slot {
+    topic: String,
+    wanted: Option<String>,
+    /// What comes after it, once it is acknowledged.
+    then: Option<String>,
+    sent: Option<String>,
+    acknowledged: Option<String>,
+    /// The topics that must be acknowledged before.
+    after: Vec<usize>,
+    /// When to try again what was refused.
+    retry: Option<Instant>,
+    backoff: Backoff,
+}
+
+impl Slot {
+    fn is_settled(&self) -> bool {
+        self.sent.is_none() && (self.wanted.is_none() || self.wanted == self.acknowledged)
+    }
 }
 
 impl Outbox {
-    pub(crate) fn new(leds: usize) -> Outbox {
-        let content = Content {
-            statuses: vec![Status::default(); leds],
-            changed: VecDeque::new(),
-            is_changed: vec![false; leds],
-            responses: VecDeque::new(),
-        };
+    /// Removes what is retained on the stale topics, then publishes the discovery: each of these payloads, after the one before is
+    /// acknowledged.
+    pub(crate) fn new(
+        topics: &Topics,
+        stale: Vec<String>,
+        discovery: [Option<String>; 2],
+    ) -> Outbox {
+        let mut slots: Vec<Slot> = stale
+            .into_iter()
+            .map(|topic| Slot {
+                topic,
+                wanted: Some(String::new()),
+                ..Slot::default()
+            })
+            .collect();
+        let ([first, second], stale) = (discovery, slots.len());
+        slots.extend(topics.discovery.iter().map(|topic| Slot {
+            topic: topic.clone(),
+            after: (0..stale).collect(),
+            wanted: first.clone().or_else(|| second.clone()),
+            then: first.as_ref().and(second.clone()),
+            ..Slot::default()
+        }));
+        let mut leds = Vec::new();
+        for led in &topics.leds {
+            let state = slots.len();
+            leds.push((state, state + 1));
+            slots.push(Slot {
+                topic: led.state.clone(),
+                ..Slot::default()
+            });
+            // Nobody sees an old state as the current one.
+            slots.push(Slot {
+                topic: led.availability.clone(),
+                after: vec![state],
+                ..Slot::default()
+            });
+        }
+        if topics
+            .leds
+            .iter()
+            .all(|led| led.availability != topics.availability)
+        {
+            slots.push(Slot {
+                topic: topics.availability.clone(),
+                wanted: Some(ONLINE.into()),
+                ..Slot::default()
+            });
+        }
         Outbox {
-            limit: RateLimit::new(LINES_MAX),
-            content: Mutex::new(content),
-            changed: Notify::new(),
+            slots,
+            leds,
+            first: 0,
+            has_removed: true,
         }
     }
 
-    /// Waits until something is to be published.
-    pub(crate) async fn changed(&self) {
-        self.changed.notified().await;
-    }
-
-    pub(crate) fn status(&self, led: usize) -> Status {
-        self.lock().statuses[led]
-    }
-
-    /// Changes the status of an LED.
-    pub(crate) fn update(&self, led: usize, change: impl FnOnce(&mut Status)) {
-        let mut content = self.lock();
-        let before = content.statuses[led];
-        change(&mut content.statuses[led]);
-        if content.statuses[led] != before {
-            content.mark(led);
-            drop(content);
-            self.changed.notify_one();
+    /// What is known of the LEDs now.
+    pub(crate) fn update(&mut self, statuses: &[Status]) {
+        for (status, &(state, availability)) in statuses.iter().zip(&self.leds) {
+            if let Some(known) = status.state {
+                self.slots[state].wanted = Some(payload::encode(known));
+            }
+            let text = if status.is_available() {
+                ONLINE
+            } else {
+                OFFLINE
+            };
+            self.slots[availability].wanted = Some(text.into());
         }
     }
 
-    /// Adds a response. If too many wait, the oldest is dropped: who asked last still waits for it.
-    pub(crate) fn respond(&self, response: Response) {
-        let mut content = self.lock();
-        content.responses.push_back(response);
-        self.drop_oldest(content);
-        self.changed.notify_one();
-    }
-
-    /// Lets the status of each LED be published again.
-    pub(crate) fn mark_all(&self) {
-        let mut content = self.lock();
-        for led in 0..content.statuses.len() {
-            content.mark(led);
+    /// Retains that everything is offline, and nothing else.
+    pub(crate) fn go_offline(&mut self) {
+        for slot in &mut self.slots {
+            slot.wanted = slot
+                .topic
+                .ends_with("/availability")
+                .then(|| OFFLINE.into())
+                .filter(|_| slot.wanted.as_deref() != Some(""));
         }
     }
 
-    /// Drops the responses: those who asked are on another connection.
-    pub(crate) fn forget_responses(&self) {
-        self.lock().responses.clear();
+    /// Everything is published again.
+    pub(crate) fn publish_again(&mut self) {
+        self.slots
+            .iter_mut()
+            .for_each(|slot| slot.acknowledged = None);
     }
 
-    /// The next LED whose status has changed, and its status now.
-    pub(crate) fn next_status(&self) -> Option<(usize, Status)> {
-        let mut content = self.lock();
-        let led = content.changed.pop_front()?;
-        content.is_changed[led] = false;
-        Some((led, content.statuses[led]))
-    }
-
-    /// Lets the status of an LED be published again.
-    pub(crate) fn mark(&self, led: usize) {
-        self.lock().mark(led);
-    }
-
-    pub(crate) fn next_response(&self) -> Option<Response> {
-        self.lock().responses.pop_front()
-    }
-
-    pub(crate) fn put_back(&self, response: Response) {
-        let mut content = self.lock();
-        content.responses.push_front(response);
-        self.drop_oldest(content);
-    }
-
-    fn drop_oldest(&self, mut content: MutexGuard<'_, Content>) {
-        if content.responses.len() > RESPONSES_MAX {
-            content.responses.pop_front();
-            drop(content);
-            if self.limit.allows() {
-                log::warn!("too many responses wait for the broker: the oldest was dropped");
+    /// Publishes what is due, as far as there is room, with the number of this process. Returns the topic of a message that is too long for the broker.
+    pub(crate) fn publish(&mut self, connection: &Connection, process: &[u8]) -> Option<String> {
+        let now = Instant::now();
+        for place in 0..self.slots.len() {
+            let place = (self.first + place) % self.slots.len();
+            let slot = &self.slots[place];
+            let is_blocked = || {
+                slot.after
+                    .iter()
+                    .any(|&before| !self.slots[before].is_settled())
+            };
+            let waits = slot.sent.is_some() || slot.retry.is_some_and(|retry| retry > now);
+            let Some(wanted) = slot.wanted.clone().filter(|_| !waits && !slot.is_settled()) else {
+                continue;
+            };
+            if wanted != OFFLINE && is_blocked() {
+                continue;
+            }
+            let message = Outgoing {
+                topic: &slot.topic,
+                payload: &wanted,
+                correlation: Some(process),
+                is_retained: true,
+            };
+            let published = connection.publish(Tag::Slot(place), &message);
+            let slot = &mut self.slots[place];
+            match published {
+                Published::Sent => slot.sent = Some(wanted),
+                Published::NoRoom => {
+                    self.first = place;
+                    break;
+                }
+                Published::TooLong => {
+                    slot.acknowledged = Some(wanted);
+                    return Some(slot.topic.clone());
+                }
             }
         }
+        None
     }
 
-    fn lock(&self) -> MutexGuard<'_, Content> {
-        self.content.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Content {
-    fn mark(&mut self, led: usize) {
-        if !self.is_changed[led] {
-            self.is_changed[led] = true;
-            self.changed.push_back(led);
+    /// The broker has acknowledged the last message of a topic, or refused it. Returns the topic.
+    pub(crate) fn acknowledged(&mut self, place: usize, is_accepted: bool) -> &str {
+        let slot = &mut self.slots[place];
+        let sent = slot.sent.take();
+        if is_accepted {
+            slot.acknowledged = sent;
+            slot.retry = None;
+            slot.backoff = Backoff::default();
+            if let Some(then) = slot.then.take() {
+                slot.wanted = Some(then);
+            }
+        } else if slot.wanted.as_deref() == Some("") {
+            // Another user published it. The log names what removes it.
+            slot.wanted = None;
+            self.has_removed = false;
+        } else {
+            slot.retry = Some(Instant::now() + slot.backoff.after(None));
         }
+        &slot.topic
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// When to try again what was refused.
+    pub(crate) fn retry(&self) -> Option<Instant> {
+        let waiting = self.slots.iter().filter(|slot| slot.sent.is_none());
+        waiting
+            .filter(|slot| !slot.is_settled())
+            .filter_map(|slot| slot.retry)
+            .min()
+    }
 
-    #[test]
-    fn the_oldest_response_is_dropped_if_too_many_wait() {
-        let outbox = Outbox::new(0);
-        let response = |number: usize| Response {
-            to: ResponseTo {
-                topic: String::new(),
-                correlation: None,
-            },
-            text: number.to_string(),
-        };
-        (0..=RESPONSES_MAX).for_each(|number| outbox.respond(response(number)));
-        // The oldest is put back after another one has taken its place.
-        let taken = outbox.next_response().unwrap();
-        outbox.respond(response(RESPONSES_MAX + 1));
-        outbox.put_back(taken);
-        let texts: Vec<String> = std::iter::from_fn(|| outbox.next_response())
-            .map(|response| response.text)
-            .collect();
-        let last = 2..RESPONSES_MAX + 2;
-        assert_eq!(
-            texts,
-            last.map(|number| number.to_string()).collect::<Vec<_>>()
-        );
+    /// Whether all is acknowledged, or was refused.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.slots
+            .iter()
+            .all(|slot| slot.is_settled() || slot.sent.is_none() && slot.retry.is_some())
+    }
+
+    /// Whether it is acknowledged that all stale topics are removed.
+    pub(crate) fn has_removed(&self) -> bool {
+        let mut stale = self
+            .slots
+            .iter()
+            .filter(|slot| slot.wanted.as_deref() == Some(""));
+        self.has_removed && stale.all(Slot::is_settled)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{Blink, Command, Incoming, Message, MessageType, Refusal, Refused, Request, State};
 
 /// The longest payload of a command, in bytes.
@@ -55,18 +55,12 @@ pub enum PayloadError {
 /// What Home Assistant publishes. Members that are not listed are ignored: later versions may have more.
 #[derive(Deserialize)]
 struct Light {
-    state: Option<Switch>,
+    /// A word or a boolean.
+    state: Option<Value>,
     effect: Option<String>,
     /// In seconds.
     flash: Option<f64>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-enum Switch {
-    On,
-    Off,
-    Toggle,
+    brightness: Option<f64>,
 }
 
 /// The command in a payload: `ON`, `BLINK 500 500 3` or another command of type 1, or JSON such as
@@ -79,13 +73,17 @@ pub fn decode(payload: &[u8]) -> Result<Command, PayloadError> {
     if payload.len() > PAYLOAD_MAX {
         return Err(PayloadError::TooLong(payload.len()));
     }
-    if payload.trim_ascii_start().starts_with(b"{") {
-        return light(
-            serde_json::from_slice(payload)
-                .map_err(|error| PayloadError::Json(error.to_string()))?,
-        );
+    let text = payload.trim_ascii();
+    match text {
+        [b'{', ..] => serde_json::from_slice(text)
+            .map_err(|error| PayloadError::Json(error.to_string()))
+            .and_then(light),
+        // What some publishers make of a word or a boolean.
+        [b'"', word @ .., b'"'] => words(word.trim_ascii()),
+        b"true" => Ok(Command::On),
+        b"false" => Ok(Command::Off),
+        _ => words(text),
     }
-    words(payload)
 }
 
 fn words(text: &[u8]) -> Result<Command, PayloadError> {
@@ -109,40 +107,64 @@ fn words(text: &[u8]) -> Result<Command, PayloadError> {
 }
 
 fn light(light: Light) -> Result<Command, PayloadError> {
-    match light {
-        Light {
-            state: Some(Switch::Off),
-            ..
-        } => Ok(Command::Off),
-        Light {
-            flash: Some(seconds),
-            ..
-        } => Ok(Command::Blink(flash(seconds))),
-        Light {
-            effect: Some(effect),
-            ..
-        } => blinking(&effect),
-        Light {
-            state: Some(Switch::On),
-            ..
-        } => Ok(Command::On),
-        Light {
-            state: Some(Switch::Toggle),
-            ..
-        } => Ok(Command::Toggle),
+    let state = light.state.as_ref().map(switch).transpose()?;
+    match (state, light) {
+        (Some(Command::Off), _) => Ok(Command::Off),
+        // Home Assistant's slider at its lower end.
+        (
+            _,
+            Light {
+                brightness: Some(..=0.0),
+                ..
+            },
+        ) => Ok(Command::Off),
+        (
+            _,
+            Light {
+                flash: Some(seconds),
+                ..
+            },
+        ) => Ok(Command::Blink(flash(seconds))),
+        (
+            _,
+            Light {
+                effect: Some(effect),
+                ..
+            },
+        ) => blinking(effect.trim()),
+        (Some(command), _) => Ok(command),
+        (
+            None,
+            Light {
+                brightness: Some(_),
+                ..
+            },
+        ) => Ok(Command::On),
         _ => Err(PayloadError::Json(
-            "it has no state, effect or flash".into(),
+            "it has no state, effect, flash or brightness".into(),
         )),
     }
 }
 
+fn switch(state: &Value) -> Result<Command, PayloadError> {
+    let command = match state {
+        Value::Bool(true) => Some(Command::On),
+        Value::Bool(false) => Some(Command::Off),
+        Value::String(word) => words(word.trim().as_bytes()).ok(),
+        _ => None,
+    };
+    command
+        .filter(|command| matches!(command, Command::On | Command::Off | Command::Toggle))
+        .ok_or_else(|| PayloadError::Json("its state is not ON, OFF or TOGGLE".into()))
+}
+
 fn blinking(effect: &str) -> Result<Command, PayloadError> {
-    if effect == NO_EFFECT {
+    if effect.eq_ignore_ascii_case(NO_EFFECT) {
         return Ok(Command::On);
     }
     let phase = EFFECTS
         .iter()
-        .find(|(name, _)| *name == effect)
+        .find(|(name, _)| name.eq_ignore_ascii_case(effect))
         .map(|(_, phase)| Duration::from_millis(*phase));
     match phase.and_then(|phase| Blink::new(phase, phase, None)) {
         Some(blink) => Ok(Command::Blink(blink)),
@@ -183,101 +205,4 @@ pub(crate) fn encode(state: State) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn command(payload: &str) -> String {
-        decode(payload.as_bytes())
-            .map_or_else(|error| error.to_string(), |command| command.to_string())
-    }
-
-    #[test]
-    fn words_of_the_queue_are_commands() {
-        for (payload, expected) in [
-            ("ON", "ON"),
-            ("off\n", "OFF"),
-            ("Toggle", "TOGGLE"),
-            ("BLINK 500 500 3", "BLINK 500 500 3"),
-            ("blink 1 3600000", "BLINK 1 3600000"),
-            ("STATUS", "STATUS"),
-        ] {
-            assert_eq!(command(payload), expected, "{payload}");
-        }
-    }
-
-    #[test]
-    fn json_of_home_assistant_is_a_command() {
-        for (payload, expected) in [
-            (r#"{"state":"ON"}"#, "ON"),
-            (r#" {"state":"OFF","effect":"blink"}"#, "OFF"),
-            (r#"{"state":"TOGGLE"}"#, "TOGGLE"),
-            (r#"{"state":"ON","effect":"blink"}"#, "BLINK 500 500"),
-            (r#"{"state":"ON","effect":"blink fast"}"#, "BLINK 125 125"),
-            (r#"{"state":"ON","effect":"blink slow"}"#, "BLINK 1000 1000"),
-            (
-                r#"{"state":"ON","effect":"blink 20 30 4"}"#,
-                "BLINK 20 30 4",
-            ),
-            (r#"{"state":"ON","effect":"off"}"#, "ON"),
-            (r#"{"state":"ON","flash":2}"#, "BLINK 500 500 2"),
-            (
-                r#"{"state":"ON","flash":10.0,"transition":3,"color":{"r":1}}"#,
-                "BLINK 500 500 10",
-            ),
-            (r#"{"flash":-1e300}"#, "BLINK 500 500 1"),
-            (r#"{"flash":1e300}"#, "BLINK 500 500 3600"),
-        ] {
-            assert_eq!(command(payload), expected, "{payload}");
-        }
-    }
-
-    #[test]
-    fn other_payloads_are_refused() {
-        for payload in [
-            "",
-            " ",
-            "EXIT",
-            "WATCH",
-            "WATCH ON",
-            "ON\0reply=5",
-            "BLINK",
-            "BLINK 0 1",
-            "{",
-            "{}",
-            "[]",
-            "null",
-            r#"{"state":"DIM"}"#,
-            r#"{"state":"on"}"#,
-            r#"{"state":1}"#,
-            r#"{"state":null}"#,
-            r#"{"state":"ON","effect":"rainbow"}"#,
-            r#"{"state":"ON","effect":"TOGGLE"}"#,
-            r#"{"state":"ON","effect":"blink 0 0"}"#,
-            r#"{"state":"ON","state":"OFF"}"#,
-            r#"{"state":"ON"}x"#,
-        ] {
-            assert!(decode(payload.as_bytes()).is_err(), "{payload}");
-        }
-        assert!(decode(&[b' '; 257]).is_err());
-        assert!(decode("{\"a\":".repeat(50).as_bytes()).is_err());
-        assert!(decode(b"\xff\xfe").is_err());
-    }
-
-    #[test]
-    fn each_published_effect_is_a_command_that_has_this_state() {
-        for words in [
-            "ON",
-            "BLINK 500 500",
-            "BLINK 125 125",
-            "BLINK 1000 1000",
-            "BLINK 1 2",
-        ] {
-            let state = match decode(words.as_bytes()).unwrap() {
-                Command::Blink(blink) => State::Blink(blink),
-                _ => State::On,
-            };
-            assert_eq!(command(&encode(state)), words);
-        }
-        assert_eq!(encode(State::Off), r#"{"effect":"off","state":"OFF"}"#);
-    }
-}
+mod tests;

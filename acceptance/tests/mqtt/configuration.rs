@@ -11,7 +11,7 @@ fn what_is_wrong_with_the_configuration_is_named_with_its_line() {
     for (text, parts) in [
         (
             "broker = 'mqtt://localhost'\nnode = 'a'\ncolour = 'red'\n",
-            &["line 3", "unknown field `colour`"][..],
+            &["line 3", "unknown setting; known are broker, "][..],
         ),
         (
             "broker = 'mqtt://localhost'\n[[led]]\nkey = 0\n",
@@ -19,7 +19,11 @@ fn what_is_wrong_with_the_configuration_is_named_with_its_line() {
         ),
         (
             "broker = 'mqtt://localhost'\n[[led]]\npin = 17\n",
-            &["line 3", "unknown field `pin`"],
+            &[
+                "line 3",
+                "unknown setting",
+                "below [[led]] key, name, owner",
+            ],
         ),
         (
             "node = 'a'\nbroker = 'http://localhost'\n",
@@ -30,7 +34,7 @@ fn what_is_wrong_with_the_configuration_is_named_with_its_line() {
             "broker = 'mqtt://localhost'\ngroups = 'garden'\n",
             &["line 2", "groups"],
         ),
-        ("node = 'a'\n", &["missing field `broker`"]),
+        ("node = 'a'\n", &["broker: this setting is missing"]),
         (
             "broker = 'mqtt://localhost'\nnode = 'a/b'\n",
             &["node: \"a/b\" is no name"],

@@ -90,8 +90,8 @@ fn it_waits_before_it_connects_again_to_what_does_not_serve_it() {
         for (reply, reason) in [
             (None, "the broker closed it"),
             (Some(&http[..]), "what listens there does not speak MQTT 5"),
-            (Some(&[0x20, 3, 0, 0x86, 0]), "BadUserNamePassword"),
-            (Some(&[0x20, 3, 0, 0x97, 0]), "QuotaExceeded"),
+            (Some(&[0x20, 3, 0, 0x86, 0]), "bad user name password"),
+            (Some(&[0x20, 3, 0, 0x97, 0]), "quota exceeded"),
             // Accepted: the reason changes when it happens again.
             (Some(&[0x20, 3, 0, 0, 0]), ""),
         ] {

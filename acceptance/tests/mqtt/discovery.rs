@@ -20,7 +20,7 @@ fn the_discovery_has_what_home_assistant_needs() {
             .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
     };
     assert!(
-        identifier.starts_with("led_porch") && is_identifier(identifier),
+        identifier.starts_with("led_") && is_identifier(identifier),
         "{identifier}"
     );
     assert_eq!(discovery["device"]["name"], "porch");

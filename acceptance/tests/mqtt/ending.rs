@@ -43,7 +43,7 @@ fn a_signal_retains_that_it_is_offline_after_a_flood_of_requests() {
     let online = Online::start();
     let mut flood = Client::connect(online.broker.address, &[]);
     let properties = Properties {
-        response_topic: Some("led/porch/response"),
+        response_topic: Some("led/porch/response/1"),
         ..Properties::default()
     };
     for _ in 0..2000 {

@@ -135,8 +135,8 @@ const PROBLEMS: [&str; 13] = [
     "mqtts://mutual | CA | set certificate and private_key",
     "mqtts://mutual | FOREIGN | does not trust the certificate of this client: check certificate",
     "mqtts://mutual | LATE | the certificate of this client has expired: renew it",
-    "mqtts://password | CA | closed it without a reply | perhaps it is for mqtt://, without TLS",
-    "mqtt://trusted | | closed it without a reply | perhaps it is for mqtts://, with TLS",
+    "mqtts://password | CA | closed it without a reply | it may be for mqtt://, without TLS",
+    "mqtt://trusted | | closed it without a reply | it may be for mqtts://, with TLS",
     "mqtt://password | | the broker refused it | check user and password_file",
     "mqtt://password | GUESSED | the broker refused it | check user and password_file",
     "mqtt://nothing | | no broker listens there: check host and port, and start the broker",
@@ -210,11 +210,12 @@ fn what_a_user_may_not_write_is_refused_and_logged() {
     let _controller = node.controller(0, &[]);
     let out = node.check(1);
     let expected =
-        "led/porch/check: NotAuthorized: permit user garden to read and write led/porch/#";
+        "led/porch/check: not authorized: permit user garden to read and write led/porch/#";
     assert!(out.contains(expected), "{out}");
     let bridge = node.bridge();
-    let line = bridge.wait_for_log("the broker refused a message");
-    for part in ["ERROR", r#"permit user "garden" to write"#] {
+    let line =
+        bridge.wait_for_log("the broker refused homeassistant/device/porch/config: not authorized");
+    for part in ["ERROR", r#"permit user "garden" to read and write"#] {
         assert!(line.contains(part), "{line}");
     }
     // It reads only what all nodes may read.
@@ -231,5 +232,5 @@ fn what_a_user_may_not_write_is_refused_and_logged() {
         "{retained:?}"
     );
     let outcome = node.run(&["--forget"]);
-    outcome.assert_failed(1, &["the broker refused a message: NotAuthorized"]);
+    outcome.assert_failed(1, &["the broker refused a message: not authorized"]);
 }

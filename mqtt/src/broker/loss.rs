@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::{driver::CLOSED, words};
 use rumqttc::{
     ConnectionError, StateError, TlsError,
     mqttbytes::v5::{ConnectReturnCode, DisconnectReasonCode},
@@ -11,12 +12,31 @@ use rumqttc::{
 #[derive(Debug)]
 pub(crate) struct Loss {
     pub(crate) reason: String,
-    /// Whether another client took over the identifier.
-    pub(crate) is_takeover: bool,
+    pub(crate) cause: Cause,
 }
 
-impl From<ConnectionError> for Loss {
-    fn from(error: ConnectionError) -> Loss {
+/// What to do about it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Cause {
+    /// Connect again soon.
+    Lost,
+    /// Another client took over the identifier.
+    Takeover,
+    /// The connection is there, and is to be ended: the name of the node belongs to another client.
+    NotOurs,
+}
+
+impl<T: Into<String>> From<T> for Loss {
+    fn from(reason: T) -> Loss {
+        Loss {
+            reason: reason.into(),
+            cause: Cause::Lost,
+        }
+    }
+}
+
+impl Loss {
+    pub(super) fn new(error: ConnectionError, is_accepted: bool) -> Loss {
         let is_takeover = matches!(
             error,
             ConnectionError::MqttState(StateError::ServerDisconnect {
@@ -24,41 +44,28 @@ impl From<ConnectionError> for Loss {
                 ..
             })
         );
+        let cause = if is_takeover {
+            Cause::Takeover
+        } else {
+            Cause::Lost
+        };
         Loss {
-            reason: reason(error),
-            is_takeover,
+            reason: reason(error, is_accepted),
+            cause,
         }
     }
 }
 
-impl Loss {
-    /// A broker that closes a connection without a reply expects TLS, or does not, or knows only an older protocol. The reply of such a
-    /// broker is too short for MQTT 5, and the library takes it for none.
-    pub(super) fn before_it_was_accepted(mut self, is_tls: bool) -> Loss {
-        if self.reason == CLOSED {
-            let other = if is_tls {
-                "mqtt://, without"
-            } else {
-                "mqtts://, with"
-            };
-            self.reason = format!(
-                "{CLOSED} without a reply: check the port: perhaps it is for {other} TLS, or the broker does not speak MQTT 5"
-            );
-        }
-        self
-    }
-}
+const NOT_MQTT: &str = "what listens there does not speak MQTT 5: check the port";
 
-const CLOSED: &str = "the broker closed it";
-
-fn reason(error: ConnectionError) -> String {
+fn reason(error: ConnectionError, is_accepted: bool) -> String {
     match error {
         ConnectionError::MqttState(StateError::ServerDisconnect {
             reason_code: DisconnectReasonCode::SessionTakenOver,
             ..
         }) => "another client has the same identifier".into(),
         ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => {
-            format!("the broker ended it: {reason_code:?}")
+            format!("the broker ended it: {}", words::of(reason_code))
         }
         ConnectionError::MqttState(StateError::ConnectionAborted) => CLOSED.into(),
         ConnectionError::MqttState(StateError::AwaitPingResp) | ConnectionError::Timeout(_) => {
@@ -67,20 +74,22 @@ fn reason(error: ConnectionError) -> String {
         ConnectionError::MqttState(StateError::Deserialization(error)) => {
             // Without a kind: the library keeps only the text of an error of the system.
             let text = error.to_string();
-            let not_mqtt = || "what listens there does not speak MQTT 5: check the port".into();
             if text.contains("os error") {
                 CLOSED.into()
+            } else if is_accepted {
+                format!("the broker sent a packet that is not one of MQTT 5: {text}")
             } else {
-                advise(&text).unwrap_or_else(not_mqtt)
+                advise(&text).unwrap_or_else(|| NOT_MQTT.into())
             }
         }
-        ConnectionError::NotConnAck(_) => {
-            "what listens there does not speak MQTT 5: check the port".into()
-        }
+        ConnectionError::NotConnAck(_) => NOT_MQTT.into(),
         ConnectionError::ConnectionRefused(
             code @ (ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized),
         ) => {
-            format!("the broker refused it: {code:?}: check user and password_file")
+            format!(
+                "the broker refused it: {}: check user and password_file",
+                words::of(code)
+            )
         }
         ConnectionError::ConnectionRefused(ConnectReturnCode::RetainNotSupported) => {
             "the broker retains no messages: permit that, in Mosquitto with retain_available".into()
@@ -88,7 +97,9 @@ fn reason(error: ConnectionError) -> String {
         ConnectionError::ConnectionRefused(ConnectReturnCode::QoSNotSupported) => {
             "the broker takes no messages with QoS 1: permit that, in Mosquitto with max_qos".into()
         }
-        ConnectionError::ConnectionRefused(code) => format!("the broker refused it: {code:?}"),
+        ConnectionError::ConnectionRefused(code) => {
+            format!("the broker refused it: {}", words::of(code))
+        }
         ConnectionError::Io(error)
         | ConnectionError::Tls(TlsError::Io(error))
         | ConnectionError::MqttState(StateError::Io(error)) => system(&error),

@@ -28,9 +28,14 @@ impl fmt::Display for Broker {
 impl<'de> Deserialize<'de> for Broker {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Broker, D::Error> {
         let text = String::deserialize(deserializer)?;
-        broker(&text).ok_or_else(|| de::Error::custom(USAGE))
+        broker(&text).ok_or_else(|| {
+            let is_websocket = text.starts_with("ws://") || text.starts_with("wss://");
+            de::Error::custom(if is_websocket { WEBSOCKET } else { USAGE })
+        })
     }
 }
+
+const WEBSOCKET: &str = "use mqtt:// or mqtts:// and a port for them: led-mqtt speaks no WebSocket";
 
 const USAGE: &str = "use mqtt://HOST or mqtts://HOST, with :PORT if it is not 1883 or 8883; user and password_file are settings \
                      of their own";
@@ -55,7 +60,8 @@ fn broker(url: &str) -> Option<Broker> {
     } else {
         port.parse().ok().filter(|port| *port != 0)?
     };
-    let is_host = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']);
+    let is_wrong = |c: char| c.is_control() || c.is_whitespace() || "/@?#".contains(c);
+    let is_host = !host.is_empty() && !host.contains(is_wrong);
     is_host.then(|| Broker {
         tls,
         host: host.to_owned(),

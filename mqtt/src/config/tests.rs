@@ -59,8 +59,11 @@ fn each_setting_is_read() {
 #[test]
 fn what_is_wrong_is_named() {
     for (text, problem) in [
-        ("", "missing field `broker`"),
-        ("colour = 'red'", "unknown field `colour`"),
+        ("", "broker: this setting is missing"),
+        (
+            "colour = 'red'",
+            "line 1: unknown setting; known are broker, ",
+        ),
         ("broker = 'http://x'", "use mqtt://HOST"),
         ("broker = 'mqtt://'", "use mqtt://HOST"),
         ("broker = 'mqtt://a:b'", "use mqtt://HOST"),
@@ -80,7 +83,7 @@ fn what_is_wrong_is_named() {
         ("broker = 'mqtt://x'\n[[led]]\nkey = 0", "IPC_PRIVATE"),
         (
             "broker = 'mqtt://x'\n[[led]]\nowner = 'no such user'",
-            "there is no user",
+            "line 3: owner: there is no such user",
         ),
         (
             "broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nkey = 2000",
@@ -96,12 +99,31 @@ fn what_is_wrong_is_named() {
         ),
         (
             "broker = 'mqtt://x'\n[led]\nkey = 1",
-            "line 2: [led]: invalid type: map, expected a list; write [[led]]",
+            "line 2: led: write [[led]] for an LED",
         ),
         ("broker = 'mqtt://[::1]1883'", "use mqtt://HOST"),
+        ("broker = \"mqtt://a\\nb\"", "use mqtt://HOST"),
+        ("broker = 'ws://x'", "led-mqtt speaks no WebSocket"),
+        ("broker = 'mqtt://x'\nstatus_topic = 'a/#'", "status_topic"),
+        (
+            "broker = 'mqtt://x'\nbirth_delay = '2s'",
+            "birth_delay: use whole seconds",
+        ),
+        (
+            "broker = 'mqtt://x'\n[[led]]\ngroups = ['a']",
+            "line 3: groups: write it above the first [[led]]",
+        ),
+        (
+            "broker = 'mqtt://x'\npassword = 'a'",
+            "line 2: use password_file",
+        ),
+        (
+            "broker = 'mqtt://x'\nuser = 5",
+            "line 2: user: write a string",
+        ),
         (
             "broker = 'mqtt://x'\ngroups = 'a'",
-            "line 2: groups: invalid type",
+            "line 2: groups: write a list, such as [\"garden\"]",
         ),
         (
             "broker = 'mqtt://x'\nuser = 'a'\npassword_file = 'a/b'",
@@ -115,4 +137,35 @@ fn what_is_wrong_is_named() {
         let error = read(text).unwrap_err();
         assert!(error.contains(problem), "{text}: {error}");
     }
+}
+
+#[test]
+fn a_line_that_cannot_be_parsed_is_not_shown() {
+    for text in [
+        "password: geheim",
+        "password geheim",
+        "password = geheim",
+        "geheim = 1",
+        "geheim",
+        "broker: mqtt://u:geheim@h",
+        "broker = mqtt://u:geheim@h",
+        "broker = 'mqtt://u:geheim@h'",
+        "user = ['geheim']",
+        "groups = 'geheim'",
+        "discovery = ['geheim']",
+        "birth_delay = 'geheim'",
+        "[[led]]\nkey = 'geheim'",
+        "[[led]]\nowner = 'geheim'",
+        "[geheim]",
+    ] {
+        let error = read(&format!("# a comment\n{text}\n")).unwrap_err();
+        assert!(!error.contains("geheim"), "{text}: {error}");
+        assert!(error.starts_with("line "), "{text}: {error}");
+    }
+}
+
+#[test]
+fn an_owner_is_a_name_or_a_number_and_a_byte_order_mark_is_ignored() {
+    let config = read("\u{feff}broker = 'mqtt://x'\n[[led]]\nowner = 1000\n").unwrap();
+    assert_eq!(config.leds[0].owner, Some(1000));
 }

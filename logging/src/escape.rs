@@ -1,0 +1,43 @@
+//! Text from outside, as the log and a terminal may have it.
+
+use std::borrow::Cow;
+
+/// The text with escapes for what is not shown as it is written: control characters, which begin another line or command the
+/// terminal, and those that change the direction or break the line.
+#[must_use]
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_escaped(c) {
+            escaped.extend(c.escape_default());
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+fn is_escaped(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_not_shown_as_it_is_written_is_escaped() {
+        for (text, escaped) in [
+            ("Küche: \"on\" \\ 100 %", "Küche: \"on\" \\ 100 %"),
+            ("\n<0>forged\r", "\\n<0>forged\\r"),
+            ("\u{1b}[2J\u{9b}\0", "\\u{1b}[2J\\u{9b}\\u{0}"),
+            ("\u{202e}\u{2028}\u{feff}", "\\u{202e}\\u{2028}\\u{feff}"),
+        ] {
+            assert_eq!(escape(text), escaped);
+        }
+    }
+}

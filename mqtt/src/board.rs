@@ -1,0 +1,85 @@
+//! What the threads of the LEDs report to the connection.
+
+use logging::RateLimit;
+use shared::State;
+use tokio::sync::{broadcast, watch};
+
+/// The most lines that others can write to the log within a minute.
+const LINES_MAX: u64 = 10;
+/// The most responses that wait for the broker. Then the oldest is dropped: who asked last still waits for it.
+const RESPONSES_MAX: usize = 64;
+
+/// What is known of an LED.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Status {
+    /// None if there is no controller.
+    pub(crate) state: Option<State>,
+    /// Whether a command was not answered in time, and none since.
+    pub(crate) is_stalled: bool,
+}
+
+impl Status {
+    pub(crate) fn is_available(self) -> bool {
+        self.state.is_some() && !self.is_stalled
+    }
+}
+
+/// The reply to a command whose sender asked for one.
+#[derive(Clone, Debug)]
+pub(crate) struct Response {
+    pub(crate) to: ResponseTo,
+    pub(crate) text: String,
+}
+
+/// Where the sender of a command expects the reply.
+#[derive(Clone, Debug)]
+pub(crate) struct ResponseTo {
+    pub(crate) topic: String,
+    pub(crate) correlation: Option<Vec<u8>>,
+}
+
+/// The status of each LED, and the responses.
+pub(crate) struct Board {
+    /// Of the lines that others cause.
+    pub(crate) limit: RateLimit,
+    pub(crate) statuses: watch::Sender<Vec<Status>>,
+    pub(crate) responses: broadcast::Sender<Response>,
+}
+
+impl Board {
+    pub(crate) fn new(leds: usize) -> Board {
+        Board {
+            limit: RateLimit::new(LINES_MAX),
+            statuses: watch::Sender::new(vec![Status::default(); leds]),
+            responses: broadcast::Sender::new(RESPONSES_MAX),
+        }
+    }
+
+    pub(crate) fn status(&self, led: usize) -> Status {
+        self.statuses.borrow()[led]
+    }
+
+    /// Changes the status of an LED.
+    pub(crate) fn update(&self, led: usize, change: impl FnOnce(&mut Status)) {
+        self.statuses.send_if_modified(|statuses| {
+            let before = statuses[led];
+            change(&mut statuses[led]);
+            statuses[led] != before
+        });
+    }
+
+    /// Sends a reply to a command, if its sender asked for one.
+    pub(crate) fn respond(&self, to: Option<ResponseTo>, text: impl FnOnce() -> String) {
+        if let Some(to) = to {
+            // Without a connection nobody waits for it.
+            let _ = self.responses.send(Response { to, text: text() });
+        }
+    }
+
+    /// Logs a line that others cause.
+    pub(crate) fn warn(&self, line: impl FnOnce() -> String) {
+        if self.limit.allows() {
+            log::warn!("{}", line());
+        }
+    }
+}

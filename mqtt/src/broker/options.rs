@@ -1,0 +1,92 @@
+//! How to connect: what the configuration says, with the files that it names.
+
+use std::{fs, path::Path};
+
+use rumqttc::{LastWill, LastWillProperties, MqttOptions, QoS, Transport};
+
+use super::{IN_FLIGHT, KEEP_ALIVE};
+use crate::{Error, config::Config};
+
+/// How long a connection may take, in seconds.
+const CONNECT_TIMEOUT: u64 = 5;
+/// The longest packet that the broker may send: longer ones are not for an LED.
+const PACKET_MAX: u32 = 4096;
+/// The certificates of the system, from Debian's ca-certificates.
+const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// How to connect.
+pub(crate) struct Options {
+    pub(super) mqtt: MqttOptions,
+    pub(super) is_tls: bool,
+}
+
+impl Options {
+    /// With a last will, if there is one: a topic, a payload, and the number of this process.
+    ///
+    /// # Errors
+    ///
+    /// A file of the configuration cannot be read or used.
+    pub(crate) fn new(
+        config: &Config,
+        client_id: &str,
+        will: Option<(&str, &str, &[u8])>,
+    ) -> Result<Options, Error> {
+        let mut mqtt =
+            MqttOptions::new(client_id, (config.broker.host.clone(), config.broker.port));
+        mqtt.set_keep_alive(u16::try_from(KEEP_ALIVE.as_secs()).unwrap_or(u16::MAX))
+            .set_receive_maximum(Some(IN_FLIGHT))
+            .set_outgoing_inflight_upper_limit(IN_FLIGHT)
+            .set_max_packet_size(Some(PACKET_MAX));
+        let mut network = mqtt.network_options();
+        // Otherwise Nagle's algorithm delays the state until the response is acknowledged.
+        network.set_tcp_nodelay(true);
+        network.set_connection_timeout(CONNECT_TIMEOUT);
+        mqtt.set_network_options(network);
+        if let Some((topic, payload, process)) = will {
+            let properties = LastWillProperties {
+                delay_interval: None,
+                payload_format_indicator: None,
+                message_expiry_interval: None,
+                content_type: None,
+                response_topic: None,
+                correlation_data: Some(process.to_vec().into()),
+                user_properties: Vec::new(),
+            };
+            mqtt.set_last_will(LastWill::new(
+                topic,
+                payload,
+                QoS::AtLeastOnce,
+                true,
+                Some(properties),
+            ));
+        }
+        if let Some(user) = &config.user {
+            let password = config.password_file.as_deref().map(read).transpose()?;
+            let password = password.unwrap_or_default();
+            // Some editors begin a file with a byte order mark.
+            let password = password
+                .strip_prefix("\u{feff}".as_bytes())
+                .unwrap_or(&password);
+            mqtt.set_credentials(user.clone(), password.trim_ascii_end().to_vec());
+        }
+        if config.broker.tls {
+            let ca = read(config.ca.as_deref().unwrap_or(Path::new(SYSTEM_CA)))?;
+            let own = match (&config.certificate, &config.private_key) {
+                (Some(certificate), Some(key)) => Some((read(certificate)?, read(key)?)),
+                _ => None,
+            };
+            mqtt.set_transport(Transport::tls(ca, own, None));
+        }
+        Ok(Options {
+            mqtt,
+            is_tls: config.broker.tls,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,78 @@
+//! Settings that are written in more than one way.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+use shared::{Key, account};
+
+/// The longest time of a setting.
+const SECONDS_MAX: i64 = 3600;
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Value {
+    Number(i64),
+    Text(String),
+    Switch(bool),
+}
+
+/// The value, or what is expected instead.
+fn value<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    expected: &str,
+    read: impl FnOnce(Value) -> Option<T>,
+) -> Result<T, D::Error> {
+    let value = Value::deserialize(deserializer).ok().and_then(read);
+    value.ok_or_else(|| de::Error::custom(expected))
+}
+
+/// The prefix of discovery, or `false` for none.
+pub(super) fn discovery<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    let expected = "use \"homeassistant\" or another prefix, or false for none";
+    value(deserializer, expected, |value| match value {
+        Value::Text(prefix) => Some(Some(prefix)),
+        Value::Switch(false) => Some(None),
+        _ => None,
+    })
+}
+
+/// A time in seconds.
+pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    value(
+        deserializer,
+        "use whole seconds, from 0 to 3600",
+        |value| match value {
+            Value::Number(seconds @ 0..=SECONDS_MAX) => {
+                Some(Duration::from_secs(seconds.unsigned_abs()))
+            }
+            _ => None,
+        },
+    )
+}
+
+/// A key, as a number or as a text in hexadecimal.
+pub(super) fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
+    let text = value(deserializer, "a key is a number", |value| match value {
+        Value::Number(number) => Some(number.to_string()),
+        Value::Text(text) => Some(text),
+        Value::Switch(_) => None,
+    })?;
+    text.parse().map_err(de::Error::custom)
+}
+
+/// A user, by name or number.
+pub(super) fn owner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let name = value(
+        deserializer,
+        "use the name or the number of a user",
+        |value| match value {
+            Value::Number(number) => Some(number.to_string()),
+            Value::Text(text) => Some(text),
+            Value::Switch(_) => None,
+        },
+    )?;
+    let user = account::user_id(&name).ok_or_else(|| de::Error::custom("there is no such user"));
+    user.map(Some)
+}

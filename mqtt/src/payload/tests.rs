@@ -1,0 +1,118 @@
+use super::*;
+
+fn command(payload: &str) -> String {
+    decode(payload.as_bytes()).map_or_else(|error| error.to_string(), |command| command.to_string())
+}
+
+#[test]
+fn words_of_the_queue_are_commands() {
+    for (payload, expected) in [
+        ("ON", "ON"),
+        ("off\n", "OFF"),
+        ("Toggle", "TOGGLE"),
+        ("BLINK 500 500 3", "BLINK 500 500 3"),
+        ("blink 1 3600000", "BLINK 1 3600000"),
+        ("STATUS", "STATUS"),
+        (" \tON", "ON"),
+        ("\"ON\"", "ON"),
+        ("\" toggle \"\n", "TOGGLE"),
+        ("true", "ON"),
+        ("false", "OFF"),
+    ] {
+        assert_eq!(command(payload), expected, "{payload}");
+    }
+}
+
+#[test]
+fn json_of_home_assistant_is_a_command() {
+    for (payload, expected) in [
+        (r#"{"state":"ON"}"#, "ON"),
+        (r#" {"state":"OFF","effect":"blink"}"#, "OFF"),
+        (r#"{"state":"TOGGLE"}"#, "TOGGLE"),
+        (r#"{"state":"ON","effect":"blink"}"#, "BLINK 500 500"),
+        (r#"{"state":"ON","effect":"blink fast"}"#, "BLINK 125 125"),
+        (r#"{"state":"ON","effect":"blink slow"}"#, "BLINK 1000 1000"),
+        (
+            r#"{"state":"ON","effect":"blink 20 30 4"}"#,
+            "BLINK 20 30 4",
+        ),
+        (r#"{"state":"ON","effect":"off"}"#, "ON"),
+        (r#"{"state":"ON","flash":2}"#, "BLINK 500 500 2"),
+        (
+            r#"{"state":"ON","flash":10.0,"transition":3,"color":{"r":1}}"#,
+            "BLINK 500 500 10",
+        ),
+        (r#"{"state":"on"}"#, "ON"),
+        (r#"{"state":" Off "}"#, "OFF"),
+        (r#"{"state":true}"#, "ON"),
+        (r#"{"state":false,"effect":"blink"}"#, "OFF"),
+        (r#"{"state":"ON","effect":" Blink FAST"}"#, "BLINK 125 125"),
+        (r#"{"state":"ON","effect":"OFF"}"#, "ON"),
+        (r#"{"state":"ON","brightness":0}"#, "OFF"),
+        (r#"{"state":"ON","brightness":0,"effect":"blink"}"#, "OFF"),
+        (r#"{"state":"ON","brightness":128}"#, "ON"),
+        (r#"{"brightness":1}"#, "ON"),
+        (r#"{"flash":-1e300}"#, "BLINK 500 500 1"),
+        (r#"{"flash":1e300}"#, "BLINK 500 500 3600"),
+    ] {
+        assert_eq!(command(payload), expected, "{payload}");
+    }
+}
+
+#[test]
+fn other_payloads_are_refused() {
+    for payload in [
+        "",
+        " ",
+        "EXIT",
+        "WATCH",
+        "WATCH ON",
+        "ON\0reply=5",
+        "BLINK",
+        "BLINK 0 1",
+        "{",
+        "{}",
+        "[]",
+        "null",
+        r#"{"state":"DIM"}"#,
+        r#"{"state":"STATUS"}"#,
+        r#"{"state":"BLINK 1 1"}"#,
+        r#"{"brightness":"much"}"#,
+        "\"",
+        "\"\"",
+        "TRUE FALSE",
+        r#"{"state":1}"#,
+        r#"{"state":null}"#,
+        r#"{"state":"ON","effect":"rainbow"}"#,
+        r#"{"state":"ON","effect":"TOGGLE"}"#,
+        r#"{"state":"ON","effect":"blink 0 0"}"#,
+        r#"{"state":"ON","state":"OFF"}"#,
+        r#"{"state":"ON"}x"#,
+    ] {
+        assert!(decode(payload.as_bytes()).is_err(), "{payload}");
+    }
+    assert!(decode(&[b' '; 257]).is_err());
+    assert!(decode("{\"a\":".repeat(50).as_bytes()).is_err());
+    assert!(decode(b"\xff\xfe").is_err());
+    // Nothing of the payload is in the error: it could have a line of its own.
+    let error = decode(b"{\"state\":\"\\n<0>forged\\u001b[2J\"}").unwrap_err();
+    assert!(!error.to_string().contains("forged"), "{error}");
+}
+
+#[test]
+fn each_published_effect_is_a_command_that_has_this_state() {
+    for words in [
+        "ON",
+        "BLINK 500 500",
+        "BLINK 125 125",
+        "BLINK 1000 1000",
+        "BLINK 1 2",
+    ] {
+        let state = match decode(words.as_bytes()).unwrap() {
+            Command::Blink(blink) => State::Blink(blink),
+            _ => State::On,
+        };
+        assert_eq!(command(&encode(state)), words);
+    }
+    assert_eq!(encode(State::Off), r#"{"effect":"off","state":"OFF"}"#);
+}

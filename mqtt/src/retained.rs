@@ -1,0 +1,172 @@
+//! What the broker retained of this node before: of LEDs that the configuration no longer has, of an earlier name of the node, and
+//! of another machine with this name.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use crate::{
+    broker::Message,
+    topics::{ONLINE, Topics},
+};
+
+/// The most topics that are looked at.
+const TOPICS_MAX: usize = 1000;
+/// The directory of the service, see `StateDirectory=` in systemd.exec(5).
+const DIRECTORY: &str = "/var/lib/led-mqtt";
+
+/// The topics that were retained at some time by this machine, in a file.
+#[derive(Debug)]
+pub(crate) struct History {
+    path: PathBuf,
+    topics: Vec<String>,
+}
+
+impl History {
+    /// Reads the file. Without one there is no history.
+    pub(crate) fn read() -> History {
+        let directory =
+            env::var_os("STATE_DIRECTORY").map_or_else(|| DIRECTORY.into(), PathBuf::from);
+        let path = directory.join("topics");
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let is_topic = |topic: &&str| {
+            !topic.is_empty() && topic.len() <= 1024 && !topic.contains(['+', '#', '\0'])
+        };
+        let topics = text.lines().filter(is_topic).take(TOPICS_MAX);
+        History {
+            topics: topics.map(str::to_owned).collect(),
+            path,
+        }
+    }
+
+    /// The topics that are not among these.
+    pub(crate) fn without(&self, current: &[String]) -> Vec<String> {
+        let stale = self.topics.iter().filter(|topic| !current.contains(topic));
+        stale.cloned().collect()
+    }
+
+    /// Replaces the file, if it has other topics. Without its directory there is none.
+    pub(crate) fn write(&mut self, topics: Vec<String>) {
+        if self.topics == topics {
+            return;
+        }
+        let new = self.path.with_extension("new");
+        let text: String = topics.iter().map(|topic| format!("{topic}\n")).collect();
+        let written = fs::write(&new, text).and_then(|()| fs::rename(&new, &self.path));
+        match written {
+            Err(error) if self.path.parent().is_some_and(Path::exists) => {
+                log::warn!(
+                    "{}: {error}: after another name of a node or LED, run --forget",
+                    self.path.display()
+                );
+            }
+            _ => self.topics = topics,
+        }
+    }
+}
+
+/// What is retained on the topics of this node, and on those of its history.
+#[derive(Debug, Default)]
+pub(crate) struct Retained {
+    found: BTreeMap<String, String>,
+    /// The process that has published the availability last.
+    pub(crate) publisher: Option<Vec<u8>>,
+}
+
+impl Retained {
+    /// The topics to subscribe to. Some brokers deliver nothing retained to wildcards.
+    pub(crate) fn topics(topics: &Topics, history: &[String]) -> Vec<String> {
+        let node = topics.availability.trim_end_matches("/availability");
+        let names = [
+            format!("{node}/+/state"),
+            format!("{node}/+/availability"),
+            format!("{node}/state"),
+        ];
+        let own = topics
+            .discovery
+            .iter()
+            .chain([&topics.availability])
+            .cloned();
+        own.chain(history.iter().cloned()).chain(names).collect()
+    }
+
+    pub(crate) fn add(&mut self, topics: &Topics, message: &Message) {
+        if message.topic == topics.availability {
+            self.publisher.clone_from(&message.correlation);
+        }
+        if message.payload.is_empty() {
+            self.found.remove(&message.topic);
+        } else if self.found.len() < TOPICS_MAX {
+            let payload = String::from_utf8_lossy(&message.payload).into_owned();
+            self.found.insert(message.topic.clone(), payload);
+        }
+    }
+
+    /// The identifier of another machine that has the name of this node, and whether it is online.
+    pub(crate) fn other(&self, topics: &Topics, id: &str) -> Option<(String, bool)> {
+        let other = device(self.found.get(topics.discovery.as_ref()?)?)?;
+        (other != id).then(|| (other, self.is_online(&topics.availability)))
+    }
+
+    /// The topics that are to be removed: those of this node that it no longer has, and those of an earlier name, if no other machine
+    /// has that name now.
+    pub(crate) fn stale(&self, topics: &Topics, id: &str) -> Vec<String> {
+        let current = topics.retained();
+        let node = topics.availability.trim_end_matches("availability");
+        let is_stale = |topic: &&String| {
+            if current.contains(topic) {
+                return false;
+            }
+            match device(&self.found[*topic]) {
+                Some(device) => device == id,
+                None => topic.starts_with(node) || !self.belongs_to_an_online_node(topic),
+            }
+        };
+        self.found.keys().filter(is_stale).cloned().collect()
+    }
+
+    /// The components in the discovery that are not among these: Home Assistant removes those that are named.
+    pub(crate) fn components(&self, topics: &Topics, current: &[&str]) -> Vec<String> {
+        let discovery = topics
+            .discovery
+            .as_ref()
+            .and_then(|topic| self.found.get(topic));
+        let discovery: Option<Value> = discovery.and_then(|text| serde_json::from_str(text).ok());
+        let components = discovery
+            .as_ref()
+            .and_then(|discovery| discovery["components"].as_object());
+        let names = components
+            .into_iter()
+            .flat_map(|components| components.keys());
+        names
+            .filter(|name| !current.contains(&name.as_str()))
+            .cloned()
+            .collect()
+    }
+
+    /// The availability of a node is that with the fewest levels above a topic. That of an LED stays when the node has gone.
+    fn belongs_to_an_online_node(&self, topic: &str) -> bool {
+        let mut levels = topic
+            .match_indices('/')
+            .map(|(end, _)| format!("{}/availability", &topic[..end]));
+        levels
+            .find(|availability| self.found.contains_key(availability))
+            .is_some_and(|node| self.is_online(&node))
+    }
+
+    fn is_online(&self, topic: &str) -> bool {
+        self.found
+            .get(topic)
+            .is_some_and(|payload| payload == ONLINE)
+    }
+}
+
+/// The identifier of the device in a discovery.
+fn device(discovery: &str) -> Option<String> {
+    let discovery: Value = serde_json::from_str(discovery).ok()?;
+    Some(discovery["device"]["identifiers"][0].as_str()?.to_owned())
+}

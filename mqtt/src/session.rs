@@ -1,0 +1,283 @@
+//! One connection as the bridge uses it: what is retained is read, then everything is published, then changes.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{
+    backoff::random_up_to,
+    board::{Response, Status},
+    bridge::Bridge,
+    broker::{Cause, Connection, Event, Loss, Message, Outgoing, Published, Tag},
+    client_id, discovery,
+    outbox::Outbox,
+    retained::Retained,
+};
+
+/// What Home Assistant publishes when it has started.
+const BIRTH: &[u8] = b"online";
+
+#[derive(Default)]
+pub(crate) struct Session {
+    connected: Option<Instant>,
+    retained: Retained,
+    /// None before the subscriptions: who sees that an LED is online may command it.
+    outbox: Option<Outbox>,
+    /// When to publish everything again, because Home Assistant has started.
+    birth: Option<Instant>,
+    /// Whether everything was acknowledged once.
+    is_complete: bool,
+}
+
+impl Session {
+    pub(crate) fn is_serving(&self) -> bool {
+        self.outbox.is_some()
+    }
+
+    /// How long it lasted since the broker accepted it; none if it did not.
+    pub(crate) fn lasted(&self) -> Option<Duration> {
+        self.connected.map(|connected| connected.elapsed())
+    }
+
+    /// When there is something to do without an event.
+    pub(crate) fn wake(&self) -> Option<Instant> {
+        let retry = self.outbox.as_ref().and_then(Outbox::retry);
+        [self.birth, retry].into_iter().flatten().min()
+    }
+
+    pub(crate) fn update(&mut self, statuses: &[Status]) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.update(statuses);
+        }
+    }
+
+    /// Publishes what is due.
+    pub(crate) fn publish(&mut self, bridge: &mut Bridge<'_>, connection: &Connection) {
+        let Some(outbox) = &mut self.outbox else {
+            return;
+        };
+        if self.birth.is_some_and(|birth| birth <= Instant::now()) {
+            self.birth = None;
+            outbox.publish_again();
+        }
+        while let Some(topic) = outbox.publish(connection, &bridge.process) {
+            bridge.refused(&topic, "it is longer than the broker takes");
+        }
+    }
+
+    /// # Errors
+    ///
+    /// Why the connection is lost, or is to be given up.
+    pub(crate) fn handle(
+        &mut self,
+        bridge: &mut Bridge<'_>,
+        connection: &Connection,
+        event: Event,
+    ) -> Result<(), Loss> {
+        match event {
+            Event::Connected { .. } => {
+                let Bridge { config, topics, .. } = bridge;
+                log::info!("connected to {} as node {}", config.broker, config.node);
+                self.connected = Some(Instant::now());
+                let history = bridge.history.without(&topics.retained());
+                connection.subscribe(Tag::Retained, &Retained::topics(topics, &history));
+                // The reply to this one comes after what is retained.
+                connection.subscribe(Tag::Commands, &topics.subscribed());
+            }
+            Event::Subscribed(tag, refused) => {
+                for reason in refused {
+                    let what = if tag == Tag::Commands {
+                        "a subscription to commands"
+                    } else {
+                        "reading what is retained"
+                    };
+                    bridge.refused(what, &reason);
+                }
+                if tag == Tag::Commands {
+                    self.begin(bridge)?;
+                }
+            }
+            Event::Acknowledged(Tag::Slot(place), result) => {
+                self.acknowledged(bridge, place, result)
+            }
+            Event::Acknowledged(_, Ok(())) => {}
+            Event::Acknowledged(_, Err(reason)) => {
+                bridge
+                    .board
+                    .warn(|| format!("the broker refused a response: {reason}"));
+            }
+            Event::Message(message) => self.message(bridge, message)?,
+            // RabbitMQ ends the connection instead of refusing a topic.
+            Event::Lost(loss)
+                if self.connected.is_some() && !self.is_complete && loss.cause == Cause::Lost =>
+            {
+                let user = bridge.config.user();
+                return Err(Loss::from(format!(
+                    "{}, before it had acknowledged everything: if it does so again, permit {user} to read and write the topics in led-mqtt(8)",
+                    loss.reason
+                )));
+            }
+            Event::Lost(loss) => return Err(loss),
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, bridge: &mut Bridge<'_>, message: Message) -> Result<(), Loss> {
+        let topics = bridge.topics;
+        if topics.status.as_ref() == Some(&message.topic) {
+            if message.payload == BIRTH {
+                self.birth = Some(Instant::now() + random_up_to(bridge.config.birth_delay));
+            }
+            return Ok(());
+        }
+        let is_command = topics.shared.contains(&message.topic)
+            || topics.leds.iter().any(|led| led.set == message.topic);
+        if is_command {
+            bridge.commands.handle(message);
+            return Ok(());
+        }
+        self.retained.add(topics, &message);
+        // Another machine has taken over the name while this one serves.
+        match &self.outbox {
+            Some(_) if topics.discovery.as_ref() == Some(&message.topic) => {
+                let id = discovery::device(bridge.config);
+                self.retained
+                    .other(topics, &id)
+                    .map_or(Ok(()), |(other, _)| Err(bridge.other(&other)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Publishes everything, if the name belongs to this machine and to no other process.
+    fn begin(&mut self, bridge: &mut Bridge<'_>) -> Result<(), Loss> {
+        let Bridge { config, topics, .. } = bridge;
+        let publisher = self.retained.publisher.as_deref();
+        if bridge.has_published && publisher.is_some_and(|publisher| publisher != bridge.process) {
+            return Err(Loss {
+                cause: Cause::NotOurs,
+                ..Loss::from(format!(
+                    "led-mqtt runs twice with the identifier {}: give each node its own name",
+                    client_id(config, "")
+                ))
+            });
+        }
+        let id = discovery::device(config);
+        match self.retained.other(topics, &id) {
+            Some((other, true)) => return Err(bridge.other(&other)),
+            Some((other, false)) => log::warn!(
+                "node {} was that of the device {other}, which is offline: it is {id} now",
+                config.node
+            ),
+            None => {}
+        }
+        let stale = self.retained.stale(topics, &id);
+        let current = topics.retained();
+        bridge.history.write(
+            current
+                .iter()
+                .chain(&bridge.history.without(&current))
+                .cloned()
+                .collect(),
+        );
+        let removed = self
+            .retained
+            .components(topics, &discovery::components(config));
+        let removal = (!removed.is_empty()).then(|| discovery::encode(config, topics, &removed));
+        let discovery = [removal, Some(discovery::encode(config, topics, &[]))];
+        let mut outbox = Outbox::new(topics, stale, discovery);
+        outbox.update(&bridge.statuses.borrow_and_update());
+        self.outbox = Some(outbox);
+        bridge.has_published = true;
+        Ok(())
+    }
+
+    fn acknowledged(&mut self, bridge: &mut Bridge<'_>, place: usize, result: Result<(), String>) {
+        let Some(outbox) = &mut self.outbox else {
+            return;
+        };
+        let topic = outbox.acknowledged(place, result.is_ok()).to_owned();
+        match result {
+            Err(reason) => bridge.refused(&topic, &reason),
+            Ok(()) if !self.is_complete && outbox.is_settled() => {
+                self.is_complete = true;
+                if outbox.has_removed() {
+                    bridge.history.write(bridge.topics.retained());
+                }
+            }
+            Ok(()) => {}
+        }
+    }
+
+    pub(crate) fn respond(
+        &mut self,
+        bridge: &Bridge<'_>,
+        connection: &Connection,
+        response: &Response,
+    ) {
+        let Response { to, text } = response;
+        let message = Outgoing {
+            topic: &to.topic,
+            payload: text,
+            correlation: to.correlation.as_deref(),
+            is_retained: false,
+        };
+        if connection.publish(Tag::Response, &message) == Published::TooLong {
+            bridge
+                .board
+                .warn(|| "a response is longer than the broker takes: it was dropped".into());
+        }
+    }
+
+    /// Retains that everything is offline. Returns why the connection was lost before.
+    pub(crate) async fn end(
+        &mut self,
+        bridge: &mut Bridge<'_>,
+        connection: &mut Connection,
+    ) -> Option<Loss> {
+        self.outbox.as_mut()?.go_offline();
+        loop {
+            self.publish(bridge, connection);
+            if self.outbox.as_ref().is_none_or(Outbox::is_settled) {
+                return None;
+            }
+            match connection.next().await {
+                Event::Acknowledged(Tag::Slot(place), result) => {
+                    self.acknowledged(bridge, place, result)
+                }
+                Event::Lost(loss) => return Some(loss),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Bridge<'_> {
+    /// Logs once that the broker refused something for this reason.
+    fn refused(&mut self, what: &str, reason: &str) {
+        if self.refusals.iter().any(|refusal| refusal == reason) {
+            return;
+        }
+        self.refusals.push(reason.into());
+        let config = self.config;
+        if reason != "not authorized" {
+            log::error!("the broker refused {what}: {reason}; trying again");
+            return;
+        }
+        log::error!(
+            "the broker refused {what}: {reason}: permit {} to read and write the topics in led-mqtt(8)",
+            config.user()
+        );
+    }
+
+    /// The name of this node is that of another machine, which is online.
+    fn other(&self, other: &str) -> Loss {
+        Loss {
+            cause: Cause::NotOurs,
+            ..Loss::from(format!(
+                "node {} is that of the device {other}, which is online: give one of them another name, or run \"led-mqtt --take-over\"",
+                self.config.node
+            ))
+        }
+    }
+}
