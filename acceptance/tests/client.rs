@@ -5,6 +5,13 @@ use std::{fs, io, time::Duration, time::Instant};
 use shared::{Mode, Queue};
 use testing::{Fixture, OTHER_USER, Outcome, Running, Signal, process, rounds, wait_until};
 
+/// A wrapper with a user namespace of its own. The kernel creates none for a process in a chroot, so this leaves it, and returns.
+const USER_NAMESPACE: [&str; 3] = [
+    "sh",
+    "-c",
+    "exec 9</ && exec nsenter --mount=/proc/self/ns/mnt unshare --user --root=/proc/self/fd/9 \"$0\" \"$@\"",
+];
+
 #[test]
 #[ignore = "needs strace"]
 fn a_toggle_of_a_controller_killed_before_its_reply_may_have_been_applied() {
@@ -160,7 +167,7 @@ fn a_user_whom_the_namespace_does_not_map_is_not_trusted() {
     let fixture = Fixture::new();
     let mut controller = fixture.program("controller", Some(OTHER_USER));
     let controller = Running::start(controller.args(["--simulate", "--mode", "0666"])).when_ready();
-    let outcome = Outcome::of(fixture.wrapped(&["unshare", "--user"], "command").arg("on"));
+    let outcome = Outcome::of(fixture.wrapped(&USER_NAMESPACE, "command").arg("on"));
     outcome.assert_failed(4, &["does not map", "nothing was sent"]);
     assert_eq!(fixture.queue().status().unwrap().last_sender, None);
     drop(controller);

@@ -61,13 +61,12 @@ pub(crate) struct Config {
 
 /// One LED, and its controller.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "values::Led")]
 pub(crate) struct Led {
-    #[serde(default, deserialize_with = "values::key")]
+    /// That of the setting, else that of the name.
     pub(crate) key: Key,
     pub(crate) name: Option<String>,
     /// A user whose queues are trusted too.
-    #[serde(default, deserialize_with = "values::owner")]
     pub(crate) owner: Option<u32>,
 }
 
@@ -94,8 +93,17 @@ impl Config {
             path: path.to_owned(),
             problem,
         };
-        let mut config = Config::parse(&text).map_err(wrong)?;
-        config.complete(path).map_err(wrong)?;
+        Config::from_text(&text, path).map_err(wrong)
+    }
+
+    /// What a file with this text and path says.
+    ///
+    /// # Errors
+    ///
+    /// What in it is wrong.
+    pub(crate) fn from_text(text: &str, path: &Path) -> Result<Config, String> {
+        let mut config = Config::parse(text)?;
+        config.complete(path)?;
         Ok(config)
     }
 

@@ -14,6 +14,17 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}; run this with sudo, if you are not root", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// `--setup` cannot read an answer.
+    #[error("no answer: {0}")]
+    Answer(#[source] io::Error),
     /// The configuration is wrong.
     #[error("{}: {problem}", path.display())]
     Config {
@@ -39,7 +50,11 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Error::Read { .. } | Error::Config { .. } => 78.into(),
-            Error::Start(_) | Error::Broker(_) | Error::Problems(_) => 1.into(),
+            Error::Write { .. }
+            | Error::Answer(_)
+            | Error::Start(_)
+            | Error::Broker(_)
+            | Error::Problems(_) => 1.into(),
         }
     }
 }

@@ -28,6 +28,7 @@ mod outbox;
 pub mod payload;
 mod retained;
 mod session;
+mod setup;
 mod topics;
 
 pub use error::Error;
@@ -62,6 +63,9 @@ pub fn run(options: &Options) -> Result<(), Error> {
         .build()
         .map_err(Error::Start)?;
     let result = runtime.block_on(async {
+        if options.setup {
+            return setup::run(options).await;
+        }
         if options.check {
             return check::run(&options.config).await;
         }

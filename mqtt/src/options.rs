@@ -30,7 +30,23 @@ pub struct Options {
     #[arg(long, conflicts_with = "node")]
     pub take_over: bool,
 
-    /// Print the name of this node, and exit; with --forget: forget the node with this name instead
+    /// Ask for the broker, the user, the password and the name of this node, write the configuration, and check it
+    #[arg(long, conflicts_with_all = ["check", "forget", "take_over"])]
+    pub setup: bool,
+
+    /// With --setup: the broker, and no question about it; mqtt:// may be left out
+    #[arg(long, value_name = "URL", requires = "setup")]
+    pub broker: Option<String>,
+
+    /// With --setup: the user, or an empty text for none
+    #[arg(long, value_name = "USER", requires = "setup")]
+    pub user: Option<String>,
+
+    /// With --setup: the file with the password, or - for standard input
+    #[arg(long, value_name = "FILE", requires = "setup")]
+    pub password_file: Option<PathBuf>,
+
+    /// Print the name of this node, and exit; with --setup: set it; with --forget: forget the node with this name instead
     #[arg(long, value_name = "NODE", num_args = 0..=1)]
     pub node: Option<Option<String>>,
 }

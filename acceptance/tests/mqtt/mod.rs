@@ -14,6 +14,7 @@ mod outages;
 mod races;
 mod responses;
 mod security;
+mod setup;
 
 /// The topics of the node's only LED.
 const SET: &str = "led/porch/set";

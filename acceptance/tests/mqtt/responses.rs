@@ -50,27 +50,26 @@ fn each_led_replies_to_a_command_for_several() {
 #[ignore = "needs mosquitto"]
 fn the_reply_names_the_reason_if_the_controller_is_stopped_or_absent() {
     let mut online = Online::start();
-    let ask = |online: &mut Online, response: &str| {
+    let ask = |online: &mut Online, responses: &[&str]| {
         let text = online.client.ask(SET, "ON");
-        assert!(text.starts_with(response), "{text}");
+        let is_expected = responses.iter().any(|response| text.starts_with(response));
+        assert!(is_expected, "{text}");
         // Who publishes commands cannot do anything on this machine.
         assert!(!text.contains("sudo"), "{text}");
     };
     online.controllers[0].stop();
-    ask(&mut online, "ERR no reply within 2s");
-    let line = online.bridge.wait_for_log("ON: no reply within 2s");
+    // It may have noticed before the command, when it confirmed the state.
+    let not_sent = "ERR the controller does not reply; nothing was sent";
+    ask(&mut online, &["ERR no reply within 2s", not_sent]);
     let advice = format!("sudo kill -CONT {}", online.controllers[0].pid());
-    assert!(line.contains(&advice), "{line}");
-    ask(
-        &mut online,
-        "ERR the controller does not reply; nothing was sent",
-    );
+    online.bridge.wait_for_log(&advice);
+    ask(&mut online, &[not_sent]);
     online.replace_controllers(&[]);
     online.wait_for("online");
-    ask(&mut online, "OK ON");
+    ask(&mut online, &["OK ON"]);
     online.controllers[0].signal(Signal::TERM);
     online.wait_for("offline");
-    ask(&mut online, "ERR no controller is running");
+    ask(&mut online, &["ERR no controller is running"]);
 }
 
 #[test]

@@ -90,11 +90,11 @@ fn what_is_wrong_is_named() {
             "each needs a name",
         ),
         (
-            "broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nname = 'b'",
+            "broker = 'mqtt://x'\n[[led]]\nname = 'a'\nkey = 'b'\n[[led]]\nname = 'b'",
             "needs two keys",
         ),
         (
-            "broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nkey = 1235\nname = 'b'",
+            "broker = 'mqtt://x'\n[[led]]\nname = 'a'\nkey = 1234\n[[led]]\nkey = 1235\nname = 'b'",
             "needs two keys",
         ),
         (
@@ -154,7 +154,7 @@ fn a_line_that_cannot_be_parsed_is_not_shown() {
         "groups = 'geheim'",
         "discovery = ['geheim']",
         "birth_delay = 'geheim'",
-        "[[led]]\nkey = 'geheim'",
+        "[[led]]\nkey = 'geheim_'",
         "[[led]]\nowner = 'geheim'",
         "[geheim]",
     ] {
@@ -168,4 +168,17 @@ fn a_line_that_cannot_be_parsed_is_not_shown() {
 fn an_owner_is_a_name_or_a_number_and_a_byte_order_mark_is_ignored() {
     let config = read("\u{feff}broker = 'mqtt://x'\n[[led]]\nowner = 1000\n").unwrap();
     assert_eq!(config.leds[0].owner, Some(1000));
+}
+
+#[test]
+fn a_name_that_can_be_a_key_is_the_key() {
+    let leds = "[[led]]\nname = 'door'\n[[led]]\nname = 'My_Gate'\nkey = 1300\n[[led]]\nname = 'shed'\nkey = 'attic'\n";
+    let config = read(&format!("broker = 'mqtt://localhost'\n{leds}")).unwrap();
+    let keys: Vec<String> = config.leds.iter().map(|led| led.key.to_string()).collect();
+    assert_eq!(keys, ["door", "1300", "attic"]);
+    let error = read("broker = 'mqtt://localhost'\n[[led]]\nname = 'My_Gate'\n").unwrap_err();
+    assert_eq!(
+        error,
+        "line 2: led: write the key of this LED too: its name is none"
+    );
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
-use shared::{Key, account};
+use shared::{Key, Name, account};
 
 /// The longest time of a setting.
 const SECONDS_MAX: i64 = 3600;
@@ -52,18 +52,48 @@ pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dura
     )
 }
 
-/// A key, as a number or as a text in hexadecimal.
-pub(super) fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
-    let text = value(deserializer, "a key is a number", |value| match value {
+/// One `[[led]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Led {
+    #[serde(default, deserialize_with = "key")]
+    key: Option<Key>,
+    name: Option<String>,
+    #[serde(default, deserialize_with = "owner")]
+    owner: Option<u32>,
+}
+
+impl TryFrom<Led> for super::Led {
+    type Error = &'static str;
+
+    fn try_from(led: Led) -> Result<Self, Self::Error> {
+        let Led { key, name, owner } = led;
+        let key = match (key, &name) {
+            (Some(key), _) => key,
+            (None, None) => Key::DEFAULT,
+            (None, Some(name)) => {
+                let name = name.parse::<Name>();
+                name.map_err(|_| "write the key of this LED too: its name is none")?
+                    .into()
+            }
+        };
+        Ok(super::Led { key, name, owner })
+    }
+}
+
+/// A key, as a number, as a text in hexadecimal, or as a name.
+fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Key>, D::Error> {
+    let expected = "a key is a number or a name";
+    let text = value(deserializer, expected, |value| match value {
         Value::Number(number) => Some(number.to_string()),
         Value::Text(text) => Some(text),
         Value::Switch(_) => None,
     })?;
-    text.parse().map_err(de::Error::custom)
+    text.parse().map(Some).map_err(de::Error::custom)
 }
 
 /// A user, by name or number.
-pub(super) fn owner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+fn owner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     let name = value(
         deserializer,
         "use the name or the number of a user",

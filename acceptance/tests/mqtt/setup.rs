@@ -1,0 +1,92 @@
+//! `--setup`.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    process::{Command, Stdio},
+};
+
+use testing::{
+    Outcome,
+    mqtt::{Broker, address},
+};
+
+use super::node::Node;
+
+/// What the package installs.
+const COMMENTED: &str = include_str!("../../../systemd/mqtt.toml");
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn options_answer_its_questions_and_the_rest_of_the_configuration_stays() {
+    let mut broker = Broker::absent();
+    let (file, listener) = (broker.path().join("passwords"), address());
+    fs::write(&file, "").unwrap();
+    let mut passwd = Command::new("mosquitto_passwd");
+    Outcome::of(passwd.arg("-b").arg(&file).args(["porch", "secret"])).assert_code(0);
+    let (host, port) = (listener.ip(), listener.port());
+    broker.configure(&format!(
+        "listener {port} {host}\npassword_file {}",
+        file.display()
+    ));
+    broker.restart();
+    let node = Node::configured("");
+    let led = format!("[[led]]\nkey = {}\n", node.leds[0].key);
+    fs::write(&node.config, COMMENTED.to_owned() + &led).unwrap();
+    let _controller = node.controller(0, &[]);
+    let password = node.leds[0].write("typed", "secret\n");
+    let setup = |words: &[&str]| {
+        let mut program = node.program();
+        Outcome::of(program.arg("--setup").args(words).stdin(Stdio::null()))
+    };
+    let address = listener.to_string();
+    let password = password.to_str().unwrap();
+    let words = [
+        "--broker",
+        &address,
+        "--user",
+        "porch",
+        "--password-file",
+        password,
+        "--node",
+        "porch",
+    ];
+    let outcome = setup(&words);
+    for line in [
+        "ok   broker ",
+        "as porch",
+        "ok   publish     led/porch/check",
+    ] {
+        assert!(outcome.out.contains(line), "{outcome:?}");
+    }
+    outcome.assert_code(0);
+    let text = fs::read_to_string(&node.config).unwrap();
+    let line = format!("\nbroker = \"mqtt://{address}\"\n");
+    assert!(
+        text.contains(&line) && text.contains("\n#groups = "),
+        "{text}"
+    );
+    assert!(
+        text.contains("\nuser = \"porch\"\npassword_file = \"password\"\n"),
+        "{text}"
+    );
+    let secrets = node.config.with_file_name("secrets");
+    let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(
+        (mode(&secrets), mode(&secrets.join("password"))),
+        (0o700, 0o600)
+    );
+    // What is not said again stays.
+    let again = setup(&["--node", "porch-2"]);
+    assert!(
+        again.out.contains("node porch-2") && again.out.contains("as porch"),
+        "{again:?}"
+    );
+    let wrong = setup(&["--node", "a/b"]);
+    wrong.assert_failed(78, &["node: \"a/b\" is no name"]);
+    assert!(
+        fs::read_to_string(&node.config)
+            .unwrap()
+            .contains("porch-2")
+    );
+}
