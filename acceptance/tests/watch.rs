@@ -251,5 +251,8 @@ fn the_python_client_of_the_page_prints_each_change() {
         assert_eq!(client.line(), state);
     }
     fixture.exit(controller);
-    assert_ne!(client.wait().code, Some(0));
+    let gone = "LED controller: The queue no longer exists\n";
+    let outcome = client.wait();
+    outcome.assert_code(1);
+    assert_eq!(outcome.err, gone);
 }

@@ -7,18 +7,24 @@
 //! sent: type 1, "Hello from process 4711"
 //! ```
 
-use std::{env, error::Error, process};
+mod failure;
+
+use std::{env, process};
 
 use shared::{Access, Key, Message, MessageType, Queue};
 
-fn main() -> Result<(), Box<dyn Error>> {
+use failure::Failure;
+
+const TEXT: MessageType = MessageType::new(1).unwrap();
+
+fn main() -> Result<(), Failure> {
     let key = env::args()
         .nth(1)
         .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
     let queue = Queue::open(key, Access::Send)?;
 
     let text = format!("Hello from process {}", process::id());
-    let message: Message = Message::new(MessageType::LED, text.as_bytes()).ok_or("too long")?;
+    let message: Message = Message::new(TEXT, text.as_bytes()).ok_or("too long")?;
     queue.send(&message)?;
     println!("sent: type {}, {text:?}", message.message_type());
     Ok(())

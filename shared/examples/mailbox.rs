@@ -12,15 +12,19 @@
 //! queue removed
 //! ```
 
-use std::error::Error;
+mod failure;
 
 use shared::{Message, MessageType, Mode, Oversize, Queue, Select};
 
-fn main() -> Result<(), Box<dyn Error>> {
+use failure::Failure;
+
+const LETTER: MessageType = MessageType::new(1).unwrap();
+
+fn main() -> Result<(), Failure> {
     let queue = Queue::private(Mode::new(0o600).ok_or("not a mode")?)?;
     println!("queue {}, without a key", queue.id());
 
-    let letter: Message = Message::new(MessageType::LED, b"to whom...?").ok_or("too long")?;
+    let letter: Message = Message::new(LETTER, b"to whom...?").ok_or("too long")?;
     queue.send(&letter)?;
     println!("sent: {letter}");
 

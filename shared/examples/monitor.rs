@@ -5,9 +5,9 @@
 //! ```text
 //! $ cargo run --quiet --package shared --example monitor
 //! queue 32769 with key 1234
-//! msg_qnum    1 messages
-//! msg_cbytes  23 bytes
-//! msg_qbytes  16384 bytes at most
+//! msg_qnum    1 waiting
+//! msg_cbytes  23 B
+//! msg_qbytes  16384 B at most
 //! msg_lspid   4711 sent last
 //! msg_lrpid   no process received last
 //! msg_stime   2 s ago sent
@@ -16,14 +16,18 @@
 //! msg_perm    owner root (0), group root (0), mode 0666
 //! ```
 
-use std::{env, error::Error, time::SystemTime};
+mod failure;
+
+use std::{env, time::SystemTime};
 
 use shared::{
     Access, Key, Queue,
     account::{Group, User},
 };
 
-fn main() -> Result<(), Box<dyn Error>> {
+use failure::Failure;
+
+fn main() -> Result<(), Failure> {
     let key = env::args()
         .nth(1)
         .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
@@ -36,9 +40,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => "never".to_owned(),
     };
     println!("queue {} with key {key}", queue.id());
-    println!("msg_qnum    {} messages", status.messages);
-    println!("msg_cbytes  {} bytes", status.bytes);
-    println!("msg_qbytes  {} bytes at most", status.limit);
+    println!("msg_qnum    {} waiting", status.messages);
+    println!("msg_cbytes  {} B", status.bytes);
+    println!("msg_qbytes  {} B at most", status.limit);
     println!("msg_lspid   {} sent last", process(status.last_sender));
     println!(
         "msg_lrpid   {} received last",

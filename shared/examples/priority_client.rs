@@ -13,14 +13,18 @@
 //! sent: type 1, "urgent"
 //! ```
 
-use std::{env, error::Error};
+mod failure;
+
+use std::env;
 
 use shared::{Key, Message, MessageType, Mode, Queue};
+
+use failure::Failure;
 
 const URGENT: MessageType = MessageType::new(1).unwrap();
 const ROUTINE: MessageType = MessageType::new(10).unwrap();
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Failure> {
     let key = env::args()
         .nth(1)
         .map_or(Ok(Key::DEFAULT), |key| key.parse())?;

@@ -16,20 +16,24 @@
 //! queue removed
 //! ```
 
-use std::{env, error::Error};
+mod failure;
 
-use shared::{Error as QueueError, Key, Message, MessageType, Mode, Oversize, Queue, Select};
+use std::env;
+
+use shared::{Error, Key, Message, MessageType, Mode, Oversize, Queue, Select};
+
+use failure::Failure;
 
 const URGENT: MessageType = MessageType::new(1).unwrap();
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Failure> {
     let key = env::args()
         .nth(1)
         .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
     let queue = Queue::create_or_open(key, Mode::new(0o666).ok_or("not a mode")?)?;
     for _ in 0..6 {
         let message: Message = match queue.try_receive(Select::Type(URGENT), Oversize::Truncate) {
-            Err(QueueError::Empty(_)) => queue.receive(Select::Any, Oversize::Truncate)?,
+            Err(Error::Empty(_)) => queue.receive(Select::Any, Oversize::Truncate)?,
             received => received?,
         };
         let text = String::from_utf8_lossy(message.text());

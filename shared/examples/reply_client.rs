@@ -8,11 +8,17 @@
 //! answer: 23
 //! ```
 
-use std::{env, error::Error};
+mod failure;
+
+use std::env;
 
 use shared::{Access, Key, Message, MessageType, Oversize, Queue, Select};
 
-fn main() -> Result<(), Box<dyn Error>> {
+use failure::Failure;
+
+const REQUEST: MessageType = MessageType::new(1).unwrap();
+
+fn main() -> Result<(), Failure> {
     let key = env::args()
         .nth(1)
         .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
@@ -27,8 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let question = "How many letters are in this?";
     let request: Message =
-        Message::new(MessageType::LED, format!("{own_pid} {question}").as_bytes())
-            .ok_or("too long")?;
+        Message::new(REQUEST, format!("{own_pid} {question}").as_bytes()).ok_or("too long")?;
     queue.send(&request)?;
     println!("{own_pid} asks: {question:?}");
 

@@ -14,22 +14,27 @@
 //! queue removed
 //! ```
 
-use std::{env, error::Error};
+mod failure;
 
-use shared::{Error as QueueError, Key, Message, MessageType, Mode, Oversize, Queue, Select};
+use std::env;
 
-fn main() -> Result<(), Box<dyn Error>> {
+use shared::{Error, Key, Message, MessageType, Mode, Oversize, Queue, Select};
+
+use failure::Failure;
+
+const REQUEST: MessageType = MessageType::new(1).unwrap();
+
+fn main() -> Result<(), Failure> {
     let key = env::args()
         .nth(1)
         .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
     let queue = Queue::create(key, Mode::new(0o666).ok_or("not a mode")?)?;
     println!("serving key {key}");
     loop {
-        let request: Message =
-            match queue.receive(Select::Type(MessageType::LED), Oversize::Truncate) {
-                Err(QueueError::Removed(_)) => break,
-                received => received?,
-            };
+        let request: Message = match queue.receive(Select::Type(REQUEST), Oversize::Truncate) {
+            Err(Error::Removed(_)) => break,
+            received => received?,
+        };
         let text = String::from_utf8_lossy(request.text());
         let Some((client, question)) = client_and_question(text.trim_end_matches('\0')) else {
             println!("no request: {request}");

@@ -9,11 +9,17 @@
 //! queue removed
 //! ```
 
-use std::{env, error::Error};
+mod failure;
+
+use std::env;
 
 use shared::{Key, Message, MessageType, Mode, Oversize, Queue, Select};
 
-fn main() -> Result<(), Box<dyn Error>> {
+use failure::Failure;
+
+const TEXT: MessageType = MessageType::new(1).unwrap();
+
+fn main() -> Result<(), Failure> {
     let key = env::args()
         .nth(1)
         .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
@@ -22,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let queue = Queue::create(key, Mode::new(0o666).ok_or("not a mode")?)?;
     println!("waiting at key {key}");
 
-    let message: Message = queue.receive(Select::Type(MessageType::LED), Oversize::Truncate)?;
+    let message: Message = queue.receive(Select::Type(TEXT), Oversize::Truncate)?;
     // C programs often send the NUL at the end of the text.
     let text = String::from_utf8_lossy(message.text());
     println!(

@@ -11,9 +11,20 @@ use shared::{
     Access, Queue,
     account::{Group, User, own_groups, own_user},
 };
-use testing::{Fixture, Running, build, remove_queue};
+use testing::{Fixture, Outcome, Running, build, remove_queue};
 
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
+
+const EXAMPLES: [&str; 8] = [
+    "client",
+    "mailbox",
+    "monitor",
+    "priority_client",
+    "priority_server",
+    "reply_client",
+    "reply_server",
+    "server",
+];
 
 fn example(name: &str) -> PathBuf {
     static PROFILE: OnceLock<PathBuf> = OnceLock::new();
@@ -202,9 +213,9 @@ fn the_monitor_shows_an_empty_queue_and_the_last_sender() {
     let limit = fs::read_to_string("/proc/sys/kernel/msgmnb").unwrap();
     let empty = format!(
         "
-msg_qnum    0 messages
-msg_cbytes  0 bytes
-msg_qbytes  {} bytes at most
+msg_qnum    0 waiting
+msg_cbytes  0 B
+msg_qbytes  {} B at most
 msg_lspid   no process sent last
 msg_lrpid   no process received last
 msg_stime   never sent
@@ -224,7 +235,7 @@ msg_rtime   never received
         |owner: User, group: Group| format!("msg_perm    owner {owner}, group {group}, mode 0666");
     let own = permissions(User(own_user()), Group(own_groups()[0]));
     for line in [
-        "msg_qnum    7 messages",
+        "msg_qnum    7 waiting",
         &format!("msg_lspid   {pid} sent last"),
         &own,
     ] {
@@ -236,4 +247,69 @@ msg_rtime   never received
         "queue", "qnum", "cbytes", "qbytes", "lspid", "stime", "ctime",
     ];
     assert_printed("monitor", &shown, &varying);
+}
+
+#[test]
+fn an_error_is_one_line_with_the_next_step() {
+    let fixture = Fixture::new();
+    let fails = |name: &str, key: &str, message: &str| {
+        let outcome = Outcome::of(Command::new(example(name)).arg(key));
+        outcome.assert_failed(1, &[message]);
+        assert_eq!(outcome.err.lines().count(), 1, "{outcome:?}");
+    };
+    let key = &fixture.key.to_string();
+    for name in ["client", "monitor", "reply_client"] {
+        fails(name, key, "Error: no queue has this key: No such file");
+        fails(name, key, "; start the server first");
+    }
+    let (server, _) = start_server(&fixture, example("reply_server"));
+    for name in ["server", "reply_server"] {
+        fails(name, key, "Error: a queue with this key exists: ");
+        fails(name, key, "; use another key");
+    }
+    remove(&fixture, server);
+    for name in EXAMPLES.iter().filter(|&&name| name != "mailbox") {
+        fails(name, "0", "Error: 0 is IPC_PRIVATE");
+    }
+}
+
+#[test]
+fn the_examples_are_those_of_the_guide() {
+    let files = fs::read_dir(format!("{FOLDER}/examples")).unwrap();
+    let mut found: Vec<String> = files
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    found.sort();
+    assert_eq!(found, EXAMPLES);
+    let guide = fs::read_to_string(format!("{FOLDER}/../docs/textbook.md")).unwrap();
+    for name in EXAMPLES {
+        assert!(guide.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
+fn the_names_of_the_crate_in_the_guide_exist() {
+    let guide = fs::read_to_string(format!("{FOLDER}/../docs/textbook.md")).unwrap();
+    let sources: String = fs::read_dir(format!("{FOLDER}/src/sysv"))
+        .unwrap()
+        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
+    let words: Vec<&str> = guide
+        .split(|c: char| !c.is_alphanumeric() && c != ':' && c != '_')
+        .filter(|word| word.contains("::"))
+        .collect();
+    assert!(words.len() > 20, "{words:?}");
+    for word in words {
+        let (_, name) = word.split_once("::").unwrap();
+        let is_variant = ["(", ",", " "].iter().any(|end| {
+            let variant = format!("\n    {name}{end}");
+            sources.contains(&variant)
+        });
+        let is_function = [format!("pub fn {name}("), format!("pub fn {name}<")]
+            .iter()
+            .any(|function| sources.contains(function));
+        assert!(is_variant || is_function, "{word}");
+    }
 }

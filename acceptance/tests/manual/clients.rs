@@ -17,7 +17,12 @@ fn client(fixture: &Fixture, part: &str) -> String {
 /// Asserts that a client follows the rules of the page. `client` returns its command line.
 fn check_rules(fixture: &Fixture, client: impl Fn(&str) -> Command) {
     let run = |command| Outcome::of(&mut client(command));
-    run("ON").assert_code(1);
+    let absent = run("ON");
+    absent.assert_failed(1, &["LED controller: No "]);
+    assert_eq!(absent.err.lines().count(), 1, "{absent:?}");
+    let long = "X".repeat(201);
+    let long = Outcome::of(&mut client(&long));
+    assert_eq!(long.err, "usage: client COMMAND\n");
     let first = fixture.controller(&[]);
     run("ON").assert_printed("OK ON");
     run("blink 3600000 1 7").assert_printed("OK BLINK 3600000 1 7");
