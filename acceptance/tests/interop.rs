@@ -51,6 +51,27 @@ fn a_textbook_client_in_c_with_and_without_its_nul() {
 }
 
 #[test]
+fn the_sender_of_the_textbook_has_twelve_lines_and_does_what_the_page_says() {
+    let fixture = Fixture::new();
+    let page = document("docs/textbook.md");
+    let (_, code) = page.split_once("```c\n").expect("code in C");
+    let code = code.split("```").next().unwrap();
+    assert_eq!(code.lines().count(), 12);
+    let send = fixture.compile(&fixture.write("send.c", &fixture.replace_keys(code)));
+    let missing = Outcome::of(&mut Command::new(&send));
+    missing.assert_failed(1, &["send: No such file or directory\n"]);
+    let controller = fixture.controller(&[]);
+    run(&send, &[]);
+    assert_eq!(controller.line(), "LED on");
+    run(&send, &["BLINK 1 1 3"]);
+    for line in ["LED off", "LED on", "LED off", "LED on", "LED off"] {
+        assert_eq!(controller.line(), line);
+    }
+    run(&send, &["DANCE"]);
+    controller.wait_for_log("unknown command");
+}
+
+#[test]
 fn the_real_client_drives_a_textbook_controller_in_c() {
     let fixture = Fixture::new();
     let controller = Running::start(&mut Command::new(c(&fixture, "textbook_controller")));
