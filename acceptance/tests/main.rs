@@ -11,6 +11,7 @@ mod completions;
 mod contributing;
 mod controller;
 mod doctor;
+mod documents;
 mod endure;
 mod environment;
 mod initial;
