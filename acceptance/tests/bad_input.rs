@@ -135,7 +135,7 @@ fn replies_that_no_client_receives_neither_slow_nor_stop_it() {
     }
     fixture.command(&["on"]).assert_printed("on");
     assert_eq!(controller.line(), "LED on");
-    controller.wait_for_log("512 replies dropped");
+    controller.wait_for_log("replies dropped: 512,");
     let full = fixture.replies().status().unwrap();
     assert!(full.bytes <= limit && full.bytes > limit - 20, "{full:?}");
 }
@@ -170,8 +170,7 @@ fn a_client_is_served_during_a_flood_of_invalid_messages() {
     let log = fixture.terminate(controller).err;
     let refused = log.matches("refused, unknown message type").count();
     assert!(refused <= 100, "{refused} lines");
-    let is_counted =
-        |line: &str| line.contains("WARN ] suppressed ") && line.contains(" similar lines within ");
+    let is_counted = |line: &str| line.contains("WARN ] similar lines suppressed within ");
     assert!(log.lines().any(is_counted), "{log}");
     flood.join().unwrap();
 }

@@ -72,8 +72,8 @@ fn log_lines_that_are_not_read_are_dropped_and_counted_and_do_not_keep_the_led_o
         let reader = threads.spawn(|| {
             loop {
                 let line = lines.next().expect("the number comes before the end");
-                match line.split_once(" lines of the log were dropped") {
-                    Some((dropped, _)) => return dropped.parse().unwrap(),
+                match line.split_once("lines of the log dropped because they were not read: ") {
+                    Some((_, dropped)) => return dropped.parse().unwrap(),
                     None => written += 1,
                 }
             }

@@ -6,6 +6,7 @@ use nix::time::{ClockId, clock_gettime};
 use shared::{
     Access, Key, Permissions, QueueStatus, State,
     account::{Group, User, is_unmapped},
+    count,
     lock::Holder,
 };
 
@@ -362,13 +363,6 @@ fn uptime() -> Option<Duration> {
 pub fn messages_waiting(messages: u64) -> String {
     let is = if messages == 1 { "is" } else { "are" };
     format!("{} {is} waiting", count(messages, "message"))
-}
-
-/// `1 byte`, `2 bytes`
-#[must_use]
-pub fn count(number: u64, thing: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {thing}{plural}")
 }
 
 fn denied(key: Key, permissions: Option<&NamedPermissions>, source: &io::Error) -> String {

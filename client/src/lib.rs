@@ -23,7 +23,7 @@ mod wakeup;
 
 pub use ask::{Outcome, ask, ask_info, send_only};
 pub use deadline::Patience;
-pub use error::{Error, Kind, LastReceived, NamedPermissions, Waiting, count, messages_waiting};
+pub use error::{Error, Kind, LastReceived, NamedPermissions, Waiting, messages_waiting};
 pub use follow::{Event, Follower};
 pub use state_text::StateText;
 pub use target::{Target, look_up};

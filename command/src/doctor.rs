@@ -10,10 +10,11 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use client::{NamedPermissions, StateText, Target, Waiting, count, messages_waiting};
+use client::{NamedPermissions, StateText, Target, Waiting, messages_waiting};
 use shared::{
     Access, Info, Queue, TEXT_MAX,
     account::{self, Group, User},
+    count,
 };
 
 use crate::{Error, advice::permission_advice, view::QueueView};
@@ -204,19 +205,23 @@ fn limits(view: &QueueView) -> Finding {
     let queues = Queue::keys().map_or(0, |keys| keys.len());
     if msgmax < TEXT_MAX {
         Problem(format!(
-            "a message has at most {msgmax} bytes: run \"sudo sysctl kernel.msgmax=8192\""
+            "a message has at most {}: run \"sudo sysctl kernel.msgmax=8192\"",
+            count(msgmax as u64, "byte")
         ))
     } else if msgmnb < 16 * TEXT_MAX {
         Problem(format!(
-            "a new queue holds only {msgmnb} bytes: run \"sudo sysctl kernel.msgmnb=16384\""
+            "a new queue holds only {}: run \"sudo sysctl kernel.msgmnb=16384\"",
+            count(msgmnb as u64, "byte")
         ))
     } else if view.status.is_none() && queues + 2 > msgmni {
         Problem(format!(
-            "{queues} of at most {msgmni} queues exist: \"ipcs -q\" lists them, \"sudo sysctl kernel.msgmni=32000\" allows more"
+            "{} of at most {msgmni}: \"ipcs -q\" lists them, \"sudo sysctl kernel.msgmni=32000\" allows more",
+            count(queues as u64, "queue")
         ))
     } else {
         Good(format!(
-            "kernel.msgmax {msgmax}, kernel.msgmnb {msgmnb}, {queues} queues of kernel.msgmni {msgmni}"
+            "kernel.msgmax {msgmax}, kernel.msgmnb {msgmnb}, {} of kernel.msgmni {msgmni}",
+            count(queues as u64, "queue")
         ))
     }
 }

@@ -9,8 +9,8 @@ use std::{
     time::Duration,
 };
 
-use client::{Kind, StateText, count};
-use shared::{Key, State};
+use client::{Kind, StateText};
+use shared::{Key, State, count};
 
 use crate::advice::{advice, find_or_start};
 

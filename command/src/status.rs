@@ -2,11 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use client::{Patience, StateText, Target, count};
+use client::{Patience, StateText, Target};
 use serde_json::Value;
 use shared::{
     Info, Line, QueueStatus, State,
     account::{Group, User},
+    count,
     lock::Holder,
 };
 

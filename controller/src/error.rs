@@ -5,6 +5,7 @@ use std::{fmt, fs, io, process, process::ExitCode};
 use shared::{
     Key, QueueStatus, TEXT_MAX,
     account::{User, own_user},
+    count,
     lock::LockError,
 };
 
@@ -43,7 +44,7 @@ pub enum Error {
     },
     /// The kernel's limit of a queue is too small for one message.
     #[error(
-        "a queue holds {limit} bytes, and a message has up to {TEXT_MAX}; run \"sudo sysctl kernel.msgmnb=16384\""
+        "a queue holds {}, and a message has up to {TEXT_MAX}; run \"sudo sysctl kernel.msgmnb=16384\"", count(*limit, "byte")
     )]
     Limit {
         /// The limit in bytes.

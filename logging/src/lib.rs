@@ -97,7 +97,7 @@ impl Write for Stderr {
         let lost = match self.dropped {
             0 => String::new(),
             dropped => {
-                format!("{dropped} lines of the log were dropped because they were not read\n")
+                format!("lines of the log dropped because they were not read: {dropped}\n")
             }
         };
         // What others wrote must not begin a line of its own, or command the terminal.

@@ -75,7 +75,7 @@ impl RateLimit {
         drop(period);
         if let (Some(begin), suppressed @ 1..) = (begin, lines.saturating_sub(self.lines_max)) {
             log::warn!(
-                "suppressed {suppressed} similar lines within {:.0?}",
+                "similar lines suppressed within {:.0?}: {suppressed}",
                 begin.elapsed()
             );
         }

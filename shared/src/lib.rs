@@ -63,11 +63,13 @@
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod account;
+mod count;
 pub mod file;
 pub mod lock;
 mod protocol;
 mod sysv;
 
+pub use count::count;
 pub use protocol::{
     Blink, Command, Incoming, Info, Key, KeyError, Line, Name, Refusal, Refused, Reply, Request,
     State, TEXT_MAX,

@@ -1,7 +1,9 @@
 //! What README.md and docs/*.md show is run here, or the table says why not.
 
 mod blocks;
+mod links;
 mod machine;
+mod messages;
 mod recipes;
 
 use std::{collections::BTreeSet, fs};

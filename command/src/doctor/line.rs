@@ -1,7 +1,7 @@
 //! The GPIO line of the controller, or the default one.
 
 use gpiod::{Chip, LineInfo};
-use shared::{Info, Line};
+use shared::{Info, Line, count};
 
 use super::{Finding, Good, Problem, Skipped};
 
@@ -32,10 +32,10 @@ pub(super) fn check(info: Option<&Info>, is_served: bool) -> Finding {
             Ok(chip) => {
                 found.extend(find(&chip, name, reported));
                 chips.push(format!(
-                    "{} ({}, {} lines)",
+                    "{} ({}, {})",
                     chip.name(),
                     chip.label(),
-                    chip.num_lines()
+                    count(chip.num_lines().into(), "line")
                 ));
             }
             Err(error) => chips.push(format!("{}: {error}", path.display())),

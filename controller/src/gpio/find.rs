@@ -5,6 +5,7 @@
 use std::{ffi::OsStr, path::PathBuf};
 
 use gpiod::LineId;
+use shared::count;
 
 /// The labels of the chips of a Raspberry Pi's header: Pi 5, Pi 4, older ones.
 const HEADERS: [&str; 3] = ["pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835"];
@@ -101,8 +102,14 @@ pub(super) fn find<'a>(
 }
 
 fn list<'a>(chips: impl Iterator<Item = &'a ChipInfo>) -> String {
-    let chips =
-        chips.map(|chip| format!("{} ({}, {} lines)", chip.name, chip.label, chip.lines.len()));
+    let chips = chips.map(|chip| {
+        format!(
+            "{} ({}, {})",
+            chip.name,
+            chip.label,
+            count(chip.lines.len() as u64, "line")
+        )
+    });
     chips.collect::<Vec<_>>().join(", ")
 }
 

@@ -189,6 +189,8 @@ impl Server {
 fn log_dropped(count: &mut u64, reply_to: MessageType) {
     *count += 1;
     if count.is_power_of_two() {
-        log::warn!("the reply queue is full: {count} replies dropped, the last of type {reply_to}");
+        log::warn!(
+            "the reply queue is full: replies dropped: {count}, the last of type {reply_to}"
+        );
     }
 }

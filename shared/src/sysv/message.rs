@@ -8,6 +8,7 @@ use std::{
 use libc::c_long;
 
 use super::sys::Layout;
+use crate::count;
 
 /// The type of a message: any positive `long`, the `mtype` of [msgop(2)].
 ///
@@ -175,9 +176,9 @@ impl<const N: usize> fmt::Display for Message<N> {
         };
         write!(
             f,
-            "type {}, {} bytes, \"{}\"{cut}",
+            "type {}, {}, \"{}\"{cut}",
             self.message_type(),
-            text.len(),
+            count(text.len() as u64, "byte"),
             shown.escape_ascii()
         )
     }
@@ -229,6 +230,8 @@ mod tests {
     fn a_message_is_shown_with_escapes() {
         let message: Message = Message::new(MessageType::LED, b"ON\0\xff\n").unwrap();
         assert_eq!(message.to_string(), r#"type 1, 5 bytes, "ON\x00\xff\n""#);
+        let one: Message = Message::new(MessageType::LED, b"X").unwrap();
+        assert_eq!(one.to_string(), r#"type 1, 1 byte, "X""#);
         for (length, dots) in [(40, ""), (41, "..."), (256, "...")] {
             let message: Message = Message::new(MessageType::LED, &[0; 256][..length]).unwrap();
             let text = r"\x00".repeat(40);

@@ -133,7 +133,7 @@ fn two_lines_with_the_name_and_no_header_are_refused_unless_the_chip_is_named() 
     ];
     assert_eq!(
         error(&chips, "GPIO17", None),
-        "several lines are named GPIO17, on gpiochip0 (mcp23017, 1 lines), gpiochip1 (pcf8574, 2 lines); \
+        "several lines are named GPIO17, on gpiochip0 (mcp23017, 1 line), gpiochip1 (pcf8574, 2 lines); \
          choose one with --chip NAME, LABEL or PATH"
     );
     for wanted in ["gpiochip1", "pcf8574", "/dev/gpiochip1"] {
@@ -171,7 +171,7 @@ fn if_no_chip_has_the_line_the_error_names_all_chips() {
     assert_eq!(
         error(&chips, "GPIO17", None),
         "no line is named GPIO17; looked at gpiochip0 (gpio-brcmstb@107d508500, 3 lines), \
-         gpiochip1 (raspberrypi-exp-gpio, 1 lines); choose another with --line"
+         gpiochip1 (raspberrypi-exp-gpio, 1 line); choose another with --line"
     );
     assert!(
         error(&chips, "GPIO17", Some("gpiochip9"))
