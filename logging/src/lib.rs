@@ -50,10 +50,9 @@ fn start_with(program: &str, default_filter: &str, output: Option<impl Write + S
         && let Ok(mut stderr) = Stderr::new()
     {
         // The log itself is off.
-        let _ = writeln!(
-            stderr,
-            "RUST_LOG={filter} logs nothing: use error, warn, info, debug, trace or off"
-        );
+        let line =
+            format!("RUST_LOG={filter} logs nothing: use error, warn, info, debug, trace or off\n");
+        let _ = stderr.write_all(line.as_bytes());
     }
 }
 
@@ -92,6 +91,7 @@ impl Stderr {
     }
 }
 
+/// Each write is one line.
 impl Write for Stderr {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let lost = match self.dropped {
