@@ -4,6 +4,7 @@
 
 mod driver;
 mod loss;
+mod multicast;
 mod options;
 mod words;
 

@@ -134,7 +134,7 @@ fn advise(text: &str) -> Option<String> {
 const ADVICE: [(&str, &str); 12] = [
     (
         "failed to lookup address",
-        "check the network and the name of the host; instead of a name that ends in .local, use the address",
+        "check the network and the name of the host; a name that ends in .local needs the package avahi-daemon",
     ),
     (
         "UnknownIssuer",

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use rumqttc::{LastWill, LastWillProperties, MqttOptions, QoS, Transport};
 
-use super::{IN_FLIGHT, KEEP_ALIVE};
+use super::{IN_FLIGHT, KEEP_ALIVE, multicast};
 use crate::{Error, config::Config};
 
 /// How long a connection may take, in seconds.
@@ -42,6 +42,9 @@ impl Options {
         network.set_tcp_nodelay(true);
         network.set_connection_timeout(CONNECT_TIMEOUT);
         mqtt.set_network_options(network);
+        if multicast::is_local(&config.broker.host) {
+            mqtt.set_socket_connector(multicast::connect);
+        }
         if let Some((topic, payload, process)) = will {
             let properties = LastWillProperties {
                 delay_interval: None,
