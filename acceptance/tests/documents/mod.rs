@@ -2,15 +2,14 @@
 
 mod blocks;
 mod links;
-mod machine;
 mod messages;
 mod recipes;
 
 use std::{collections::BTreeSet, fs};
 
+use crate::machine::Machine;
 use crate::manual::document;
 use blocks::{Block, blocks};
-use machine::Machine;
 
 /// Blocks that this test does not run: the document, the begin of the block, and the reason.
 const NOT_RUN: &[(&str, &str, &str)] = &[

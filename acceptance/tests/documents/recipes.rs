@@ -1,10 +1,7 @@
 //! Each recipe of docs/recipes.md, on a machine with a simulated LED and without the programs and devices of a Pi.
 
-use super::{
-    blocks::{Block, blocks},
-    machine::Machine,
-};
-use crate::manual::document;
+use super::blocks::{Block, blocks};
+use crate::{machine::Machine, manual::document};
 
 /// A heading, a program of the recipe and what it does here, and the lines that are printed: what the recipe prints, and then
 /// the state of the LED.

@@ -1,10 +1,10 @@
-//! A machine on which the commands of a document run: with simulated LEDs, and without root's power over this machine.
+//! A machine on which the commands of a document or a package run: with simulated LEDs, and without root's power over this machine.
 
 use std::{
     env, fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use tempfile::TempDir;
@@ -59,7 +59,7 @@ const PROGRAMS: [(&str, &str); 3] = [
 ];
 
 /// A folder with the programs, as in target/release, and namespaces in which a script runs.
-pub(super) struct Machine {
+pub(crate) struct Machine {
     fixture: Fixture,
     folder: TempDir,
 }
@@ -69,7 +69,7 @@ fn root() -> &'static Path {
 }
 
 impl Machine {
-    pub(super) fn new() -> Machine {
+    pub(crate) fn new() -> Machine {
         let fixture = Fixture::new();
         let target = root().join("target");
         fs::create_dir_all(&target).unwrap();
@@ -97,19 +97,24 @@ impl Machine {
     }
 
     /// A file in the folder in which scripts run.
-    pub(super) fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.folder.path().join(name), text).unwrap();
     }
 
+    /// A file that a script has written.
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap()
+    }
+
     /// A script in PATH, in place of the program of this machine.
-    pub(super) fn add_program(&self, name: &str, script: &str) {
+    pub(crate) fn add_program(&self, name: &str, script: &str) {
         let path = self.bin().join(name);
         fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Runs a script in namespaces of its own. What it has started ends with it.
-    pub(super) fn run(&self, script: &str) -> Outcome {
+    pub(crate) fn run(&self, script: &str) -> Outcome {
         let mut path = self.bin().into_os_string();
         path.push(":");
         path.push(env::var_os("PATH").unwrap());
@@ -127,6 +132,6 @@ impl Machine {
             .env("LED_LOCK_DIRECTORY", self.folder.path())
             .env_remove("RUST_LOG")
             .current_dir(self.fixture.path());
-        Running::start(command.stdin(std::process::Stdio::null())).wait()
+        Running::start(command.stdin(Stdio::null())).wait()
     }
 }
