@@ -24,6 +24,7 @@ mod names;
 mod package;
 mod permissions;
 mod protocol;
+mod release;
 mod stall;
 mod status;
 mod terminal;

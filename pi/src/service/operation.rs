@@ -158,7 +158,8 @@ pub(super) fn package(stage: &mut Stage<'_>) -> Result<(), Error> {
     )?;
     stage.pin_is(ON)?;
     apt(stage, "install /root/second.deb")?;
-    stage.says("dpkg-query -W led-controller", "0.1.0-2")?;
+    let upgrade = concat!(env!("CARGO_PKG_VERSION"), "-2");
+    stage.says("dpkg-query -W led-controller", upgrade)?;
     stage.says(ACTIVE, "active")?;
     // The upgrade restarts the service, as documented: the LED is off until the next command.
     stage.pin_is(OFF)?;
