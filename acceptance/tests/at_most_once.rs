@@ -147,7 +147,7 @@ fn a_refusal_is_reported_even_if_the_reply_queue_was_removed() {
     client.wait().assert_failed(1, &[refused]);
     // Bad messages do not hide the error in the log.
     for _ in 0..150 {
-        fixture.send(1, b"FLASH");
+        fixture.send(1, b"SHINE");
     }
     controller.wait_for_log("refused, unknown command");
     fixture.command(&["on"]).assert_failed(1, &[refused]);
@@ -187,8 +187,8 @@ fn a_client_ignores_replies_with_its_pid_as_the_type() {
         .unwrap()
         .try_send(&earlier)
         .unwrap();
-    fixture.send(1, format!("FLASH\0{}\0", client.pid()).as_bytes());
-    fixture.send(1, format!("FLASH\0reply={}\0", client.pid()).as_bytes());
+    fixture.send(1, format!("SHINE\0{}\0", client.pid()).as_bytes());
+    fixture.send(1, format!("SHINE\0reply={}\0", client.pid()).as_bytes());
     client.signal(Signal::CONT);
     fixture.wait_until_sent(3);
     controller.signal(Signal::CONT);

@@ -9,7 +9,7 @@ use testing::{Fixture, PATIENCE};
 fn an_invalid_message_is_refused_with_a_reason() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
-    let known = "unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK";
+    let known = "unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK, FLASH";
     let bad_reply_type = "message type after reply=";
     let too_long = "longer than 256 bytes";
     for (message_type, text, reason, message) in [
@@ -17,7 +17,7 @@ fn an_invalid_message_is_refused_with_a_reason() {
         (1, b"  \n", "there is no text", ""),
         (1, b"\0", "there is no text", ""),
         (1, b"\xff\xfeON", "not UTF-8", r#""\xff\xfeON""#),
-        (1, b"FLASH", known, "\"FLASH\""),
+        (1, b"SHINE", known, "\"SHINE\""),
         (1, b"ON\x1b[31m", known, r#""ON\x1b[31m""#),
         (1, b"99999999999999999999", known, ""),
         (3, b"ON", "unknown message type", "type 3, 2 bytes"),
@@ -104,12 +104,12 @@ fn a_refused_request_gets_the_reason() {
     let _controller = fixture.controller(&[]);
     let mut long = b"ON\0reply=77\0".to_vec();
     long.resize(300, 0);
-    let known = "ERR unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK";
+    let known = "ERR unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK, FLASH";
     let types = "ERR unknown message type; known are 1 (LED) and 2 (exit)";
     let serialized =
         "ERR the text is serialized: in PHP, the fourth argument of msg_send must be false";
     for (message_type, text, expected) in [
-        (1, &b"FLASH\0reply=77\0"[..], known),
+        (1, &b"SHINE\0reply=77\0"[..], known),
         (1, b"\0reply=77\0", "ERR there is no text"),
         (9, b"ON\0reply=77\0", types),
         (1, b"s:2:\"ON\";\0reply=77\0", serialized),

@@ -84,7 +84,7 @@ fn an_invalid_log_level_is_reported() {
 #[test]
 fn wrong_usage_is_exit_status_2() {
     let fixture = Fixture::new();
-    let verbs = "known are on, off, toggle, blink, status, wait, exit, list, doctor";
+    let verbs = "known are on, off, toggle, blink, flash, status, wait, exit, list, doctor";
     for (arguments, parts) in [
         ("", &["<VERB>"][..]),
         ("shine", &["unknown verb shine", verbs]),

@@ -5,6 +5,7 @@ mod a_minute;
 mod at_most_once;
 mod bad_input;
 mod blink;
+mod brightness;
 mod client;
 mod commands;
 mod completions;

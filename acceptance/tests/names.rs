@@ -115,7 +115,7 @@ fn list_prints_every_led() {
 
     let list = client(&fixture, &door, &["list", "--timeout", "100ms"]);
     let expected = format!(
-        "LED          STATE                LINE         CONTROLLER\n\
+        "KEY          STATE                LED          CONTROLLER\n\
          1300         no reply             -            PID {}\n\
          attic        off                  simulated    PID {}\n\
          door         on                   simulated    PID {}\n",

@@ -66,8 +66,8 @@ fn json_has_the_documented_names_and_values() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&["--group", "daemon"]);
     fixture.command(&["on"]).assert_printed("on");
-    fixture.send(1, b"FLASH");
-    controller.wait_for_log("FLASH");
+    fixture.send(1, b"SHINE");
+    controller.wait_for_log("SHINE");
     let blink = fixture.command(&["blink", "1h", "1ms", "--count", "2"]);
     blink.assert_printed("blink 3600s 1ms, 2 left");
     let outcome = fixture.command(&["status", "--json"]);
@@ -93,6 +93,7 @@ fn json_has_the_documented_names_and_values() {
     let expected = json!({
         "state": "blink",
         "blink": { "on_ms": 3_600_000, "off_ms": 1, "left": 2 },
+        "brightness": 100, "levels": 101, "led": null,
         "line": null, "offset": null, "chip": null, "label": null, "consumer": null,
         "key": fixture.key.get(), "name": null,
         "queue": { "messages": 0, "bytes": 0, "limit": msgmnb, "mode": "0660", "owner": owner, "group": "daemon",

@@ -38,7 +38,7 @@ impl Client {
             commands: open(key, Access::Send),
             replies: open(key.reply(), Access::Receive),
             reply_type,
-            turns: [turn(Command::On, State::On), turn(Command::Off, State::Off)],
+            turns: [turn(Command::ON, State::On), turn(Command::OFF, State::Off)],
             sent: Cell::new(0),
         }
     }
@@ -79,7 +79,7 @@ impl Client {
             .replies
             .receive(Select::Type(self.reply_type), Oversize::Truncate)
             .expect("the queue exists");
-        assert_eq!(Reply::decode(&reply), Some(Reply::Ok(state)));
+        assert_eq!(Reply::decode(&reply), Some(Reply::Ok(state.into())));
     }
 
     /// Sends a command, and waits for the reply.

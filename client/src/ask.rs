@@ -1,31 +1,29 @@
 //! One command, applied at most once, and its reply.
 
+mod outcome;
+mod step;
+
 use std::time::Duration;
 
 use shared::{
-    Access, Command, Info, Message, MessageType, Queue, Reply, Request, State,
+    Access, Command, Info, MessageType, Queue, Request,
     lock::{Holder, Process},
 };
 
 use crate::{
     Error, Target,
-    attempt::{Fate, Lost, ask_again, attempt, send, waiting},
+    attempt::{Fate, Lost, ask_again, attempt},
     deadline::{Deadline, Patience},
     locate::{Located, Opened, locate},
+    send::{send, waiting},
     target::look_up,
 };
+pub use outcome::Outcome;
+use outcome::outcome;
+use step::{Step, next_step};
 
 /// How long a command that waits for no reply waits for queues that are closed.
 const CLOSED_PATIENCE: Duration = Duration::from_millis(100);
-
-/// What the controller replied.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// The command was applied. The state now, and the whole reply.
-    Applied(State, Box<Message>),
-    /// The controller turned the LED off and ended.
-    Ended,
-}
 
 /// Sends a command, and does not wait for a reply.
 ///
@@ -80,41 +78,6 @@ pub fn ask_info(target: &Target, patience: impl Into<Patience>) -> Result<Info, 
             reply: message.to_string(),
         }),
         Outcome::Ended => Err(Error::NotRunning { key: target.key }),
-    }
-}
-
-/// What to do after an attempt.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Step {
-    /// The reply, or the reason why there is none, is the result.
-    Finish,
-    /// Send it to the queues that exist then.
-    Retry,
-    /// The controller ends: wait for that.
-    AwaitEnd,
-    /// See whether the controller has ended. If it serves new queues, the command was removed with the old ones.
-    CheckEnd,
-    /// It is not sent again. Ask for the state of the LED, for the message.
-    AskState,
-}
-
-/// What to do with a command after this fate: the rule that makes each command take effect at most once.
-fn next_step(command: Command, fate: &Fate) -> Step {
-    let is_exit = command == Command::Exit;
-    match fate {
-        Fate::Replied(_) => Step::Finish,
-        Fate::NotApplied if is_exit => Step::AwaitEnd,
-        Fate::NotApplied => Step::Retry,
-        // The limit of the queue does not change by itself.
-        Fate::NotSent(Error::TooSmall { .. }) => Step::Finish,
-        Fate::NotSent(error) if error.is_temporary() => Step::Retry,
-        Fate::NotSent(_) => Step::Finish,
-        Fate::Unknown(Lost::Queues) if command.is_idempotent() => Step::Retry,
-        Fate::Unknown(Lost::Queues) if is_exit => Step::CheckEnd,
-        Fate::Unknown(Lost::Queues) => Step::AskState,
-        Fate::Unknown(Lost::Reply(_) | Lost::Timeout | Lost::Controller(_) | Lost::Queue(_)) => {
-            Step::Finish
-        }
     }
 }
 
@@ -208,7 +171,7 @@ fn finish(
     match fate {
         Fate::Replied(message) => outcome(command, message),
         Fate::NotSent(error) => Err(checked(command, may_be_applied, error)),
-        Fate::Unknown(Lost::Reply(state)) => Err(Error::Unconfirmed { state: Some(state) }),
+        Fate::Unknown(Lost::Reply(light)) => Err(Error::Unconfirmed { light: Some(light) }),
         Fate::Unknown(Lost::Queue(error)) => Err(checked(command, true, error)),
         Fate::Unknown(Lost::Controller(messages)) => {
             let key = target.key;
@@ -223,7 +186,7 @@ fn finish(
 /// Replaces an error that says that the command was not applied, if that is not certain.
 fn checked(command: Command, may_be_applied: bool, error: Error) -> Error {
     if may_be_applied && command != Command::Status && error.is_not_applied() {
-        Error::Unconfirmed { state: None }
+        Error::Unconfirmed { light: None }
     } else {
         error
     }
@@ -245,11 +208,11 @@ fn no_reply(target: &Target, command: Command, deadline: &Deadline) -> Error {
 
 /// The error for a command that may have been applied and is not sent again, with the state of the LED.
 fn unconfirmed(target: &Target, deadline: &mut Deadline) -> Error {
-    let state = match ask_until(target, Command::Status, deadline) {
-        Ok(Outcome::Applied(state, _)) => Some(state),
+    let light = match ask_until(target, Command::Status, deadline) {
+        Ok(Outcome::Applied(light, _)) => Some(light),
         _ => None,
     };
-    Error::Unconfirmed { state }
+    Error::Unconfirmed { light }
 }
 
 /// The process that serves a queue, if it is known.
@@ -295,91 +258,6 @@ fn serves_again(target: &Target, ending: Option<&Process>, deadline: &Deadline) 
                 }
             }
             (None, Some(_)) => return None,
-        }
-    }
-}
-
-fn outcome(command: Command, message: Box<Message>) -> Result<Outcome, Error> {
-    match Reply::decode(&message) {
-        Some(Reply::Ok(_)) if command == Command::Exit => Ok(Outcome::Ended),
-        // Not the reply to this command: a member of the group can receive a reply, and have another one sent instead.
-        Some(Reply::Ok(state)) if !is_effect(command, state) => {
-            Err(Error::Unconfirmed { state: Some(state) })
-        }
-        Some(Reply::Ok(state)) => Ok(Outcome::Applied(state, message)),
-        Some(Reply::Err(reason)) if command == Command::Exit => Err(Error::Ended {
-            reason: reason.to_owned(),
-        }),
-        Some(Reply::Err(reason)) => Err(Error::Refused {
-            reason: reason.to_owned(),
-        }),
-        None => Err(Error::Malformed {
-            reply: message.to_string(),
-        }),
-    }
-}
-
-/// Whether a command can lead to this state.
-fn is_effect(command: Command, state: State) -> bool {
-    match command {
-        Command::On => state == State::On,
-        Command::Off => state == State::Off,
-        Command::Toggle => state == State::On || state == State::Off,
-        Command::Blink(asked) => match state {
-            State::Blink(blink) => (blink.on(), blink.off()) == (asked.on(), asked.off()),
-            // A few flashes can be over already.
-            State::Off => asked.count().is_some(),
-            State::On => false,
-        },
-        Command::Status | Command::Watch(_) | Command::Exit => true,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use shared::{Blink, Key};
-
-    #[test]
-    fn only_what_cannot_have_been_applied_or_may_be_applied_twice_is_sent_again() {
-        let key = Key::DEFAULT;
-        let blink = Command::Blink(
-            Blink::new(Duration::from_secs(1), Duration::from_secs(1), None).unwrap(),
-        );
-        let fates = [
-            Fate::Replied(Box::new(Message::empty(MessageType::LED))),
-            Fate::NotApplied,
-            Fate::NotSent(Error::NotReady { key }),
-            Fate::NotSent(Error::Stale { key, messages: 1 }),
-            Fate::NotSent(Error::ReplyQueue { key }),
-            Fate::Unknown(Lost::Queues),
-            Fate::Unknown(Lost::Reply(State::On)),
-            Fate::Unknown(Lost::Timeout),
-            Fate::Unknown(Lost::Controller(1)),
-            Fate::Unknown(Lost::Queue(Error::NoReplies { key })),
-        ];
-        use Step::{AskState, AwaitEnd, CheckEnd, Finish, Retry};
-        let idempotent = [
-            Finish, Retry, Retry, Retry, Finish, Retry, Finish, Finish, Finish, Finish,
-        ];
-        let once = [
-            Finish, Retry, Retry, Retry, Finish, AskState, Finish, Finish, Finish, Finish,
-        ];
-        let exit = [
-            Finish, AwaitEnd, Retry, Retry, Finish, CheckEnd, Finish, Finish, Finish, Finish,
-        ];
-        for (command, steps) in [
-            (Command::On, idempotent),
-            (Command::Off, idempotent),
-            (Command::Status, idempotent),
-            (Command::Watch(None), idempotent),
-            (Command::Toggle, once),
-            (blink, once),
-            (Command::Exit, exit),
-        ] {
-            for (fate, step) in fates.iter().zip(steps) {
-                assert_eq!(next_step(command, fate), step, "{command} {fate:?}");
-            }
         }
     }
 }

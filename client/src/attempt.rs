@@ -3,16 +3,15 @@
 use std::time::{Duration, SystemTime};
 
 use shared::{
-    Access, Command, Message, MessageType, Oversize, Queue, QueueStatus, Reply, Request, Select,
-    State, lock::Holder,
+    Access, Command, Light, Message, MessageType, Oversize, Queue, QueueStatus, Reply, Select,
+    lock::Holder,
 };
 
 use crate::{
     Error, Target,
     deadline::Deadline,
-    error::Waiting,
     locate::{Opened, Queues},
-    target::look_up,
+    send::{request, send},
 };
 
 /// How often to look for a reply queue before asking again.
@@ -38,8 +37,8 @@ pub(crate) enum Fate {
 pub(crate) enum Lost {
     /// The queues are gone.
     Queues,
-    /// Only the reply is gone: the controller has the LED in this state now.
-    Reply(State),
+    /// Only the reply is gone: the LED does this now.
+    Reply(Light),
     /// The time is over.
     Timeout,
     /// The controller was killed, with so many messages in its queue.
@@ -118,7 +117,7 @@ pub(crate) fn ask_again(
             first if again == command => replied_twice(first.ok(), second),
             Ok(first) => replied(first),
             Err(_) => Fate::Unknown(match Reply::decode(&second) {
-                Some(Reply::Ok(state)) => Lost::Reply(state),
+                Some(Reply::Ok(light)) => Lost::Reply(light),
                 _ => Lost::Queues,
             }),
         };
@@ -193,56 +192,6 @@ fn is_unread(before: &QueueStatus, now: &QueueStatus, sent: SystemTime) -> bool 
         .last_received
         .is_none_or(|received| received + CLOCK_SLACK + CLOCK_SLACK <= sent);
     received(before) == received(now) && is_older && now.messages > 0
-}
-
-/// A command whose reply is to have this type.
-pub(crate) fn request(command: Command, reply_to: MessageType) -> Message {
-    Request {
-        command,
-        reply_to: Some(reply_to),
-    }
-    .encode()
-}
-
-/// Sends a message. It was not sent if this fails.
-///
-/// # Errors
-///
-/// [`Error::NotReady`] if the queue was closed or removed meanwhile, [`Error::Full`], and those that do not pass.
-pub(crate) fn send(target: &Target, queue: &Queue, message: &Message) -> Result<(), Error> {
-    let key = target.key;
-    match queue.try_send(message) {
-        Ok(()) => Ok(()),
-        Err(shared::Error::Full(_)) => match queue.status() {
-            // Its controller closed it, and ends.
-            Ok(status) if status.limit == 0 => Err(Error::NotReady { key }),
-            Ok(status) => Err(match target.holder(queue, &status) {
-                Holder::Ended => Error::Stale {
-                    key,
-                    messages: status.messages,
-                },
-                _ if status.limit < message.text().len() as u64 => Error::TooSmall {
-                    key,
-                    limit: status.limit,
-                },
-                holder => Error::Full {
-                    key,
-                    timeout: None,
-                    queue: Waiting::new(status, &holder),
-                },
-            }),
-            Err(_) => Err(Error::NotReady { key }),
-        },
-        Err(shared::Error::Removed(_)) => Err(Error::NotReady { key }),
-        Err(_) if target.is_replaced(queue) => Err(Error::NotReady { key }),
-        Err(error) => Err(Error::of_queue(key, Access::Send, error)),
-    }
-}
-
-/// The state of the command queue at the end of the time, and its controller.
-pub(crate) fn waiting(target: &Target) -> Option<Waiting> {
-    let (queue, status) = look_up(target.key)?;
-    Some(Waiting::new(status, &target.holder(&queue, &status)))
 }
 
 #[cfg(test)]

@@ -1,16 +1,14 @@
 //! Why a command is not known to have been applied: facts. What to do about it depends on the program.
 
-use std::{fmt, io, time::Duration, time::SystemTime};
+use std::{io, time::Duration};
 
-use nix::time::{ClockId, clock_gettime};
 use shared::{
-    Access, Key, Permissions, QueueStatus, State,
+    Access, Command, Key, Light, Permissions,
     account::{Group, User, is_unmapped},
     count,
-    lock::Holder,
 };
 
-use crate::{state_text::StateText, target::look_up};
+use crate::{state_text::StateText, target::look_up, waiting::Waiting};
 
 /// Why a command is not known to have been applied.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +19,12 @@ pub enum Error {
     Refused {
         /// The reason.
         reason: String,
+    },
+    /// The controller does not know the command.
+    #[error("the controller is older than this program and does not know {command}")]
+    Older {
+        /// The command.
+        command: Command,
     },
     /// The controller ended as requested, but failed to turn the LED off.
     #[error("the controller ended, but {reason}")]
@@ -98,10 +102,10 @@ pub enum Error {
         queue: Waiting,
     },
     /// The reply was lost, and the command may have been applied.
-    #[error("the reply was lost, and the command may have been applied{}", led_is(*state))]
+    #[error("the reply was lost, and the command may have been applied{}", led_is(*light))]
     Unconfirmed {
-        /// The state of the LED now, if it is known.
-        state: Option<State>,
+        /// What the LED does now, if it is known.
+        light: Option<Light>,
     },
     /// The command queue has no reply queue.
     #[error(
@@ -168,6 +172,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::Refused { .. }
+            | Error::Older { .. }
             | Error::Ended { .. }
             | Error::Malformed { .. }
             | Error::Queue { .. } => Kind::Refused,
@@ -199,6 +204,17 @@ impl Error {
             kind,
             Kind::NoController | Kind::NotPermitted | Kind::Full | Kind::WrongKey
         ) || matches!(self, Error::NoReplies { .. })
+    }
+
+    /// Why the controller refused a command.
+    pub(crate) fn refused(command: Command, reason: &str) -> Error {
+        // The reason has been this one in each version.
+        if reason.starts_with("unknown command") {
+            return Error::Older { command };
+        }
+        Error::Refused {
+            reason: reason.to_owned(),
+        }
     }
 
     /// Why an existing queue cannot be used.
@@ -262,109 +278,6 @@ impl From<Permissions> for NamedPermissions {
     }
 }
 
-/// What waits in a command queue, and which process is to receive it.
-#[derive(Clone, Debug)]
-pub struct Waiting {
-    /// Number of messages.
-    pub messages: u64,
-    /// When the last one was received.
-    pub received: LastReceived,
-    /// The controller, if it is known.
-    pub pid: Option<u32>,
-}
-
-/// When the last message of a queue was received. A Pi sets its clock some time after boot.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LastReceived {
-    /// So long ago.
-    Ago(Duration),
-    /// At a time that is before the boot, or in the future.
-    BeforeTheClockWasSet,
-    /// None was received.
-    Never,
-}
-
-impl Waiting {
-    /// What waits in a queue with this state.
-    #[must_use]
-    pub fn new(status: QueueStatus, holder: &Holder) -> Waiting {
-        Waiting {
-            messages: status.messages,
-            received: LastReceived::new(status.last_received),
-            pid: holder.pid(),
-        }
-    }
-
-    /// Whether a process reads the queue.
-    #[must_use]
-    pub fn is_read(&self) -> bool {
-        matches!(self.received, LastReceived::Ago(ago) if ago < Duration::from_secs(2))
-    }
-}
-
-/// `the controller (PID 640) does not read its queue (2 messages are waiting, the last was received 20 s ago)`
-impl fmt::Display for Waiting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.pid {
-            Some(pid) if self.messages == 0 => {
-                write!(
-                    f,
-                    "the controller (PID {pid}) has read its queue and does not reply"
-                )
-            }
-            Some(pid) if self.is_read() => write!(f, "the controller (PID {pid}) reads it"),
-            Some(pid) => write!(f, "the controller (PID {pid}) does not read its queue"),
-            None if self.is_read() => f.write_str("a process reads it"),
-            None => f.write_str("no process is known to serve the queue"),
-        }?;
-        write!(
-            f,
-            " ({}, {})",
-            messages_waiting(self.messages),
-            self.received
-        )
-    }
-}
-
-impl LastReceived {
-    fn new(time: Option<SystemTime>) -> LastReceived {
-        let Some(time) = time else {
-            return LastReceived::Never;
-        };
-        let uptime = uptime().unwrap_or(Duration::MAX);
-        match SystemTime::now().duration_since(time) {
-            Ok(ago) if ago <= uptime => LastReceived::Ago(ago),
-            _ => LastReceived::BeforeTheClockWasSet,
-        }
-    }
-}
-
-impl fmt::Display for LastReceived {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LastReceived::Ago(ago) => write!(f, "the last was received {} s ago", ago.as_secs()),
-            LastReceived::BeforeTheClockWasSet => {
-                f.write_str("the last was received before the clock was set")
-            }
-            LastReceived::Never => f.write_str("none was ever received"),
-        }
-    }
-}
-
-/// How long the system has run.
-fn uptime() -> Option<Duration> {
-    clock_gettime(ClockId::CLOCK_BOOTTIME)
-        .ok()
-        .map(Duration::from)
-}
-
-/// `1 message is waiting`
-#[must_use]
-pub fn messages_waiting(messages: u64) -> String {
-    let is = if messages == 1 { "is" } else { "are" };
-    format!("{} {is} waiting", count(messages, "message"))
-}
-
 fn denied(key: Key, permissions: Option<&NamedPermissions>, source: &io::Error) -> String {
     match permissions {
         Some(NamedPermissions {
@@ -389,9 +302,9 @@ fn named(name: &str, number: u32) -> String {
     }
 }
 
-fn led_is(state: Option<State>) -> String {
-    state.map_or_else(String::new, |state| {
-        format!("; the LED is now {}", StateText(state))
+fn led_is(light: Option<Light>) -> String {
+    light.map_or_else(String::new, |light| {
+        format!("; the LED is now {}", StateText(light))
     })
 }
 
@@ -399,23 +312,5 @@ fn full_for(timeout: Option<Duration>) -> String {
     match timeout {
         Some(timeout) => format!("was full for {timeout:?}"),
         None => "is full".into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_before_the_boot_or_in_the_future_is_before_the_clock_was_set() {
-        let now = SystemTime::now();
-        let booted = uptime().unwrap();
-        let received = |time| LastReceived::new(Some(time));
-        assert!(matches!(received(now - booted / 2), LastReceived::Ago(_)));
-        let before = now - booted - Duration::from_secs(60);
-        for time in [before, now + Duration::from_secs(60)] {
-            assert_eq!(received(time), LastReceived::BeforeTheClockWasSet);
-        }
-        assert_eq!(LastReceived::new(None), LastReceived::Never);
     }
 }

@@ -1,29 +1,26 @@
 //! Following the state of the LED: each change when it happens, over controllers that come and go.
 
+mod question;
+
 use std::{
     os::fd::{AsFd, BorrowedFd},
     time::{Duration, Instant},
 };
 
-use shared::{
-    Command, Info, Message, MessageType, Oversize, Queue, Reply, Select, State,
-    lock::{Holder, Process},
-};
+use shared::{Info, Known, Message, MessageType, Oversize, Queue, Select};
 
 use crate::{
     Error, Kind, Target,
-    attempt::{request, send, waiting},
     deadline::RETRY_INTERVAL,
-    locate::{Located, Queues, locate},
+    locate::{Located, locate},
     receiver::Receiver,
+    send::waiting,
     wakeup::{LOOK_INTERVAL, Wakeup, Wakeups},
 };
+use question::{Question, has_read, info, known};
 
 /// How often to confirm what is known of the LED. A controller that has stopped replies to nothing, and does not end either.
 const CONFIRM_INTERVAL: Duration = Duration::from_secs(60);
-/// How long one that gives up waits for the reply by which the controller forgets it.
-const LEAVE_PATIENCE: Duration = Duration::from_millis(20);
-
 /// What happened.
 pub enum Event {
     /// The state has changed.
@@ -43,8 +40,8 @@ pub struct Follower<'a> {
     /// How long the controller may take to reply.
     timeout: Duration,
     wakeups: Wakeups<'a>,
-    /// The last event: a state, or the kind of an error.
-    last: Option<Result<State, Kind>>,
+    /// The last event: what is known of the LED, or the kind of an error.
+    last: Option<Result<Known, Kind>>,
     has_seen: bool,
     /// Since when the queues are closed.
     closed_since: Option<Instant>,
@@ -53,18 +50,6 @@ pub struct Follower<'a> {
     question: Option<Question>,
     /// Receives the replies; none if no thread can be started.
     receiver: Option<Receiver>,
-}
-
-/// A WATCH that was sent, and has no reply yet.
-struct Question {
-    queues: Queues,
-    /// All questions to a pair of queues have the same one: the controller then knows that they are of one client.
-    reply_type: MessageType,
-    /// What the controller was told to be known. It replies at once to a question without a state.
-    known: Option<State>,
-    sent: Instant,
-    /// The controller, if it is known.
-    server: Option<Process>,
 }
 
 impl<'a> Follower<'a> {
@@ -178,55 +163,6 @@ impl<'a> Follower<'a> {
         Some(Event::NoState(error))
     }
 
-    /// Sends a WATCH with what is known, or, to get a reply at once, without.
-    fn send(
-        &mut self,
-        queues: Queues,
-        reply_type: MessageType,
-        known: Option<State>,
-    ) -> Result<Question, Error> {
-        let key = self.target.key;
-        let (holder, messages) = match queues.commands.status() {
-            Ok(status) => (
-                self.target.holder(&queues.commands, &status),
-                status.messages,
-            ),
-            Err(_) => return Err(Error::NotReady { key }),
-        };
-        let server = match holder {
-            Holder::Alive(process) => Some(process),
-            Holder::Ended => return Err(Error::Stale { key, messages }),
-            Holder::Unknown => None,
-        };
-        let request = request(Command::Watch(known), reply_type);
-        send(self.target, &queues.commands, &request)?;
-        if self.receiver.is_none() {
-            self.receiver = Receiver::start().ok();
-        }
-        if let Some(receiver) = &self.receiver {
-            receiver.request(queues.replies, reply_type);
-        }
-        Ok(Question {
-            queues,
-            reply_type,
-            known,
-            sent: Instant::now(),
-            server,
-        })
-    }
-
-    /// A command with a reply makes the controller create its reply queue again.
-    fn send_without_reply_queue(&mut self, commands: Queue) -> Result<Question, Error> {
-        let key = self.target.key;
-        // The new reply queue can be removed before this client sees it.
-        if self.poked != Some(commands) || has_read(&commands) {
-            let poke = request(Command::Status, MessageType::random());
-            send(self.target, &commands, &poke)?;
-            self.poked = Some(commands);
-        }
-        Err(Error::NotReady { key })
-    }
-
     /// Waits for the reply to a question, for the end of the controller, or for the time to ask again. The question stays until
     /// it has a reply, or its queues are gone.
     fn wait(
@@ -309,40 +245,6 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Asks for the state that is known. The question takes the place of the one that waits: it has the same reply type.
-    fn confirm(&mut self, question: Question) -> Result<Option<Event>, Error> {
-        let Question {
-            queues, reply_type, ..
-        } = question;
-        let request = request(Command::Watch(None), reply_type);
-        match send(self.target, &queues.commands, &request) {
-            Ok(()) => {
-                self.question = Some(Question {
-                    known: None,
-                    sent: Instant::now(),
-                    ..question
-                });
-                Ok(None)
-            }
-            Err(error @ Error::Full { .. }) => {
-                self.question = Some(Question {
-                    sent: Instant::now(),
-                    ..question
-                });
-                Ok(self.no_state(error))
-            }
-            // The thread still waits for a reply from these queues.
-            Err(error) => {
-                self.receiver = None;
-                match error {
-                    Error::NotReady { .. } => Ok(None),
-                    error if error.is_temporary() => Ok(self.no_state(error)),
-                    error => Err(error),
-                }
-            }
-        }
-    }
-
     fn replied(
         &mut self,
         question: Question,
@@ -353,9 +255,9 @@ impl<'a> Follower<'a> {
             return Ok(None);
         };
         let was_known = self.last.and_then(Result::ok);
-        let is_known = was_known.is_some_and(|known| known.is_same(info.state));
+        let is_known = was_known.is_some_and(|known| known.is(info.light()));
         self.has_seen = true;
-        self.last = Some(Ok(info.state));
+        self.last = Some(Ok(known(&info)));
         // The controller replies to a known state only if it has no room for more clients that wait. If all of them asked again at
         // once, none would sleep.
         if is_known
@@ -364,7 +266,7 @@ impl<'a> Follower<'a> {
         {
             return Ok(Some(event));
         }
-        match self.send(question.queues, question.reply_type, Some(info.state)) {
+        match self.send(question.queues, question.reply_type, Some(known(&info))) {
             Ok(question) => self.question = Some(question),
             // Asked again with the next call.
             Err(error) if error.is_temporary() => {}
@@ -385,47 +287,6 @@ impl<'a> Follower<'a> {
         };
         self.no_state(error)
     }
-
-    /// Lets the controller forget this client, and takes its reply.
-    fn leave(&mut self, question: &Question) -> Event {
-        if question.known.is_some() {
-            let request = request(Command::Watch(None), question.reply_type);
-            let _ = send(self.target, &question.queues.commands, &request);
-        }
-        let pipe = self.receiver.as_ref().map(Receiver::pipe);
-        let server = question.server.as_ref().map(AsFd::as_fd);
-        let woken = self.wakeups.wait(pipe, server, Some(LEAVE_PATIENCE));
-        let reply = self.receiver.take().filter(|_| woken == Wakeup::Pipe);
-        match reply.and_then(|mut receiver| receiver.take()) {
-            Some(Ok(message)) => match info(&message) {
-                Ok(Some(info)) if self.last != Some(Ok(info.state)) => {
-                    self.last = Some(Ok(info.state));
-                    Event::State(info)
-                }
-                _ => Event::TimedOut,
-            },
-            _ => Event::TimedOut,
-        }
-    }
-}
-
-/// The reply to a WATCH; none if the controller has ended.
-fn info(message: &Message) -> Result<Option<Info>, Error> {
-    match (Info::decode(message), Reply::decode(message)) {
-        (Some(info), _) => Ok(Some(info)),
-        (None, Some(reply)) if reply.is_not_applied() => Ok(None),
-        (None, Some(Reply::Err(reason))) => Err(Error::Refused {
-            reason: reason.to_owned(),
-        }),
-        _ => Err(Error::Malformed {
-            reply: message.to_string(),
-        }),
-    }
-}
-
-/// Whether the controller has received all messages. One that does not run leaves them in its queue.
-fn has_read(commands: &Queue) -> bool {
-    commands.status().is_ok_and(|status| status.messages == 0)
 }
 
 /// The time until the first of both; none if there is neither.

@@ -17,13 +17,16 @@ mod error;
 mod follow;
 mod locate;
 mod receiver;
+mod send;
 mod state_text;
 mod target;
+mod waiting;
 mod wakeup;
 
 pub use ask::{Outcome, ask, ask_info, send_only};
 pub use deadline::Patience;
-pub use error::{Error, Kind, LastReceived, NamedPermissions, Waiting, messages_waiting};
+pub use error::{Error, Kind, NamedPermissions};
 pub use follow::{Event, Follower};
 pub use state_text::StateText;
 pub use target::{Target, look_up};
+pub use waiting::{LastReceived, Waiting, messages_waiting};

@@ -2,17 +2,19 @@
 
 use std::fmt;
 
-use shared::State;
+use shared::{Brightness, Light, State};
 
-/// A state as people read it: `blink 500ms 500ms, 3 left`.
+/// What an LED does, as people read it: `on`, `on 40%` or `blink 500ms 500ms, 3 left`.
 #[derive(Clone, Copy, Debug)]
-pub struct StateText(pub State);
+pub struct StateText(pub Light);
 
 impl fmt::Display for StateText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        let Light { state, brightness } = self.0;
+        match state {
             State::Off => f.write_str("off"),
-            State::On => f.write_str("on"),
+            State::On if brightness == Brightness::FULL => f.write_str("on"),
+            State::On => write!(f, "on {brightness}%"),
             State::Blink(blink) => {
                 write!(f, "blink {:?} {:?}", blink.on(), blink.off())?;
                 blink

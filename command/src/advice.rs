@@ -16,6 +16,10 @@ pub(crate) fn advice(error: &Error) -> Option<String> {
         Error::Malformed { .. } => "client and controller may have different versions".into(),
         Error::NotRunning { key } => find_or_start(*key),
         Error::Stale { key, .. } => start(*key),
+        Error::Older { .. } => {
+            "upgrade it, or restart it if it is upgraded: \"sudo systemctl restart led-controller\""
+                .into()
+        }
         Error::NotReady { key } => format!("try again, or {}", start(*key)),
         Error::Untrusted { key, name, .. } => format!(
             "remove it with \"sudo ipcrm -Q {}\", or trust that user with --owner {name}",
@@ -30,7 +34,7 @@ pub(crate) fn advice(error: &Error) -> Option<String> {
             ..
         } => permission_advice(permissions, *access),
         Error::NoReply { queue, .. } => continue_or_doctor(queue),
-        Error::Unconfirmed { state: None } => {
+        Error::Unconfirmed { light: None } => {
             "run \"led status\" when a controller is running".into()
         }
         Error::NoReplies { key } => format!(

@@ -157,7 +157,7 @@ fn controller(target: &Target, view: &QueueView, timeout: Duration) -> (Option<I
             };
             let text = format!(
                 "{process} replies within {milliseconds:.1} ms: {}",
-                StateText(info.state)
+                StateText(info.light())
             );
             (Some(info), Good(text))
         }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use client::{Kind, StateText};
-use shared::{Key, State, count};
+use shared::{Key, Light, State, count};
 
 use crate::advice::{advice, find_or_start};
 
@@ -22,12 +22,12 @@ pub enum Error {
     #[error("{0}{advice}", advice = advice(.0).map_or_else(String::new, |advice| format!("; {advice}")))]
     Client(#[from] client::Error),
     /// `wait` did not see the state in time.
-    #[error("the LED was not {} within {timeout:?}; {}", StateText(*state), led_is(*last))]
+    #[error("the LED was not {} within {timeout:?}; {}", StateText((*state).into()), led_is(*last))]
     NotReached {
         /// The state that it waited for.
         state: State,
-        /// The last state, if it is known.
-        last: Option<State>,
+        /// What the LED did last, if it is known.
+        last: Option<Light>,
         /// The time.
         timeout: Duration,
     },
@@ -77,9 +77,9 @@ fn exit_status(kind: Kind) -> u8 {
 }
 
 /// What is known of the LED, or how to find out.
-fn led_is(state: Option<State>) -> String {
-    match state {
-        Some(state) => format!("the LED is now {}", StateText(state)),
+fn led_is(light: Option<Light>) -> String {
+    match light {
+        Some(light) => format!("the LED is now {}", StateText(light)),
         None => "run \"led status\" when a controller is running".into(),
     }
 }

@@ -19,10 +19,11 @@ pub use options::{Options, Verb};
 use std::{
     fmt,
     io::{self, Write},
+    time::Duration,
 };
 
 use client::{Outcome, Patience, StateText, Target};
-use shared::{Blink, Command, Refusal};
+use shared::{Blink, Command, Fade, Refusal};
 use status::Format;
 
 /// Does what the options say, and prints the result: one line; several with `doctor` and `status --watch`.
@@ -47,14 +48,17 @@ fn run_verb(options: &Options) -> Result<(), Error> {
         .map_or(Patience::ForReply(timeout), Patience::ForStart);
     let target = Target { key, owner };
     let command = match options.verb {
-        Verb::On => Command::On,
-        Verb::Off => Command::Off,
+        Verb::On { brightness, fade } => Command::On {
+            brightness,
+            fade: fade.and_then(Fade::new),
+        },
+        Verb::Off { fade } => Command::Off {
+            fade: fade.and_then(Fade::new),
+        },
         Verb::Toggle => Command::Toggle,
-        Verb::Blink { on, off, count } => {
-            let blink = Blink::new(on, off, count).ok_or_else(|| client::Error::Refused {
-                reason: Refusal::Blink.to_string(),
-            })?;
-            Command::Blink(blink)
+        Verb::Blink { on, off, count } => Command::Blink(flashes(on, off, count, Refusal::Blink)?),
+        Verb::Flash { on, off, count } => {
+            Command::Flash(flashes(on, off, Some(count), Refusal::Flash)?)
         }
         Verb::Exit => Command::Exit,
         Verb::Status { json, watch } => {
@@ -76,9 +80,21 @@ fn run_verb(options: &Options) -> Result<(), Error> {
         return print("queued");
     }
     match client::ask(&target, command, patience)? {
-        Outcome::Applied(state, _) => print(StateText(state)),
+        Outcome::Applied(light, _) => print(StateText(light)),
         Outcome::Ended => print("ended"),
     }
+}
+
+/// The command line has checked the ranges.
+fn flashes(
+    on: Duration,
+    off: Duration,
+    count: Option<u32>,
+    refusal: Refusal,
+) -> Result<Blink, client::Error> {
+    Blink::new(on, off, count).ok_or_else(|| client::Error::Refused {
+        reason: refusal.to_string(),
+    })
 }
 
 fn print(line: impl fmt::Display) -> Result<(), Error> {

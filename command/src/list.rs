@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use client::{Error as ClientError, StateText, Target, look_up};
-use shared::{Info, Key, Queue, lock::Holder};
+use shared::{Info, Key, Place, Queue, lock::Holder};
 
 use crate::{
     Error, print,
@@ -27,9 +27,7 @@ pub(crate) fn run(owner: Option<u32>, timeout: Duration, format: Format) -> Resu
         .collect();
     views.sort_by_key(|(_, view)| (view.key.name().map(|name| name.to_string()), view.key.get()));
     if format == Format::Text {
-        print(row(
-            ["LED", "STATE", "LINE", "CONTROLLER"].map(str::to_owned)
-        ))?;
+        print(row(["KEY", "STATE", "LED", "CONTROLLER"].map(str::to_owned)))?;
     }
     for (target, view) in views {
         let asked = client::ask_info(&target, timeout);
@@ -64,7 +62,7 @@ fn is_of_controller(target: &Target) -> bool {
 /// `door        on                  GPIO17              640`
 fn text(view: &QueueView, asked: &Result<Info, ClientError>) -> String {
     let state = match asked {
-        Ok(info) => StateText(info.state).to_string(),
+        Ok(info) => StateText(info.light()).to_string(),
         Err(ClientError::NotRunning { .. } | ClientError::Stale { .. }) => "ended".into(),
         Err(ClientError::NotReady { .. }) => "starting or ending".into(),
         Err(ClientError::Untrusted { .. } | ClientError::Unmapped { .. }) => "not trusted".into(),
@@ -72,16 +70,16 @@ fn text(view: &QueueView, asked: &Result<Info, ClientError>) -> String {
         Err(_) => "no reply".into(),
     };
     let info = asked.as_ref().ok();
-    let line = info.map_or("-".into(), |info| {
-        info.line
-            .as_ref()
-            .map_or("simulated".into(), |line| line.name.clone())
+    let place = info.map_or("-".into(), |info| match &info.place {
+        Place::Simulated => "simulated".into(),
+        Place::Line(line) => line.name.clone(),
+        Place::Led(name) => name.clone(),
     });
     let pid = view.holder.pid().or(info.map(|info| info.pid));
     let pid = pid.map_or("-".into(), |pid| format!("PID {pid}"));
-    row([view.key.to_string(), state, line, pid])
+    row([view.key.to_string(), state, place, pid])
 }
 
-fn row([key, state, line, controller]: [String; 4]) -> String {
-    format!("{key:<12} {state:<20} {line:<12} {controller}")
+fn row([key, state, place, controller]: [String; 4]) -> String {
+    format!("{key:<12} {state:<20} {place:<12} {controller}")
 }

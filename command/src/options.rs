@@ -6,7 +6,7 @@ use clap::{
     CommandFactory, Parser, Subcommand, ValueEnum,
     error::{ContextKind, ErrorKind},
 };
-use shared::{Blink, Key, State, account};
+use shared::{Blink, Brightness, Key, State, account};
 
 use crate::{duration, error::program_name};
 
@@ -66,9 +66,21 @@ impl From<SteadyState> for State {
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
 pub enum Verb {
     /// Turn the LED on
-    On,
+    #[command(allow_negative_numbers = true)]
+    On {
+        /// Brightness: 1% to 100%; the last one by default
+        #[arg(value_parser = brightness)]
+        brightness: Option<Brightness>,
+        /// How long it takes, 1ms to 1h
+        #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+        fade: Option<Duration>,
+    },
     /// Turn the LED off
-    Off,
+    Off {
+        /// How long it takes, 1ms to 1h
+        #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+        fade: Option<Duration>,
+    },
     /// Turn the LED on if it is off, else off
     Toggle,
     /// Let the LED blink until the next command
@@ -83,6 +95,19 @@ pub enum Verb {
         /// Number of flashes, 1 to 1000000; then off
         #[arg(long, value_name = "N", value_parser = count)]
         count: Option<u32>,
+    },
+    /// Let the LED flash, and then do what it did before
+    #[command(allow_negative_numbers = true)]
+    Flash {
+        /// Time on: 1ms to 1h, in seconds without a unit
+        #[arg(default_value = "500ms", value_parser = duration::parse)]
+        on: Duration,
+        /// Time off: 1ms to 1h, in seconds without a unit
+        #[arg(default_value = "500ms", value_parser = duration::parse)]
+        off: Duration,
+        /// Number of flashes, 1 to 1000000
+        #[arg(long, value_name = "N", default_value = "1", value_parser = count)]
+        count: u32,
     },
     /// Print the state of the LED and of the queue
     Status {
@@ -178,6 +203,15 @@ fn wrong(kind: ErrorKind, message: &str) -> ! {
 
 fn user(name: &str) -> Result<u32, String> {
     account::user_id(name).ok_or_else(|| format!("there is no user {name}"))
+}
+
+fn brightness(text: &str) -> Result<Brightness, String> {
+    let digits = text.strip_suffix('%').unwrap_or(text);
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let percent = digits.parse().ok().filter(|_| is_number);
+    percent
+        .and_then(Brightness::new)
+        .ok_or_else(|| "a brightness is from 1% to 100%".into())
 }
 
 fn count(text: &str) -> Result<u32, String> {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use client::{Patience, StateText, Target};
 use serde_json::Value;
 use shared::{
-    Info, Line, QueueStatus, State,
+    Info, Line, Place, QueueStatus, State,
     account::{Group, User},
     count,
     lock::Holder,
@@ -48,7 +48,7 @@ pub(crate) fn run(target: &Target, patience: Patience, format: Format) -> Result
 fn text(view: &QueueView, info: Option<&Info>) -> String {
     let state = info.map_or_else(
         || "no reply".into(),
-        |info| StateText(info.state).to_string(),
+        |info| StateText(info.light()).to_string(),
     );
     let Some(queue) = view.status else {
         return state;
@@ -73,7 +73,11 @@ fn text(view: &QueueView, info: Option<&Info>) -> String {
 
 /// One JSON object. Its names and their order are those in command(1).
 pub(crate) fn json(view: &QueueView, info: Option<&Info>) -> String {
-    let line = info.and_then(|info| info.line.as_ref());
+    let line = info.and_then(|info| info.place.line());
+    let led = info.and_then(|info| match &info.place {
+        Place::Led(name) => Some(name.as_str()),
+        Place::Line(_) | Place::Simulated => None,
+    });
     let (state, blink) = match info.map(|info| info.state) {
         None => (None, None),
         Some(State::Off) => (Some("off"), None),
@@ -94,6 +98,12 @@ pub(crate) fn json(view: &QueueView, info: Option<&Info>) -> String {
                 ])
             }),
         ),
+        (
+            "brightness",
+            value(info.map(|info| info.light().brightness.percent())),
+        ),
+        ("levels", value(info.and_then(|info| info.levels))),
+        ("led", value(led)),
         ("line", value(line.map(|line| line.name.as_str()))),
         ("offset", value(line.map(|line| line.offset))),
         ("chip", value(line.map(|line| line.chip.as_str()))),

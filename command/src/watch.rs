@@ -34,7 +34,7 @@ pub(crate) fn watch(target: &Target, timeout: Duration, format: Format) -> Resul
             Error::from(error).report();
         }
         match (format, &info) {
-            (Format::Text, Some(info)) => print(StateText(info.state))?,
+            (Format::Text, Some(info)) => print(StateText(info.light()))?,
             (Format::Text, None) => {}
             (Format::Json, info) => print(status::json(&QueueView::new(target), info.as_ref()))?,
         }
@@ -66,8 +66,8 @@ pub(crate) fn wait(target: &Target, state: State, timeout: Option<Duration>) -> 
     let mut last = None;
     loop {
         match follower.next(deadline)? {
-            Event::State(info) if info.state == state => return print(StateText(state)),
-            Event::State(info) => last = Some(info.state),
+            Event::State(info) if info.state == state => return print(StateText(info.light())),
+            Event::State(info) => last = Some(info.light()),
             Event::NoState(error) => {
                 last = None;
                 Error::from(error).report();

@@ -12,9 +12,9 @@ use std::{
 };
 
 use gpiod::{Active, Chip, Lines};
-use shared::Line;
+use shared::{Light, Line};
 
-use crate::{OnOff, Output};
+use crate::{Output, output::first_level};
 pub(crate) use error::GpioError;
 use find::ChipInfo;
 
@@ -37,7 +37,7 @@ impl GpioLine {
     /// Takes the line. At boot it waits for the chip, until `is_over`.
     pub(crate) fn take_at_boot(
         options: &LineOptions<'_>,
-        initial: OnOff,
+        initial: Light,
         is_over: impl Fn() -> bool,
     ) -> Result<GpioLine, GpioError> {
         wait::retry_at_changes(Path::new("/dev"), is_over, || {
@@ -48,8 +48,8 @@ impl GpioLine {
         })
     }
 
-    /// Finds the line and takes it. The LED has the initial level from the first instant.
-    pub(crate) fn take(options: &LineOptions<'_>, initial: OnOff) -> Result<GpioLine, GpioError> {
+    /// Finds the line and takes it. The LED is on or off from the first instant.
+    pub(crate) fn take(options: &LineOptions<'_>, initial: Light) -> Result<GpioLine, GpioError> {
         let (chips, denied) = list()?;
         let chip = options.chip.map(resolve);
         let (chip, offset) = match (find::find(&chips, options.name, chip.as_deref()), denied) {
@@ -71,7 +71,7 @@ impl GpioLine {
         };
         let request = gpiod::Options::output([offset])
             .active(active)
-            .values([initial == OnOff::On])
+            .values([first_level(initial, 1) > 0])
             .consumer(Line::CONSUMER);
         let device = Chip::new(&chip.path).map_err(|source| GpioError::chip(&chip.path, source))?;
         match device.request_lines(request) {
@@ -103,8 +103,8 @@ impl GpioLine {
 }
 
 impl Output for GpioLine {
-    fn set(&mut self, level: OnOff) -> io::Result<()> {
-        self.held.set_values([level == OnOff::On])
+    fn set(&mut self, level: u32) -> io::Result<()> {
+        self.held.set_values([level > 0])
     }
 }
 

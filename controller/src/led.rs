@@ -1,79 +1,182 @@
-//! The LED: on, off or blinking.
+//! The LED: on, off, blinking or fading.
 
-use std::{io, time::Instant};
+mod fading;
 
-use shared::{Blink, State};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
-use crate::{OnOff, Output};
+use shared::{Blink, Brightness, Fade, Light, State};
+
+use crate::{
+    Output,
+    output::{closest, first_level, level},
+};
+use fading::Fading;
 
 /// An LED, and what it does. It does not change by itself: call [`Led::tick`] when it is [`Led::due`].
 pub struct Led {
     output: Box<dyn Output>,
-    level: OnOff,
-    blinking: Option<Blinking>,
+    /// That of the output.
+    level: u32,
+    /// Of the LED while it is on.
+    brightness: Brightness,
+    activity: Activity,
+}
+
+#[derive(Clone, Copy)]
+enum Activity {
+    Steady,
+    Blinking(Blinking),
+    Fading(Fading),
 }
 
 #[derive(Clone, Copy)]
 struct Blinking {
     /// The count is the number of flashes left, with the current one.
     blink: Blink,
-    /// When the current flash began; between two flashes, when the next one begins.
+    /// When the current flash began; in its second phase, when the next one begins.
     begin: Instant,
+    /// How a flash begins.
+    first: Phase,
+    /// What it does after a `FLASH`.
+    then: Option<State>,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Phase {
+    Lit,
+    Dark,
+}
+
+impl Phase {
+    fn other(self) -> Phase {
+        match self {
+            Phase::Lit => Phase::Dark,
+            Phase::Dark => Phase::Lit,
+        }
+    }
+
+    fn time(self, blink: Blink) -> Duration {
+        match self {
+            Phase::Lit => blink.on(),
+            Phase::Dark => blink.off(),
+        }
+    }
 }
 
 impl Led {
-    /// An LED whose output has this level already.
+    /// An LED whose output has the level of this already.
     #[must_use]
-    pub fn new(output: Box<dyn Output>, level: OnOff) -> Self {
+    pub fn new(output: Box<dyn Output>, light: impl Into<Light>) -> Self {
+        let light = light.into();
+        let brightest = output.brightest();
         Led {
             output,
-            level,
-            blinking: None,
+            level: first_level(light, brightest),
+            brightness: if brightest == 1 {
+                Brightness::FULL
+            } else {
+                light.brightness
+            },
+            activity: Activity::Steady,
         }
     }
 
-    /// What it does now.
+    /// Number of its levels, with off.
     #[must_use]
-    pub fn state(&self) -> State {
-        match self.blinking {
-            Some(Blinking { blink, .. }) => State::Blink(blink),
-            None => self.level.into(),
+    pub fn levels(&self) -> u32 {
+        self.output.brightest().saturating_add(1)
+    }
+
+    /// What it does now. During a fade, what it becomes.
+    #[must_use]
+    pub fn light(&self) -> Light {
+        let state = match self.activity {
+            Activity::Blinking(Blinking { blink, .. }) => State::Blink(blink),
+            Activity::Fading(Fading { to: 0, .. }) => State::Off,
+            Activity::Fading(_) => State::On,
+            Activity::Steady if self.level == 0 => State::Off,
+            Activity::Steady => State::On,
+        };
+        self.with(state)
+    }
+
+    /// What it does when it has flashed as often as requested.
+    #[must_use]
+    pub fn lasting(&self) -> Light {
+        let state = match self.activity {
+            Activity::Blinking(Blinking {
+                then: Some(then), ..
+            }) => then,
+            _ => self.light().state,
+        };
+        self.with(match state {
+            State::Blink(blink) if blink.count().is_some() => State::Off,
+            state => state,
+        })
+    }
+
+    fn with(&self, state: State) -> Light {
+        Light {
+            state,
+            brightness: self.brightness,
         }
     }
 
-    /// Turns it on or off.
+    /// Turns it on, at this brightness or at the last one. An LED with two levels does not fade.
     ///
     /// # Errors
     ///
-    /// Those of [`Output::set`]. The LED does not blink then.
-    pub fn set(&mut self, level: OnOff) -> io::Result<State> {
-        self.blinking = None;
-        self.write(level)?;
-        Ok(level.into())
+    /// Those of [`Output::take`] and [`Output::set`]. The LED stays at its level then, and does not blink or fade.
+    pub fn on(
+        &mut self,
+        brightness: Option<Brightness>,
+        fade: Option<Fade>,
+        now: Instant,
+    ) -> io::Result<Light> {
+        let brightness = brightness.unwrap_or(self.brightness);
+        self.take()?;
+        self.change(level(brightness, self.output.brightest()), fade, now)?;
+        self.brightness = brightness;
+        Ok(self.light())
+    }
+
+    /// Turns it off.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Led::on`].
+    pub fn off(&mut self, fade: Option<Fade>, now: Instant) -> io::Result<Light> {
+        self.change(0, fade, now)?;
+        Ok(self.light())
     }
 
     /// Turns it off for good. Tries twice, because no later command will correct an error.
     ///
     /// # Errors
     ///
-    /// Those of [`Led::set`].
-    pub fn turn_off(&mut self) -> io::Result<State> {
-        match self.set(OnOff::Off) {
+    /// Those of [`Led::off`], and of [`Output::give_back`].
+    pub fn turn_off(&mut self) -> io::Result<Light> {
+        let now = Instant::now();
+        let off = match self.off(None, now) {
             // A terminal that was not read in time will not be read now.
-            Err(error) if error.kind() != io::ErrorKind::TimedOut => self.set(OnOff::Off),
+            Err(error) if error.kind() != io::ErrorKind::TimedOut => self.off(None, now),
             result => result,
-        }
+        };
+        off.and_then(|light| self.output.give_back().map(|()| light))
     }
 
     /// Turns it on if it is off, else off. Turns a blinking LED off.
     ///
     /// # Errors
     ///
-    /// Those of [`Led::set`].
-    pub fn toggle(&mut self) -> io::Result<State> {
-        match self.state() {
-            State::Off => self.set(OnOff::On),
-            State::On | State::Blink(_) => self.set(OnOff::Off),
+    /// Those of [`Led::on`].
+    pub fn toggle(&mut self, now: Instant) -> io::Result<Light> {
+        match self.light().state {
+            State::Off => self.on(None, None, now),
+            State::On | State::Blink(_) => self.off(None, now),
         }
     }
 
@@ -81,21 +184,57 @@ impl Led {
     ///
     /// # Errors
     ///
-    /// Those of [`Led::set`].
-    pub fn blink(&mut self, blink: Blink, now: Instant) -> io::Result<State> {
-        self.set(OnOff::On)?;
-        self.blinking = Some(Blinking { blink, begin: now });
-        Ok(self.state())
+    /// Those of [`Led::on`].
+    pub fn blink(&mut self, blink: Blink, now: Instant) -> io::Result<Light> {
+        self.begin(Blinking {
+            blink,
+            begin: now,
+            first: Phase::Lit,
+            then: None,
+        })
     }
 
-    /// When it is to change next; none if it does not blink.
+    /// Lets it flash from now on, and then do what it does now. If it is lit, a flash begins with off.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Led::on`].
+    pub fn flash(&mut self, blink: Blink, now: Instant) -> io::Result<Light> {
+        let then = match self.activity {
+            Activity::Blinking(Blinking {
+                then: Some(first), ..
+            }) => first,
+            _ => self.light().state,
+        };
+        self.begin(Blinking {
+            blink,
+            begin: now,
+            first: self.phase().other(),
+            then: Some(then),
+        })
+    }
+
+    fn begin(&mut self, blinking: Blinking) -> io::Result<Light> {
+        self.take()?;
+        self.write_phase(blinking.first)?;
+        self.activity = Activity::Blinking(blinking);
+        Ok(self.light())
+    }
+
+    /// When it is to change next; none if it does not blink or fade.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
-        self.blinking
-            .map(|Blinking { blink, begin }| match self.level {
-                OnOff::On => begin + blink.on(),
-                OnOff::Off => begin,
-            })
+        match self.activity {
+            Activity::Steady => None,
+            Activity::Fading(fading) => Some(fading.due()),
+            Activity::Blinking(Blinking {
+                blink,
+                begin,
+                first,
+                ..
+            }) if self.phase() == first => Some(begin + first.time(blink)),
+            Activity::Blinking(Blinking { begin, .. }) => Some(begin),
+        }
     }
 
     /// Changes it, because it is due.
@@ -105,32 +244,120 @@ impl Led {
     ///
     /// # Errors
     ///
-    /// Those of [`Led::set`].
-    pub fn tick(&mut self, now: Instant) -> io::Result<State> {
-        let Some(Blinking { blink, mut begin }) = self.blinking else {
-            return Ok(self.state());
-        };
-        match self.level {
-            OnOff::Off => self.write(OnOff::On)?,
-            OnOff::On => {
-                self.write(OnOff::Off)?;
-                let period = blink.on() + blink.off();
-                begin += period;
-                let missed = now.saturating_duration_since(begin).as_nanos() / period.as_nanos();
-                begin += period * u32::try_from(missed).unwrap_or(u32::MAX);
-                self.blinking = blink.after_flash().map(|blink| Blinking { blink, begin });
+    /// Those of [`Led::on`].
+    pub fn tick(&mut self, now: Instant) -> io::Result<Light> {
+        match self.activity {
+            Activity::Steady => {}
+            Activity::Fading(fading) => {
+                self.write(fading.level(now))?;
+                let left = fading.after_step(now);
+                self.activity = left.map_or(Activity::Steady, Activity::Fading);
             }
+            Activity::Blinking(blinking) => self.tick_blinking(blinking, now)?,
         }
-        Ok(self.state())
+        Ok(self.light())
     }
 
-    /// Sets the output, even if it has this level: another program may have changed the line. After an error the LED does not
-    /// blink.
-    fn write(&mut self, level: OnOff) -> io::Result<()> {
-        let result = self.output.set(level);
-        match &result {
-            Ok(()) => self.level = level,
-            Err(_) => self.blinking = None,
+    fn tick_blinking(&mut self, blinking: Blinking, now: Instant) -> io::Result<()> {
+        let Blinking {
+            blink,
+            mut begin,
+            first,
+            then,
+        } = blinking;
+        if self.phase() != first {
+            return self.write_phase(first);
+        }
+        let Some(left) = blink.after_flash() else {
+            return self.resume(then.unwrap_or(State::Off), first.other(), now);
+        };
+        self.write_phase(first.other())?;
+        let period = blink.on() + blink.off();
+        begin += period;
+        let missed = now.saturating_duration_since(begin).as_nanos() / period.as_nanos();
+        begin += period * u32::try_from(missed).unwrap_or(u32::MAX);
+        self.activity = Activity::Blinking(Blinking {
+            blink: left,
+            begin,
+            ..blinking
+        });
+        Ok(())
+    }
+
+    /// Does this after the last flash, at whose end the LED has this phase.
+    fn resume(&mut self, state: State, phase: Phase, now: Instant) -> io::Result<()> {
+        match state {
+            State::Off => self.change(0, None, now),
+            State::On => self.change(self.level_of(Phase::Lit), None, now),
+            State::Blink(blink) => {
+                self.write_phase(phase)?;
+                self.activity = Activity::Blinking(Blinking {
+                    blink,
+                    begin: match phase {
+                        Phase::Lit => now,
+                        Phase::Dark => now + blink.off(),
+                    },
+                    first: Phase::Lit,
+                    then: None,
+                });
+                Ok(())
+            }
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        if self.level == 0 {
+            Phase::Dark
+        } else {
+            Phase::Lit
+        }
+    }
+
+    fn level_of(&self, phase: Phase) -> u32 {
+        match phase {
+            Phase::Lit => level(self.brightness, self.output.brightest()),
+            Phase::Dark => 0,
+        }
+    }
+
+    fn change(&mut self, to: u32, fade: Option<Fade>, now: Instant) -> io::Result<()> {
+        self.activity = match fade {
+            Some(fade) if self.output.brightest() > 1 && to != self.level => {
+                Activity::Fading(Fading::new(self.level, to, now, fade.time()))
+            }
+            _ => {
+                self.write(to)?;
+                Activity::Steady
+            }
+        };
+        Ok(())
+    }
+
+    fn take(&mut self) -> io::Result<()> {
+        let taken = self.output.take();
+        self.steady_after_error(taken)
+    }
+
+    fn write_phase(&mut self, phase: Phase) -> io::Result<()> {
+        self.write(self.level_of(phase))
+    }
+
+    /// Sets the output, even if it has this level: another program may have changed the line.
+    fn write(&mut self, level: u32) -> io::Result<()> {
+        let written = self.output.set(level);
+        if written.is_ok() {
+            self.level = level;
+        }
+        self.steady_after_error(written)
+    }
+
+    /// After an error the LED stays at the level that it has.
+    fn steady_after_error(&mut self, result: io::Result<()>) -> io::Result<()> {
+        if result.is_err() {
+            if matches!(self.activity, Activity::Fading(_)) && self.level > 0 {
+                self.brightness = closest(self.level, self.output.brightest());
+            }
+            self.activity = Activity::Steady;
         }
         result
     }

@@ -26,7 +26,7 @@ pub use led::Led;
 pub use locks::Locks;
 pub use notify::notify;
 pub use options::Options;
-pub use output::{OnOff, Output};
+pub use output::Output;
 pub use queue_pair::{QueueOptions, QueuePair};
 pub use saved_state::SavedState;
 pub use saver::Saver;
@@ -36,7 +36,7 @@ pub use shutdown::Shutdown;
 use gpio::GpioLine;
 use logging::RateLimit;
 use options::Initial;
-use shared::{Line, State};
+use shared::{Light, Place, State};
 use simulated::Simulated;
 
 /// The lines of the log that clients cause, and those of an LED that fails: bad messages must not hide the latter.
@@ -64,17 +64,16 @@ pub fn run(options: &Options) -> Result<(), Error> {
     let queue_options = options.queue_options()?;
     let locks = Locks::acquire(options.key, None)?;
     let (initial, saver) = initial(options)?;
-    let level = OnOff::first(initial);
-    let (output, line) = match output(options, level, &shutdown) {
+    let (output, place) = match output(options, initial, &shutdown) {
         // A signal ended the wait for the chip.
         Err(_) if shutdown.requested().is_some() => return Ok(()),
         result => result?,
     };
-    let mut led = Led::new(output, level);
+    let mut led = Led::new(output, initial);
     match QueuePair::create(queue_options, locks) {
-        Ok(queues) => Server::new(led, line, queues, shutdown)
+        Ok(queues) => Server::new(led, place, queues, shutdown)
             .saving(saver)
-            .starting_with(initial)
+            .starting_with(initial.state)
             .run(),
         Err(error) => {
             if let Err(error) = led.turn_off() {
@@ -85,35 +84,35 @@ pub fn run(options: &Options) -> Result<(), Error> {
     }
 }
 
-/// What drives the LED, which has this level then, and its line.
+/// What drives the LED, which is on or off as it is to begin, and where that is.
 fn output(
     options: &Options,
-    level: OnOff,
+    initial: Light,
     shutdown: &Shutdown,
-) -> Result<(Box<dyn Output>, Option<Line>), Error> {
+) -> Result<(Box<dyn Output>, Place), Error> {
     if options.simulate {
-        let output = Simulated::new(level).map_err(|source| Error::Os {
+        let output = Simulated::new(initial).map_err(|source| Error::Os {
             what: "cannot write to standard output",
             source,
         })?;
-        return Ok((Box::new(output), None));
+        return Ok((Box::new(output), Place::Simulated));
     }
     let line_options = options.line_options();
     // A person who starts it gets the error at once.
     let output = if notify::is_awaited() {
-        GpioLine::take_at_boot(&line_options, level, || shutdown.requested().is_some())?
+        GpioLine::take_at_boot(&line_options, initial, || shutdown.requested().is_some())?
     } else {
-        GpioLine::take(&line_options, level)?
+        GpioLine::take(&line_options, initial)?
     };
     let line = output.line().clone();
-    Ok((Box::new(output), Some(line)))
+    Ok((Box::new(output), Place::Line(line)))
 }
 
-/// The state to start with, and with `--initial last` what saves later ones.
-fn initial(options: &Options) -> Result<(State, Option<Saver>), Error> {
+/// What the LED is to begin with, and with `--initial last` what saves later ones.
+fn initial(options: &Options) -> Result<(Light, Option<Saver>), Error> {
     match options.initial {
-        Initial::On => Ok((State::On, None)),
-        Initial::Off => Ok((State::Off, None)),
+        Initial::On => Ok((State::On.into(), None)),
+        Initial::Off => Ok((State::Off.into(), None)),
         Initial::Last => {
             let mut file = SavedState::new(options.key).ok_or(Error::NoStateDirectory)?;
             let saved = file.open();
@@ -121,7 +120,7 @@ fn initial(options: &Options) -> Result<(State, Option<Saver>), Error> {
                 what: "cannot save the state",
                 source,
             })?;
-            Ok((saved.unwrap_or(State::Off), Some(saver)))
+            Ok((saved.unwrap_or(State::Off.into()), Some(saver)))
         }
     }
 }
@@ -131,7 +130,7 @@ fn turn_off(options: &Options) -> Result<(), Error> {
     let off = if options.simulate {
         Ok(())
     } else {
-        let taken = GpioLine::take(&options.line_options(), OnOff::Off).map_err(Error::Gpio);
+        let taken = GpioLine::take(&options.line_options(), State::Off.into()).map_err(Error::Gpio);
         taken.map(|output| log::info!("line {} is off", output.line()))
     };
     let removed =

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use shared::{Key, State, file};
+use shared::{Brightness, Key, Light, State, file};
 
 use crate::wait::within;
 
@@ -49,7 +49,7 @@ impl SavedState {
     ///
     /// Waits up to a second for a controller that has ended and still writes.
     #[must_use]
-    pub fn open(&mut self) -> Option<State> {
+    pub fn open(&mut self) -> Option<Light> {
         let mut is_held = || {
             let locked = self.lock();
             locked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
@@ -88,18 +88,33 @@ impl SavedState {
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    pub(crate) fn read(&self) -> io::Result<State> {
+    /// The state, and a line `brightness` of an LED that was not at full brightness.
+    pub(crate) fn read(&self) -> io::Result<Light> {
         let (_, text) = file::read(&self.path, LONGEST)?;
-        let state = text
-            .strip_prefix(VERSION)
-            .and_then(|text| State::from_text(text.trim()));
-        state.ok_or_else(|| io::Error::other("not a state of this version"))
+        let light = || {
+            let mut lines = text.strip_prefix(VERSION)?.trim().lines();
+            let state = State::from_text(lines.next()?)?;
+            let brightness = match lines.next() {
+                None => Brightness::FULL,
+                Some(line) => {
+                    let percent = line.strip_prefix("brightness ")?.parse().ok()?;
+                    Brightness::new(percent)?
+                }
+            };
+            Some(Light { state, brightness })
+        };
+        light().ok_or_else(|| io::Error::other("not a state of this version"))
     }
 
     /// Replaces the file atomically. After a power cut it has the old or the new state.
-    pub(crate) fn write(&mut self, state: State) -> io::Result<()> {
+    pub(crate) fn write(&mut self, light: Light) -> io::Result<()> {
         self.lock()?;
-        file::replace(&self.path, &format!("{VERSION}\n{state}\n"), File::sync_all)?;
+        let Light { state, brightness } = light;
+        let mut text = format!("{VERSION}\n{state}\n");
+        if brightness != Brightness::FULL {
+            text += &format!("brightness {brightness}\n");
+        }
+        file::replace(&self.path, &text, File::sync_all)?;
         File::open(self.directory()?)?.sync_all()
     }
 }
@@ -127,15 +142,24 @@ mod tests {
         assert!(file.read().is_err());
         for text in ["ON", "OFF", "BLINK 1 3600000"] {
             let state = State::from_text(text).unwrap();
-            file.write(state).unwrap();
-            assert_eq!(file.read().ok(), Some(state));
+            for percent in [1, 40, 100] {
+                let brightness = Brightness::new(percent).unwrap();
+                let light = Light { state, brightness };
+                file.write(light).unwrap();
+                assert_eq!(file.read().ok(), Some(light));
+            }
         }
+        // As versions before the brightness wrote it.
+        fs::write(&file.path, "led-controller state 1\nON\n").unwrap();
+        assert_eq!(file.read().ok(), Some(State::On.into()));
         for text in [
             "",
             "ON\n",
             "led-controller state 2\nON\n",
             "led-controller state 1\n",
             "led-controller state 1\nDIM\n",
+            "led-controller state 1\nON\nbrightness 0\n",
+            "led-controller state 1\nON\ndim 40\n",
         ] {
             fs::write(&file.path, text).unwrap();
             assert!(file.read().is_err(), "{text:?}");
@@ -154,8 +178,8 @@ mod tests {
         assert!(file.read().is_err());
         let target = directory.path().join("target");
         std::os::unix::fs::symlink(&target, file.path.with_extension("new")).unwrap();
-        file.write(State::On).unwrap();
-        assert!(!target.exists() && file.read().ok() == Some(State::On));
+        file.write(State::On.into()).unwrap();
+        assert!(!target.exists() && file.read().ok() == Some(State::On.into()));
     }
 
     #[test]
@@ -164,15 +188,15 @@ mod tests {
         let path = directory.path().join("1234.state");
         let mut first = SavedState::at(path.clone());
         assert_eq!(first.open(), None);
-        first.write(State::On).unwrap();
+        first.write(State::On.into()).unwrap();
         let mut second = SavedState::at(path);
-        assert_eq!(second.open(), Some(State::On));
-        let refused = second.write(State::Off).unwrap_err();
+        assert_eq!(second.open(), Some(State::On.into()));
+        let refused = second.write(State::Off.into()).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
-        assert_eq!(first.read().ok(), Some(State::On));
+        assert_eq!(first.read().ok(), Some(State::On.into()));
         drop(first);
-        second.write(State::Off).unwrap();
-        assert_eq!(second.read().ok(), Some(State::Off));
+        second.write(State::Off.into()).unwrap();
+        assert_eq!(second.read().ok(), Some(State::Off.into()));
     }
 
     #[test]

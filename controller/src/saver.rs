@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shared::State;
+use shared::Light;
 
 use crate::{SavedState, saved_state::PATIENCE, wait::within};
 
@@ -21,7 +21,7 @@ pub struct Saver {
     slot: Arc<Slot>,
     thread: JoinHandle<()>,
     path: PathBuf,
-    last: Option<State>,
+    last: Option<Light>,
 }
 
 /// What the thread is to do. It has room for one state: only the last one counts.
@@ -34,7 +34,7 @@ struct Slot {
 
 #[derive(Debug, Default)]
 struct Task {
-    unsaved: Option<State>,
+    unsaved: Option<Light>,
     is_end: bool,
 }
 
@@ -50,7 +50,7 @@ impl Saver {
     /// # Errors
     ///
     /// No thread can be started.
-    pub fn start(file: SavedState, saved: Option<State>) -> io::Result<Saver> {
+    pub fn start(file: SavedState, saved: Option<Light>) -> io::Result<Saver> {
         let (slot, path) = (Arc::new(Slot::default()), file.path.clone());
         let of_thread = Arc::clone(&slot);
         let thread = thread::Builder::new()
@@ -64,12 +64,8 @@ impl Saver {
         })
     }
 
-    /// Saves what a command did, within [`INTERVAL`]. An LED that blinks a number of times is off then.
-    pub(crate) fn save(&mut self, state: State) {
-        let state = match state {
-            State::Blink(blink) if blink.count().is_some() => State::Off,
-            state => state,
-        };
+    /// Saves what a command did, within [`INTERVAL`].
+    pub(crate) fn save(&mut self, state: Light) {
         if self.last != Some(state) {
             self.last = Some(state);
             // If a state waits already, the thread knows when to write.
@@ -87,12 +83,15 @@ impl Saver {
             && let Some(state) = self.slot.lock().unsaved
         {
             let path = self.path.display();
-            log::warn!("{path}: the disk is too slow; the state {state} is not saved");
+            log::warn!(
+                "{path}: the disk is too slow; the state {} is not saved",
+                state.state
+            );
         }
     }
 }
 
-fn run(mut file: SavedState, slot: &Slot, mut saved: Option<State>) {
+fn run(mut file: SavedState, slot: &Slot, mut saved: Option<Light>) {
     let (mut next, mut has_warned) = (Instant::now(), false);
     let mut task = slot.lock();
     loop {
@@ -137,15 +136,18 @@ fn run(mut file: SavedState, slot: &Slot, mut saved: Option<State>) {
 mod tests {
     use std::fs;
 
+    use shared::State;
+
     use super::*;
 
     #[test]
     fn the_last_state_is_saved_at_the_end_and_not_every_one_before() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("1234.state");
-        let mut saver = Saver::start(SavedState::at(path.clone()), Some(State::Off)).unwrap();
-        saver.save(State::On);
-        let is_saved = || SavedState::at(path.clone()).read().ok() == Some(State::On);
+        let mut saver =
+            Saver::start(SavedState::at(path.clone()), Some(State::Off.into())).unwrap();
+        saver.save(State::On.into());
+        let is_saved = || SavedState::at(path.clone()).read().ok() == Some(State::On.into());
         assert!(
             within(INTERVAL, is_saved),
             "the first change is saved at once"
@@ -153,14 +155,14 @@ mod tests {
         let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(&path).unwrap());
         let first = inode();
         for _ in 0..100 {
-            saver.save(State::Off);
-            saver.save(State::from_text("BLINK 1 1").unwrap());
+            saver.save(State::Off.into());
+            saver.save(State::from_text("BLINK 1 1").unwrap().into());
         }
         assert_eq!(inode(), first);
         saver.end();
         assert_eq!(
             SavedState::at(path).read().ok(),
-            State::from_text("BLINK 1 1")
+            State::from_text("BLINK 1 1").map(Light::from)
         );
     }
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shared::{Incoming, Info, Line, MessageType, Oversize, Received, Reply, Select, State, Timer};
+use shared::{Incoming, Info, MessageType, Oversize, Place, Received, Reply, Select, State, Timer};
 
 use crate::{
     CLIENT_LINES, Error, LED_LINES, Led, QueuePair, Saver, Shutdown,
@@ -34,28 +34,30 @@ pub struct Server {
     started: Instant,
     watchers: Watchers,
     saver: Option<Saver>,
-    /// Lets the LED blink. It runs while the LED blinks and no message waits.
+    /// Lets the LED blink and fade. It runs while the LED does so and no message waits.
     timer: io::Result<Timer>,
-    /// The reply to STATUS. `state` and `uptime` are set when it is sent.
+    /// The reply to STATUS. State, brightness and uptime are set when it is sent.
     info: Info,
 }
 
 impl Server {
-    /// A server for an LED on this line; none if the LED is simulated.
+    /// A server for an LED that is there.
     #[must_use]
-    pub fn new(led: Led, line: Option<Line>, queues: QueuePair, shutdown: Shutdown) -> Self {
+    pub fn new(led: Led, place: Place, queues: QueuePair, shutdown: Shutdown) -> Self {
         let info = Info {
             state: State::Off,
-            line,
+            place,
             pid: process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
             uptime: Duration::ZERO,
             applied: 0,
             refused: 0,
             replies_dropped: 0,
+            brightness: None,
+            levels: Some(led.levels()),
         };
         Server {
-            watchers: Watchers::new(led.state()),
+            watchers: Watchers::new(led.light()),
             led,
             queues,
             shutdown,
@@ -76,7 +78,9 @@ impl Server {
     #[must_use]
     pub fn starting_with(mut self, state: State) -> Self {
         if let State::Blink(blink) = state
-            && let Err(error) = self.blink(blink)
+            && let Err(error) = self
+                .needs_timer()
+                .and_then(|()| self.led.blink(blink, self.started))
         {
             log::warn!("{error}; starting with the LED on");
         }
@@ -97,7 +101,7 @@ impl Server {
         let mut patience = RECEIVE_PATIENCE;
         if let Ok(Some(reply_to)) = served {
             let reply = match &turned_off {
-                Ok(state) => Reply::Ok(*state),
+                Ok(light) => Reply::Ok(*light),
                 Err(error) => Reply::Err(format!(
                     "the LED cannot be turned off and may be on: {error}"
                 )),
@@ -139,7 +143,7 @@ impl Server {
             return Ok(None);
         }
         let key = self.queues.options.key;
-        log::info!("ready: key {key}, LED {}", self.led.state());
+        log::info!("ready: key {key}, LED {}", self.led.light().state);
         notify("READY=1");
         let mut message = Incoming::empty(MessageType::LED);
         let mut turn = self.started;
@@ -188,13 +192,13 @@ impl Server {
         }
     }
 
-    /// Changes a blinking LED.
+    /// Changes an LED that blinks or fades.
     fn tick(&mut self) {
         if let Err(error) = self.led.tick(Instant::now())
             && LED_LINES.allows()
         {
-            log::error!("the LED stopped blinking: {error}");
+            log::error!("the LED stopped changing: {error}");
         }
-        self.tell_watchers(self.led.state());
+        self.tell_watchers(self.led.light());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use shared::{MessageType, State};
+use shared::{Known, Light, MessageType};
 
 /// The most watchers, and the most replies that can be owed. A client that does not receive its reply is one until the next
 /// change.
@@ -11,25 +11,25 @@ const LIMIT: usize = 64;
 /// The clients that are to get a reply at the next change: those who wait, and those whose last reply they cannot have received.
 #[derive(Debug)]
 pub(crate) struct Watchers {
-    /// Their reply types, and the states that they know; the oldest first. A few more than the limit while they are told.
-    waiting: VecDeque<(MessageType, State)>,
+    /// Their reply types, and what they know; the oldest first. A few more than the limit while they are told.
+    waiting: VecDeque<(MessageType, Known)>,
     /// The reply types of the last replies, and whether each is owed: it was not sent, or it was pushed out of the queue.
     replied: VecDeque<(MessageType, bool)>,
-    /// The last state that they were told.
-    told: State,
+    /// What they were told last.
+    told: Light,
 }
 
 impl Watchers {
-    pub(crate) fn new(state: State) -> Watchers {
+    pub(crate) fn new(light: Light) -> Watchers {
         Watchers {
             waiting: VecDeque::with_capacity(2 * LIMIT),
             replied: VecDeque::with_capacity(LIMIT),
-            told: state,
+            told: light,
         }
     }
 
     /// Adds a client that knows the current state. If there is no room, removes the oldest client and returns its reply type.
-    pub(crate) fn add(&mut self, reply_to: MessageType, known: State) -> Option<MessageType> {
+    pub(crate) fn add(&mut self, reply_to: MessageType, known: Known) -> Option<MessageType> {
         let oldest = (self.waiting.len() >= LIMIT).then(|| self.waiting.pop_front());
         self.waiting.push_back((reply_to, known));
         oldest?.map(|(oldest, _)| oldest)
@@ -41,13 +41,13 @@ impl Watchers {
         self.replied.retain(|&(replied, _)| replied != reply_to);
     }
 
-    /// Whether this is the state of the last reply to them.
-    pub(crate) fn know(&self, state: State) -> bool {
-        state.is_same(self.told)
+    /// Whether this is what they were told last.
+    pub(crate) fn know(&self, light: Light) -> bool {
+        light.is_same(self.told)
     }
 
-    /// Begins to tell them this state. Returns how often to call [`Watchers::next`].
-    pub(crate) fn tell(&mut self, state: State) -> usize {
+    /// Begins to tell them this. Returns how often to call [`Watchers::next`].
+    pub(crate) fn tell(&mut self, light: Light) -> usize {
         let Watchers {
             waiting,
             replied,
@@ -56,18 +56,18 @@ impl Watchers {
         // What is pushed out from now on is owed at the change after this one. Else each reply would push out another.
         replied.retain(|&(reply_to, is_owed)| {
             if is_owed {
-                waiting.push_back((reply_to, *told));
+                waiting.push_back((reply_to, (*told).into()));
             }
             !is_owed
         });
-        *told = state;
+        *told = light;
         waiting.len()
     }
 
-    /// The next client, unless it knows this state.
-    pub(crate) fn next(&mut self, state: State) -> Option<MessageType> {
+    /// The next client, unless it knows this.
+    pub(crate) fn next(&mut self, light: Light) -> Option<MessageType> {
         let (reply_to, known) = self.waiting.pop_front()?;
-        if known.is_same(state) {
+        if known.is(light) {
             self.waiting.push_back((reply_to, known));
             return None;
         }
@@ -99,31 +99,34 @@ impl Watchers {
 
 #[cfg(test)]
 mod tests {
+    use shared::{Brightness, State};
+
     use super::*;
 
     fn reply_type(number: i32) -> MessageType {
         MessageType::new(number.into()).unwrap()
     }
 
-    fn told(watchers: &mut Watchers, state: State) -> Vec<MessageType> {
-        let count = if watchers.know(state) {
+    fn told(watchers: &mut Watchers, light: impl Into<Light>) -> Vec<MessageType> {
+        let light = light.into();
+        let count = if watchers.know(light) {
             0
         } else {
-            watchers.tell(state)
+            watchers.tell(light)
         };
-        (0..count).filter_map(|_| watchers.next(state)).collect()
+        (0..count).filter_map(|_| watchers.next(light)).collect()
     }
 
     #[test]
     fn the_oldest_watcher_leaves_when_there_is_no_room() {
-        let mut watchers = Watchers::new(State::Off);
+        let mut watchers = Watchers::new(State::Off.into());
         for number in 1..=64 {
-            assert_eq!(watchers.add(reply_type(number), State::Off), None);
+            assert_eq!(watchers.add(reply_type(number), State::Off.into()), None);
         }
         // The same client watches again.
         watchers.remove(reply_type(1));
-        assert_eq!(watchers.add(reply_type(1), State::Off), None);
-        let oldest = watchers.add(reply_type(65), State::Off);
+        assert_eq!(watchers.add(reply_type(1), State::Off.into()), None);
+        let oldest = watchers.add(reply_type(65), State::Off.into());
         assert_eq!(oldest, Some(reply_type(2)));
         let expected: Vec<_> = (3..=64).chain([1, 65]).map(reply_type).collect();
         assert_eq!(told(&mut watchers, State::On), expected);
@@ -132,17 +135,32 @@ mod tests {
 
     #[test]
     fn who_knows_the_state_is_not_told() {
-        let mut watchers = Watchers::new(State::Off);
-        watchers.add(reply_type(1), State::Off);
-        watchers.add(reply_type(2), State::On);
+        let mut watchers = Watchers::new(State::Off.into());
+        watchers.add(reply_type(1), State::Off.into());
+        watchers.add(reply_type(2), State::On.into());
         assert_eq!(told(&mut watchers, State::Off), []);
         assert_eq!(told(&mut watchers, State::On), [reply_type(1)]);
         assert_eq!(told(&mut watchers, State::Off), [reply_type(2)]);
     }
 
     #[test]
+    fn each_watcher_keeps_what_it_knows_of_the_brightness() {
+        let mut watchers = Watchers::new(State::Off.into());
+        let dimmed = |percent| Light {
+            state: State::On,
+            brightness: Brightness::new(percent).unwrap(),
+        };
+        watchers.add(reply_type(1), State::On.into());
+        watchers.add(reply_type(2), dimmed(40).into());
+        watchers.add(reply_type(3), dimmed(100).into());
+        assert_eq!(told(&mut watchers, dimmed(40)), [reply_type(3)]);
+        assert_eq!(told(&mut watchers, dimmed(41)), [reply_type(2)]);
+        assert_eq!(told(&mut watchers, State::Off), [reply_type(1)]);
+    }
+
+    #[test]
     fn a_reply_that_cannot_have_been_received_is_owed_at_the_next_change() {
-        let mut watchers = Watchers::new(State::Off);
+        let mut watchers = Watchers::new(State::Off.into());
         watchers.replied(reply_type(1), false);
         watchers.replied(reply_type(2), true);
         watchers.replied(reply_type(3), false);
@@ -160,23 +178,23 @@ mod tests {
 
     #[test]
     fn what_is_pushed_out_while_others_are_told_is_owed_later() {
-        let mut watchers = Watchers::new(State::Off);
+        let mut watchers = Watchers::new(State::Off.into());
         watchers.replied(reply_type(1), true);
-        watchers.add(reply_type(2), State::Off);
-        let count = watchers.tell(State::On);
+        watchers.add(reply_type(2), State::Off.into());
+        let count = watchers.tell(State::On.into());
         assert_eq!(count, 2);
-        assert_eq!(watchers.next(State::On), Some(reply_type(2)));
+        assert_eq!(watchers.next(State::On.into()), Some(reply_type(2)));
         watchers.replied(reply_type(2), false);
-        assert_eq!(watchers.next(State::On), Some(reply_type(1)));
+        assert_eq!(watchers.next(State::On.into()), Some(reply_type(1)));
         watchers.pushed_out(reply_type(2));
         watchers.replied(reply_type(1), false);
-        assert_eq!(watchers.next(State::On), None);
+        assert_eq!(watchers.next(State::On.into()), None);
         assert_eq!(told(&mut watchers, State::Off), [reply_type(2)]);
     }
 
     #[test]
     fn only_the_last_replies_can_be_owed() {
-        let mut watchers = Watchers::new(State::Off);
+        let mut watchers = Watchers::new(State::Off.into());
         (1..=65).for_each(|number| watchers.replied(reply_type(number), false));
         (1..=65).for_each(|number| watchers.pushed_out(reply_type(number)));
         let expected: Vec<_> = (2..=65).map(reply_type).collect();

@@ -2,8 +2,8 @@
 
 use std::{thread, time::Duration};
 
-use controller::{Error, OnOff, Server, Shutdown};
-use shared::{Message, MessageType, Oversize, Select};
+use controller::{Error, Server, Shutdown};
+use shared::{Message, MessageType, Oversize, Select, State};
 use testing::{Fixture, wait_until};
 
 use crate::fake::{self, FAILS};
@@ -29,7 +29,7 @@ fn exit(fixture: &Fixture, server: Server) -> (Result<(), Error>, Message) {
 fn a_late_client_learns_that_the_led_may_be_on_even_if_the_reply_queue_was_full() {
     for is_full in [false, true] {
         let fixture = Fixture::new();
-        let (server, _) = fake::server(&fixture, OnOff::On, FAILS, &Shutdown::default());
+        let (server, _) = fake::server(&fixture, State::On, FAILS, &Shutdown::default());
         let unreceived: Message = Message::new(MessageType::new(76).unwrap(), b"OK ON").unwrap();
         while is_full && fixture.replies().try_send(&unreceived).is_ok() {}
         let (ended, reply) = exit(&fixture, server);
@@ -42,7 +42,7 @@ fn a_late_client_learns_that_the_led_may_be_on_even_if_the_reply_queue_was_full(
 #[test]
 fn an_led_that_fails_once_is_turned_off() {
     let fixture = Fixture::new();
-    let (server, _) = fake::server(&fixture, OnOff::On, 0..1, &Shutdown::default());
+    let (server, _) = fake::server(&fixture, State::On, 0..1, &Shutdown::default());
     fixture.send(2, b"");
     let ended = server.run();
     assert!(ended.is_ok(), "{ended:?}");

@@ -10,10 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use controller::{Led, Locks, OnOff, Output, QueueOptions, QueuePair, Server, Shutdown};
+use controller::{Led, Locks, Output, QueueOptions, QueuePair, Server, Shutdown};
 use nix::sys::signal::Signal;
 use shared::{
-    Access, Error, Incoming, Key, Message, MessageType, Mode, Oversize, Queue, Select, lock::Lock,
+    Access, Error, Incoming, Key, Message, MessageType, Mode, Oversize, Place, Queue, Select,
+    State, lock::Lock,
 };
 use testing::{key, wait_until};
 
@@ -26,7 +27,7 @@ struct Slow {
 }
 
 impl Output for Slow {
-    fn set(&mut self, _: OnOff) -> io::Result<()> {
+    fn set(&mut self, _: u32) -> io::Result<()> {
         thread::sleep(self.takes);
         let number = self.count.fetch_add(1, Ordering::SeqCst);
         if Some(number) == self.fails_at {
@@ -47,8 +48,8 @@ fn queues(key: Key) -> QueuePair {
 
 /// A server that is not run, and its reply queue.
 fn server(output: Slow) -> (Server, Queue) {
-    let (key, led) = (key(), Led::new(Box::new(output), OnOff::Off));
-    let server = Server::new(led, None, queues(key), Shutdown::default());
+    let (key, led) = (key(), Led::new(Box::new(output), State::Off));
+    let server = Server::new(led, Place::Simulated, queues(key), Shutdown::default());
     let replies = Queue::open(key.reply(), Access::SendAndReceive).unwrap();
     (server, replies)
 }
@@ -121,13 +122,13 @@ fn a_watch_without_a_state_takes_the_place_of_the_one_that_waits() {
 
 /// Sends these commands to a server that runs, and then ends it. Returns the replies of type 77 to them.
 fn run(output: Slow, commands: &[&str]) -> Vec<String> {
-    let (key, led) = (key(), Led::new(Box::new(output), OnOff::Off));
+    let (key, led) = (key(), Led::new(Box::new(output), State::Off));
     let (queues, shutdown) = (queues(key), Shutdown::default());
     let (commands_queue, replies) = [key, key.reply()]
         .map(|key| Queue::open(key, Access::SendAndReceive).unwrap())
         .into();
     let of_thread = shutdown.clone();
-    let thread = thread::spawn(|| Server::new(led, None, queues, of_thread).run());
+    let thread = thread::spawn(|| Server::new(led, Place::Simulated, queues, of_thread).run());
     let replied = commands.iter().map(|text| {
         let message = Incoming::new(MessageType::LED, text.as_bytes()).unwrap();
         commands_queue.try_send(&message).unwrap();

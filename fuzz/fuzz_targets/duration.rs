@@ -1,4 +1,4 @@
-//! Durations and counts on the client's command line.
+//! Durations, counts and brightnesses on the client's command line.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,9 +7,10 @@ use libfuzzer_sys::fuzz_target;
 #[expect(dead_code, reason = "the target `options` uses the others")]
 mod client;
 
-use client::{check_count, check_duration};
+use client::{check_brightness, check_count, check_duration};
 
 fuzz_target!(|text: &str| {
     check_duration(text);
     check_count(text);
+    check_brightness(text);
 });

@@ -42,6 +42,7 @@ fn advice(error: &Error) -> Option<String> {
             "run \"sudo sysctl kernel.msgmnb=16384\" and restart the controller".into()
         }
         Error::ReplyQueue { key } => format!("set key = {} in the configuration", key.get() - 1),
+        Error::Older { .. } => "upgrade the controller, or restart it after an upgrade".into(),
         Error::Malformed { .. } => "restart controller and led-mqtt after an upgrade".into(),
         _ => return None,
     })
@@ -161,7 +162,7 @@ mod tests {
             (no_reply(None), ""),
             (full(LastReceived::Ago(Duration::ZERO)), ""),
             (Error::NotReady { key }, ""),
-            (Error::Unconfirmed { state: None }, ""),
+            (Error::Unconfirmed { light: None }, ""),
         ] {
             let fact = error.to_string();
             let expected = match expected {

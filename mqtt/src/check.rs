@@ -68,7 +68,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), Error> {
                 };
                 let name = format!("{}: key {}", topics.set, led.key);
                 let status = client::ask_info(&target, TIMEOUT);
-                let status = status.map(|info| format!("{name}: {}", StateText(info.state)));
+                let status = status.map(|info| format!("{name}: {}", StateText(info.light())));
                 report(
                     "controller",
                     status.map_err(|error| format!("{name}: {}", Advised(&error))),

@@ -6,26 +6,53 @@ use shared::Command;
 /// and the command that stands for these and for it.
 ///
 /// Only what ends in the same state whatever the state before is folded. STATUS is for its reply, and what waits before it is
-/// not replaced by what comes after it.
+/// not replaced by what comes after it. A brightness is kept: an LED that is turned on again has the last one. A FLASH ends in what
+/// the LED did before.
 pub(crate) fn fold(
     waiting: impl DoubleEndedIterator<Item = Command>,
     next: Command,
 ) -> (usize, Command) {
+    use Command::{Blink, Flash, Off, On, Toggle};
     let (mut replaced, mut command) = (0, next);
     let mut before = waiting.rev().peekable();
     while let Some(last) = before.next() {
         command = match (last, command) {
             (
-                Command::On | Command::Off | Command::Toggle | Command::Blink(_),
-                Command::On | Command::Off | Command::Blink(_),
+                On {
+                    brightness: Some(_),
+                    ..
+                },
+                On {
+                    brightness: Some(_),
+                    ..
+                },
+            )
+            | (Flash(_), Flash(_)) => command,
+            (
+                On {
+                    brightness: brightness @ Some(_),
+                    ..
+                },
+                On { fade, .. },
+            ) => On { brightness, fade },
+            (
+                On {
+                    brightness: Some(_),
+                    ..
+                },
+                _,
+            ) => break,
+            (
+                On { .. } | Off { .. } | Toggle | Blink(_) | Flash(_),
+                On { .. } | Off { .. } | Blink(_),
             ) => command,
-            (Command::On | Command::Blink(_), Command::Toggle) => Command::Off,
-            (Command::Off, Command::Toggle) => Command::On,
+            (On { .. } | Blink(_) | Flash(_), Toggle) => Command::OFF,
+            (Off { .. }, Toggle) => Command::ON,
             // An LED that blinks is on after two, so two are not none. Three are one.
-            (Command::Toggle, Command::Toggle) if before.peek() == Some(&Command::Toggle) => {
+            (Toggle, Toggle) if before.peek() == Some(&Toggle) => {
                 before.next();
                 replaced += 1;
-                Command::Toggle
+                Toggle
             }
             _ => break,
         };
@@ -38,17 +65,45 @@ pub(crate) fn fold(
 mod tests {
     use std::time::Duration;
 
-    use shared::{Blink, State};
+    use shared::{Blink, Brightness, Light, State};
 
     use super::*;
 
+    /// An LED, and what it does after a flash.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    struct Led {
+        light: Light,
+        then: Option<State>,
+    }
+
     /// What the controller does.
-    fn apply(state: State, command: Command) -> State {
+    fn apply(led: Led, command: Command) -> Led {
+        let Led {
+            light: Light { state, brightness },
+            then,
+        } = led;
+        let steady = |state, brightness| Led {
+            light: Light { state, brightness },
+            then: None,
+        };
         match (command, state) {
-            (Command::On, _) | (Command::Toggle, State::Off) => State::On,
-            (Command::Off, _) | (Command::Toggle, _) => State::Off,
-            (Command::Blink(blink), _) => State::Blink(blink),
-            _ => state,
+            (
+                Command::On {
+                    brightness: new, ..
+                },
+                _,
+            ) => steady(State::On, new.unwrap_or(brightness)),
+            (Command::Toggle, State::Off) => steady(State::On, brightness),
+            (Command::Off { .. } | Command::Toggle, _) => steady(State::Off, brightness),
+            (Command::Blink(blink), _) => steady(State::Blink(blink), brightness),
+            (Command::Flash(blink), _) => Led {
+                light: Light {
+                    state: State::Blink(blink),
+                    brightness,
+                },
+                then: then.or(Some(state)),
+            },
+            _ => led,
         }
     }
 
@@ -58,63 +113,110 @@ mod tests {
         waiting.push(command);
     }
 
-    fn blink(ms: u64) -> Blink {
+    fn blink(ms: u64, count: Option<u32>) -> Blink {
         let phase = Duration::from_millis(ms);
-        Blink::new(phase, phase, None).unwrap()
+        Blink::new(phase, phase, count).unwrap()
     }
 
-    /// Each sequence of up to six commands, in which none is sent until the end, or one after any of them.
+    fn on_at(percent: u32) -> Command {
+        Command::On {
+            brightness: Brightness::new(percent),
+            fade: None,
+        }
+    }
+
+    /// Each sequence of up to five commands, in which none is sent until the end, or one after any of them.
     #[test]
     fn the_led_ends_as_if_all_commands_had_been_applied() {
         let commands = [
-            Command::On,
-            Command::Off,
+            Command::ON,
+            on_at(40),
+            on_at(60),
+            Command::OFF,
             Command::Toggle,
-            Command::Blink(blink(500)),
-            Command::Blink(blink(1)),
+            Command::Blink(blink(500, None)),
+            Command::Flash(blink(2, Some(1))),
             Command::Status,
         ];
-        let states = [State::Off, State::On, State::Blink(blink(7))];
-        for length in 0..=6 {
-            for number in 0..6_usize.pow(length) {
-                let sequence = (0..length).map(|place| commands[number / 6_usize.pow(place) % 6]);
+        let states = [State::Off, State::On, State::Blink(blink(7, None))];
+        for length in 0..=5 {
+            for number in 0..commands.len().pow(length) {
+                let of_place =
+                    |place| commands[number / commands.len().pow(place) % commands.len()];
+                let sequence: Vec<Command> = (0..length).map(of_place).collect();
                 for state in states {
-                    for sent_after in 0..=length {
-                        let (mut plain, mut folded, mut waiting) = (state, state, Vec::new());
-                        for (place, command) in sequence.clone().enumerate() {
-                            plain = apply(plain, command);
-                            add(&mut waiting, command);
-                            if u32::try_from(place).unwrap() == sent_after {
-                                folded = apply(folded, waiting.remove(0));
-                            }
-                        }
-                        let statuses = waiting
-                            .iter()
-                            .filter(|command| **command == Command::Status)
-                            .count();
-                        assert!(waiting.len() <= 2 + 3 * statuses, "{waiting:?}");
-                        folded = waiting.into_iter().fold(folded, apply);
-                        let sequence: Vec<_> = sequence.clone().collect();
-                        assert_eq!(folded, plain, "{sequence:?}, one sent after {sent_after}");
+                    for sent_after in 0..=sequence.len() {
+                        check(&sequence, state, sent_after);
                     }
                 }
             }
         }
     }
 
+    fn check(sequence: &[Command], state: State, sent_after: usize) {
+        let led = Led {
+            light: Light {
+                state,
+                brightness: Brightness::FULL,
+            },
+            then: None,
+        };
+        let (mut plain, mut folded, mut waiting) = (led, led, Vec::new());
+        for (place, &command) in sequence.iter().enumerate() {
+            plain = apply(plain, command);
+            add(&mut waiting, command);
+            if place == sent_after {
+                folded = apply(folded, waiting.remove(0));
+            }
+        }
+        let statuses = waiting
+            .iter()
+            .filter(|command| **command == Command::Status);
+        assert!(waiting.len() <= 4 * (1 + statuses.count()), "{waiting:?}");
+        folded = waiting.into_iter().fold(folded, apply);
+        assert_eq!(folded, plain, "{sequence:?}, one sent after {sent_after}");
+    }
+
+    /// However many commands come, few wait.
+    #[test]
+    fn what_waits_is_bounded() {
+        let commands = [
+            Command::ON,
+            on_at(40),
+            Command::OFF,
+            Command::Toggle,
+            Command::Blink(blink(500, None)),
+            Command::Flash(blink(2, Some(1))),
+        ];
+        for seed in 0_usize..1000 {
+            let (mut waiting, mut random) = (Vec::new(), seed);
+            for _ in 0..200 {
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                add(&mut waiting, commands[(random >> 33) % commands.len()]);
+                assert!(waiting.len() <= 4, "{waiting:?}");
+            }
+        }
+    }
+
     #[test]
     fn three_toggles_are_one_two_stay_two_and_status_stays() {
-        use Command::{Off, On, Status, Toggle};
+        use Command::{Status, Toggle};
+        const ON: Command = Command::ON;
+        const OFF: Command = Command::OFF;
         for (commands, folded) in [
             (&[Toggle, Toggle][..], &[Toggle, Toggle][..]),
             (&[Toggle; 3], &[Toggle]),
             (&[Toggle; 4], &[Toggle; 2]),
-            (&[Toggle, Toggle, On], &[On]),
-            (&[On, Toggle], &[Off]),
+            (&[Toggle, Toggle, ON], &[ON]),
+            (&[ON, Toggle], &[OFF]),
             (
-                &[Status, On, Off, Status, Off, On],
-                &[Status, Off, Status, On],
+                &[Status, ON, OFF, Status, OFF, ON],
+                &[Status, OFF, Status, ON],
             ),
+            (&[on_at(40), OFF, ON], &[on_at(40)]),
+            (&[on_at(40), OFF], &[on_at(40), OFF]),
         ] {
             let mut waiting = Vec::new();
             commands

@@ -120,7 +120,7 @@ impl Led {
                     .warn(|| format!("{}: {command}: {}", self.topic, Advised(error)));
             }
             self.board.respond(respond, || match &result {
-                Ok(Outcome::Applied(state, _)) => format!("OK {state}"),
+                Ok(Outcome::Applied(light, _)) => format!("OK {}", light.state),
                 Ok(Outcome::Ended) => "ERR the controller ended".into(),
                 Err(Error::Refused { reason }) => format!("ERR {reason}"),
                 Err(error) => format!("ERR {error}"),

@@ -80,8 +80,8 @@ pub fn decode(payload: &[u8]) -> Result<Command, PayloadError> {
             .and_then(light),
         // What some publishers make of a word or a boolean.
         [b'"', word @ .., b'"'] => words(word.trim_ascii()),
-        b"true" => Ok(Command::On),
-        b"false" => Ok(Command::Off),
+        b"true" => Ok(Command::ON),
+        b"false" => Ok(Command::OFF),
         _ => words(text),
     }
 }
@@ -109,7 +109,7 @@ fn words(text: &[u8]) -> Result<Command, PayloadError> {
 fn light(light: Light) -> Result<Command, PayloadError> {
     let state = light.state.as_ref().map(switch).transpose()?;
     match (state, light) {
-        (Some(Command::Off), _) => Ok(Command::Off),
+        (Some(Command::OFF), _) => Ok(Command::OFF),
         // Home Assistant's slider at its lower end.
         (
             _,
@@ -117,7 +117,7 @@ fn light(light: Light) -> Result<Command, PayloadError> {
                 brightness: Some(..=0.0),
                 ..
             },
-        ) => Ok(Command::Off),
+        ) => Ok(Command::OFF),
         (
             _,
             Light {
@@ -139,7 +139,7 @@ fn light(light: Light) -> Result<Command, PayloadError> {
                 brightness: Some(_),
                 ..
             },
-        ) => Ok(Command::On),
+        ) => Ok(Command::ON),
         _ => Err(PayloadError::Json(
             "it has no state, effect, flash or brightness".into(),
         )),
@@ -148,19 +148,19 @@ fn light(light: Light) -> Result<Command, PayloadError> {
 
 fn switch(state: &Value) -> Result<Command, PayloadError> {
     let command = match state {
-        Value::Bool(true) => Some(Command::On),
-        Value::Bool(false) => Some(Command::Off),
+        Value::Bool(true) => Some(Command::ON),
+        Value::Bool(false) => Some(Command::OFF),
         Value::String(word) => words(word.trim().as_bytes()).ok(),
         _ => None,
     };
     command
-        .filter(|command| matches!(command, Command::On | Command::Off | Command::Toggle))
+        .filter(|command| matches!(*command, Command::ON | Command::OFF | Command::Toggle))
         .ok_or_else(|| PayloadError::Json("its state is not ON, OFF or TOGGLE".into()))
 }
 
 fn blinking(effect: &str) -> Result<Command, PayloadError> {
     if effect.eq_ignore_ascii_case(NO_EFFECT) {
-        return Ok(Command::On);
+        return Ok(Command::ON);
     }
     let phase = EFFECTS
         .iter()

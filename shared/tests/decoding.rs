@@ -4,13 +4,13 @@ use std::{ffi::c_long, time::Duration};
 
 use proptest::{collection::vec, option::of, prelude::*, sample::select};
 use shared::{
-    Blink, Command, Incoming, Info, Line, Message, MessageType, Request, State, TEXT_MAX,
+    Blink, Brightness, Command, Fade, Incoming, Info, Known, Line, Message, MessageType, Place,
+    Request, State, TEXT_MAX,
 };
 use testing::decoding::{check_reply, check_request};
 
-const REQUEST: &str = r"(?i)(on|off|toggle|status|watch( (on|off|blink 1 1 ?1?))?|blink([ \t][0-9]{1,7}){0,4})[ \n]{0,2}(\x00(reply=)?-?[0-9]{0,20}\x00?)?.{0,3}( {0,250}|x{0,250})";
-const REPLY: &str =
-    r"(OK (ON|OFF|BLINK( [0-9]{1,8}){1,4})|ERR .{0,99})(\r?\n[a-z_]{1,9} .{0,9}){0,9}";
+const REQUEST: &str = r"(?i)((on|off)( (-|[0-9]{1,3})){0,2}|toggle|status|watch( (on( [0-9]{0,3})?|off|blink 1 1 ?1?))?|(blink|flash)([ \t][0-9]{1,7}){0,4})[ \n]{0,2}(\x00(reply=)?-?[0-9]{0,20}\x00?)?.{0,3}( {0,250}|x{0,250})";
+const REPLY: &str = r"(OK (ON|OFF|BLINK( [0-9]{1,8}){1,4})|ERR .{0,99})(\r?\n([a-z_]{1,9} .{0,9}|(brightness|levels) [0-9]{1,3})){0,9}";
 
 /// Texts that match the expression, and any bytes, cut to the longest length.
 fn text(expression: &'static str, longest: usize) -> impl Strategy<Value = Vec<u8>> {
@@ -34,8 +34,8 @@ fn state() -> impl Strategy<Value = State> {
 
 fn command() -> impl Strategy<Value = Command> {
     let without_arguments = [
-        Command::On,
-        Command::Off,
+        Command::ON,
+        Command::OFF,
         Command::Toggle,
         Command::Status,
         Command::Exit,
@@ -43,8 +43,32 @@ fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         select(without_arguments.to_vec()),
         blink().prop_map(Command::Blink),
-        of(state()).prop_map(Command::Watch),
+        (blink(), Blink::COUNT).prop_map(|(blink, count)| Command::Flash(
+            Blink::new(blink.on(), blink.off(), Some(count)).unwrap()
+        )),
+        of(known()).prop_map(Command::Watch),
+        (of(brightness()), of(fade()))
+            .prop_map(|(brightness, fade)| Command::On { brightness, fade }),
+        of(fade()).prop_map(|fade| Command::Off { fade }),
     ]
+}
+
+fn known() -> impl Strategy<Value = Known> {
+    prop_oneof![
+        state().prop_map(Known::from),
+        brightness().prop_map(|brightness| Known {
+            state: State::On,
+            brightness: Some(brightness),
+        })
+    ]
+}
+
+fn brightness() -> impl Strategy<Value = Brightness> {
+    (1..=100_u32).prop_map(|percent| Brightness::new(percent).unwrap())
+}
+
+fn fade() -> impl Strategy<Value = Fade> {
+    (1..=3_600_000_u64).prop_map(|ms| Fade::new(Duration::from_millis(ms)).unwrap())
 }
 
 fn blink() -> impl Strategy<Value = Blink> {
@@ -82,16 +106,21 @@ proptest! {
         (pid, uptime, offset) in any::<(u32, u64, u32)>(),
         (applied, refused, replies_dropped) in any::<(u64, u64, u64)>(),
         version in "[!-~]{0,40}",
+        (brightness, levels) in (of(brightness()), of(any::<u32>())),
         names in [r"[^\n]{0,31}", r"[^\n]{0,31}", r"[^\n]{0,31}"],
-        is_simulated: bool,
+        place: u8,
     ) {
         let [name, chip, label] = names;
-        let line = (!is_simulated).then_some(Line { name, offset, chip, label });
+        let place = match place % 3 {
+            0 => Place::Simulated,
+            1 => Place::Led(name),
+            _ => Place::Line(Line { name, offset, chip, label }),
+        };
         let uptime = Duration::from_secs(uptime);
-        let info = Info { state, pid, version, uptime, applied, refused, replies_dropped, line };
+        let info = Info { state, pid, version, uptime, applied, refused, replies_dropped, place, brightness, levels };
         let message = info.encode(MessageType::LED);
         let read = Info::decode(&message);
-        assert!(read == Some(info) || read.is_none() && message.text().len() > TEXT_MAX - 4, "{message}");
+        assert!(read == Some(info) || message.text().len() > TEXT_MAX - 4, "{message}");
         check_reply(&message);
     }
 }

@@ -49,11 +49,11 @@ fn without_a_timer_blink_is_refused_and_the_other_commands_are_applied() {
         .arg(fixture.program("controller", None).get_program());
     fixture.configure(&mut shell);
     let controller = Running::start(shell.env("STATE_DIRECTORY", &state));
-    controller.wait_for_log("cannot blink without a timer");
+    controller.wait_for_log("cannot blink or fade without a timer");
     controller.wait_for_log("LED ON");
     let reply = ask(&fixture, "BLINK 1 1");
     assert!(
-        reply.starts_with("ERR cannot set the LED: it cannot blink without a timer"),
+        reply.starts_with("ERR cannot set the LED: it cannot blink or fade without a timer"),
         "{reply}"
     );
     assert_eq!(ask(&fixture, "STATUS"), "OK ON");

@@ -27,7 +27,7 @@ fn check_rules(fixture: &Fixture, client: impl Fn(&str) -> Command) {
     run("ON").assert_printed("OK ON");
     run("blink 3600000 1 7").assert_printed("OK BLINK 3600000 1 7");
     let refused = format!("ERR {}\n", Refusal::UnknownVerb);
-    run("FLASH").assert_failed_after(1, &refused, &[]);
+    run("SHINE").assert_failed_after(1, &refused, &[]);
     run("OFF").assert_printed("OK OFF");
 
     first.stop();

@@ -7,7 +7,7 @@ mod pages;
 use std::{iter, time::Duration};
 
 use serde_json::Value;
-use shared::{Info, Line, MessageType, Refusal, State};
+use shared::{Brightness, Info, Line, MessageType, Place, Refusal, State};
 use testing::Fixture;
 
 use help::{help, help_of_command, listed_words, options_of, values};
@@ -132,7 +132,8 @@ fn the_reply_to_status_has_the_names_of_the_page() {
         chip: "gpiochip0".into(),
         label: "pinctrl-rp1".into(),
     };
-    let info = Info {
+    let places = [Place::Line(line), Place::Led("ACT".into())];
+    let infos = places.map(|place| Info {
         state: State::Off,
         pid: 1,
         version: "1".into(),
@@ -140,10 +141,15 @@ fn the_reply_to_status_has_the_names_of_the_page() {
         applied: 0,
         refused: 0,
         replies_dropped: 0,
-        line: Some(line),
-    };
-    let reply = info.encode(MessageType::LED);
-    let lines = str::from_utf8(reply.text()).unwrap().lines().skip(1);
+        brightness: Some(Brightness::FULL),
+        levels: Some(256),
+        place,
+    });
+    let replies = infos.map(|info| {
+        let reply = info.encode(MessageType::LED);
+        String::from_utf8(reply.text().to_vec()).unwrap()
+    });
+    let lines = replies.iter().flat_map(|reply| reply.lines().skip(1));
     let names = lines
         .filter_map(|line| line.split(' ').next())
         .map(str::to_owned);
@@ -158,10 +164,14 @@ fn every_refusal_is_on_the_page() {
         Refusal::NotText => Some(Refusal::Empty),
         Refusal::Empty => Some(Refusal::UnknownVerb),
         Refusal::UnknownVerb => Some(Refusal::Serialized),
-        Refusal::Serialized => Some(Refusal::Blink),
-        Refusal::Blink => Some(Refusal::Watch),
+        Refusal::Serialized => Some(Refusal::On),
+        Refusal::On => Some(Refusal::Off),
+        Refusal::Off => Some(Refusal::Blink),
+        Refusal::Blink => Some(Refusal::Flash),
+        Refusal::Flash => Some(Refusal::Watch),
         Refusal::Watch => Some(Refusal::ReplyType),
-        Refusal::ReplyType => Some(Refusal::Ended),
+        Refusal::ReplyType => Some(Refusal::TwoLevels),
+        Refusal::TwoLevels => Some(Refusal::Ended),
         Refusal::Ended => None,
     };
     let all: Words = iter::successors(Some(Refusal::TooLong), next)

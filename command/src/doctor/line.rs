@@ -1,7 +1,7 @@
 //! The GPIO line of the controller, or the default one.
 
 use gpiod::{Chip, LineInfo};
-use shared::{Info, Line, count};
+use shared::{Info, Line, Place, count};
 
 use super::{Finding, Good, Problem, Skipped};
 
@@ -10,9 +10,10 @@ const DEFAULT_LINE: &str = "GPIO17";
 
 /// `is_served` says that a controller runs, even if this user cannot ask it.
 pub(super) fn check(info: Option<&Info>, is_served: bool) -> Finding {
-    let reported = match info {
-        Some(Info { line: None, .. }) => return Skipped("the LED is simulated".into()),
-        Some(Info { line, .. }) => line.as_ref(),
+    let reported = match info.map(|info| &info.place) {
+        Some(Place::Simulated) => return Skipped("the LED is simulated".into()),
+        Some(Place::Led(_)) => return Skipped("the LED is one of the kernel".into()),
+        Some(Place::Line(line)) => Some(line),
         None => None,
     };
     let name = reported.map_or(DEFAULT_LINE, |line| &line.name);

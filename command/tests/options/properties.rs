@@ -4,7 +4,7 @@ use std::{ffi::OsString, time::Duration};
 
 use clap::Parser;
 use command::{Options, Verb};
-use shared::Blink;
+use shared::{Blink, Brightness};
 use testing::command_line::check_refusal;
 
 /// Any command line is accepted with values in their ranges, or refused. The words follow the program's name.
@@ -16,8 +16,15 @@ pub(crate) fn check_client(words: impl IntoIterator<Item = OsString>) {
                     .timeout
                     .is_none_or(|timeout| Blink::PHASE.contains(&timeout))
             );
-            if let Verb::Blink { on, off, count } = options.verb {
-                assert!(Blink::new(on, off, count).is_some());
+            match options.verb {
+                Verb::Blink { on, off, count } => assert!(Blink::new(on, off, count).is_some()),
+                Verb::Flash { on, off, count } => {
+                    assert!(Blink::new(on, off, Some(count)).is_some());
+                }
+                Verb::On { fade, .. } | Verb::Off { fade } => {
+                    assert!(fade.is_none_or(|fade| Blink::PHASE.contains(&fade)));
+                }
+                _ => {}
             }
         }
         Err(error) => check_refusal(&error),
@@ -56,6 +63,23 @@ pub(crate) fn check_duration(text: &str) {
         }
         (None, parsed) => assert!(parsed.is_err(), "{parsed:?}"),
     }
+}
+
+/// An accepted brightness is digits, with or without a percent sign, from 1 to 100, and all of these are accepted.
+pub(crate) fn check_brightness(text: &str) {
+    let digits = text.strip_suffix('%').unwrap_or(text);
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let expected = digits
+        .parse()
+        .ok()
+        .filter(|_| is_number)
+        .and_then(Brightness::new);
+    let parsed = Options::try_parse_from(["led", "on", "--", text]);
+    let brightness = parsed.ok().map(|options| match options.verb {
+        Verb::On { brightness, .. } => brightness,
+        verb => panic!("{verb:?}"),
+    });
+    assert_eq!(brightness, expected.map(Some));
 }
 
 /// An accepted count consists of digits only and is in its range, and all such counts are accepted.

@@ -3,11 +3,12 @@
 use std::{io, ops::ControlFlow, time::Instant};
 
 use shared::{
-    Blink, Command, Incoming, Info, Message, MessageType, Refused, Reply, Request, State,
+    Brightness, Command, Incoming, Info, Known, Light, Message, MessageType, Refusal, Refused,
+    Reply, Request,
 };
 
 use super::Server;
-use crate::{CLIENT_LINES, Error, LED_LINES, OnOff, reply_queue::send_reply};
+use crate::{CLIENT_LINES, Error, LED_LINES, reply_queue::send_reply};
 
 /// Whether a reply is in the queue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,7 +28,7 @@ impl Server {
         &mut self,
         message: &Incoming,
     ) -> Result<ControlFlow<Option<MessageType>>, Error> {
-        match Request::decode(message) {
+        match Request::decode(message).and_then(|request| self.possible(request)) {
             Ok(Request { command, reply_to }) => match (command, reply_to) {
                 (Command::Exit, _) => return Ok(ControlFlow::Break(reply_to)),
                 (Command::Watch(known), Some(reply_to)) => self.handle_watch(reply_to, known)?,
@@ -47,11 +48,25 @@ impl Server {
         Ok(ControlFlow::Continue(()))
     }
 
+    /// The request, unless this LED can never do that.
+    fn possible(&self, request: Request) -> Result<Request, Refused> {
+        match request.command {
+            Command::On {
+                brightness: Some(brightness),
+                ..
+            } if brightness != Brightness::FULL && self.led.levels() == 2 => Err(Refused {
+                refusal: Refusal::TwoLevels,
+                reply_to: request.reply_to,
+            }),
+            _ => Ok(request),
+        }
+    }
+
     /// Applies a command, sends the reply that it requests, and replies to the watchers.
     fn obey(&mut self, command: Command, reply_to: Option<MessageType>) -> Result<(), Error> {
         let applied = self.apply(command);
         match &applied {
-            Ok(state) => log::debug!("{command}: LED {state}"),
+            Ok(light) => log::debug!("{command}: LED {}", light.state),
             Err(error) => {
                 self.info.refused += 1;
                 if LED_LINES.allows() {
@@ -61,76 +76,90 @@ impl Server {
         }
         if let Some(reply_to) = reply_to {
             let reply = match &applied {
-                Ok(state) if command == Command::Status => {
-                    self.current_info(*state).encode(reply_to)
+                Ok(light) if command == Command::Status => {
+                    self.current_info(*light).encode(reply_to)
                 }
-                Ok(state) => Reply::<&str>::Ok(*state).encode(reply_to),
+                Ok(light) => Reply::<&str>::Ok(*light).encode(reply_to),
                 Err(error) => {
                     Reply::Err(format_args!("cannot set the LED: {error}")).encode(reply_to)
                 }
             };
             self.reply(&reply)?;
         }
-        self.tell_watchers(applied.unwrap_or_else(|_| self.led.state()));
+        self.tell_watchers(applied.unwrap_or_else(|_| self.led.light()));
         Ok(())
     }
 
-    fn apply(&mut self, command: Command) -> io::Result<State> {
-        let state = match command {
-            Command::On => self.led.set(OnOff::On)?,
-            Command::Off => self.led.set(OnOff::Off)?,
-            Command::Toggle => self.led.toggle()?,
-            Command::Blink(blink) => self.blink(blink)?,
-            Command::Status | Command::Watch(_) | Command::Exit => return Ok(self.led.state()),
+    fn apply(&mut self, command: Command) -> io::Result<Light> {
+        let now = Instant::now();
+        let light = match command {
+            Command::On { brightness, fade } => {
+                fade.map_or(Ok(()), |_| self.needs_timer())?;
+                self.led.on(brightness, fade, now)?
+            }
+            Command::Off { fade } => {
+                fade.map_or(Ok(()), |_| self.needs_timer())?;
+                self.led.off(fade, now)?
+            }
+            Command::Toggle => self.led.toggle(now)?,
+            Command::Blink(blink) => {
+                self.needs_timer()?;
+                self.led.blink(blink, now)?
+            }
+            Command::Flash(blink) => {
+                self.needs_timer()?;
+                self.led.flash(blink, now)?
+            }
+            Command::Status | Command::Watch(_) | Command::Exit => return Ok(self.led.light()),
         };
         self.info.applied += 1;
         if let Some(saver) = &mut self.saver {
-            saver.save(state);
+            saver.save(self.led.lasting());
         }
-        Ok(state)
+        Ok(light)
     }
 
-    pub(super) fn blink(&mut self, blink: Blink) -> io::Result<State> {
+    pub(super) fn needs_timer(&self) -> io::Result<()> {
         match &self.timer {
-            Ok(_) => self.led.blink(blink, Instant::now()),
+            Ok(_) => Ok(()),
             Err(error) => {
-                let text = format!("it cannot blink without a timer: {error}");
+                let text = format!("it cannot blink or fade without a timer: {error}");
                 Err(io::Error::new(error.kind(), text))
             }
         }
     }
 
     /// Replies with the state to a client that knows another one or none, or when it changes.
-    fn handle_watch(&mut self, reply_to: MessageType, known: Option<State>) -> Result<(), Error> {
-        let state = self.led.state();
-        log::debug!("WATCH: LED {state}");
+    fn handle_watch(&mut self, reply_to: MessageType, known: Option<Known>) -> Result<(), Error> {
+        let light = self.led.light();
+        log::debug!("WATCH: LED {}", light.state);
         self.watchers.remove(reply_to);
         let told = match known {
-            Some(known) if known.is_same(state) => self.watchers.add(reply_to, known),
+            Some(known) if known.is(light) => self.watchers.add(reply_to, known),
             _ => Some(reply_to),
         };
         if let Some(told) = told {
-            let reply = self.current_info(state).encode(told);
+            let reply = self.current_info(light).encode(told);
             let sent = self.reply(&reply)?;
             self.watchers.replied(told, sent != Sent::Yes);
         }
         Ok(())
     }
 
-    /// Replies to all watchers that know another state than this one.
+    /// Replies to all watchers that do not know this.
     #[inline]
-    pub(super) fn tell_watchers(&mut self, state: State) {
-        if !self.watchers.know(state) {
-            self.tell_each(state);
+    pub(super) fn tell_watchers(&mut self, light: Light) {
+        if !self.watchers.know(light) {
+            self.tell_each(light);
         }
     }
 
-    fn tell_each(&mut self, state: State) {
-        for _ in 0..self.watchers.tell(state) {
-            let Some(reply_to) = self.watchers.next(state) else {
+    fn tell_each(&mut self, light: Light) {
+        for _ in 0..self.watchers.tell(light) {
+            let Some(reply_to) = self.watchers.next(light) else {
                 continue;
             };
-            let reply = self.current_info(state).encode(reply_to);
+            let reply = self.current_info(light).encode(reply_to);
             match self.send(&reply) {
                 Sent::QueueRemoved => return self.watchers.clear(),
                 sent => self.watchers.replied(reply_to, sent != Sent::Yes),
@@ -138,8 +167,9 @@ impl Server {
         }
     }
 
-    fn current_info(&mut self, state: State) -> &Info {
-        self.info.state = state;
+    fn current_info(&mut self, light: Light) -> &Info {
+        self.info.state = light.state;
+        self.info.brightness = (self.led.levels() > 2).then_some(light.brightness);
         self.info.uptime = self.started.elapsed();
         &self.info
     }

@@ -3,27 +3,58 @@
 use std::{collections::VecDeque, fs, mem, process, str};
 
 use super::steps::Text;
+use crate::fake::Change;
 
 /// Its type and text.
 pub(crate) type Reply = (i64, String);
 
 const BLANKS: &[char] = &[' ', '\t', '\r', '\n', '\x0c'];
 
+/// What an LED does that is not simply on or off.
+#[derive(Clone, Default)]
+enum Activity {
+    #[default]
+    Steady,
+    Blink(Blink),
+    /// The percent at its end, and its milliseconds.
+    Fade(u64, u64),
+}
+
+#[derive(Clone)]
+struct Blink {
+    /// Milliseconds.
+    on: u64,
+    off: u64,
+    left: Option<u64>,
+    /// Whether a flash begins with on.
+    begins_lit: bool,
+    /// What `FLASH` returns to: off, on, or blinking.
+    then: Option<Box<Then>>,
+}
+
+#[derive(Clone)]
+enum Then {
+    Off,
+    On,
+    Blink(Blink),
+}
+
 #[derive(Default)]
 pub(crate) struct Model {
-    is_on: bool,
-    /// Milliseconds on, milliseconds off, flashes left.
-    blink: Option<(u64, u64, Option<u64>)>,
+    /// In percent; 0 is off.
+    level: u64,
+    brightness: u64,
+    activity: Activity,
     /// The changes of the LED.
-    pub(crate) changes: Vec<&'static str>,
+    pub(crate) changes: Vec<Change>,
     applied: u64,
     refused: u64,
     replies_dropped: u64,
-    /// The reply types of the clients that watch.
-    watchers: Vec<i64>,
+    /// The reply types of the clients that watch, and what they know.
+    watchers: Vec<(i64, String)>,
     /// Those of the last replies to WATCH, and whether each was pushed out of the reply queue.
     replied: Vec<(i64, bool)>,
-    /// The state that all of them were told last.
+    /// What all of them were told last.
     told: String,
     /// The replies in the reply queue; none if it was removed.
     pub(crate) replies: Option<VecDeque<Reply>>,
@@ -35,6 +66,7 @@ impl Model {
     pub(crate) fn new() -> Model {
         let mut model = Model {
             told: "OFF".into(),
+            brightness: 100,
             ..Model::default()
         };
         model.create_replies();
@@ -54,16 +86,28 @@ impl Model {
     }
 
     fn state(&self) -> String {
-        match self.blink {
-            Some((on, off, Some(left))) => format!("BLINK {on} {off} {left}"),
-            Some((on, off, None)) => format!("BLINK {on} {off}"),
-            None => if self.is_on { "ON" } else { "OFF" }.to_owned(),
+        let level = match &self.activity {
+            Activity::Blink(Blink { on, off, left, .. }) => {
+                let left = left.map_or(String::new(), |left| format!(" {left}"));
+                return format!("BLINK {on} {off}{left}");
+            }
+            Activity::Fade(to, _) => *to,
+            Activity::Steady => self.level,
+        };
+        if level > 0 { "ON" } else { "OFF" }.to_owned()
+    }
+
+    /// What a client that watches is told.
+    fn news(&self) -> String {
+        match self.state() {
+            state if state == "ON" => format!("ON {}", self.brightness),
+            state => state,
         }
     }
 
-    fn write(&mut self, is_on: bool) {
-        self.is_on = is_on;
-        self.changes.push(if is_on { "on" } else { "off" });
+    fn write(&mut self, level: u64) {
+        self.level = level;
+        self.changes.push(Change::Level(level.try_into().unwrap()));
     }
 
     /// Handles a message, except one that ends the controller.
@@ -102,15 +146,22 @@ impl Model {
     }
 
     fn reply_to_watchers(&mut self) {
-        if known_state(&self.told) == known_state(&self.state()) {
+        if is_known(&self.told, &self.news()) {
             return;
         }
-        self.told = self.state();
+        let news = self.news();
+        let told = mem::replace(&mut self.told, news);
         let mut watchers = mem::take(&mut self.watchers);
         let (owed, replied) = self.replied.iter().partition(|(_, is_owed)| *is_owed);
         self.replied = replied;
-        watchers.extend(Vec::into_iter(owed).map(|(reply_to, _): (i64, bool)| reply_to));
-        for reply_to in watchers {
+        watchers.extend(
+            Vec::into_iter(owed).map(|(reply_to, _): (i64, bool)| (reply_to, told.clone())),
+        );
+        for (reply_to, known) in watchers {
+            if is_known(&known, &self.told) {
+                self.watchers.push((reply_to, known));
+                continue;
+            }
             if self.replies.is_none() {
                 // They watch again on the next queue.
                 return self.forget_watchers();
@@ -142,6 +193,8 @@ impl Model {
         };
         match words[..] {
             [] | ["ON" | "OFF"] => {}
+            ["ON", percent]
+                if digits(percent).is_some_and(|percent| (1..=100).contains(&percent)) => {}
             ["BLINK", _, _] if phase(1) && phase(2) => {}
             _ => return Err("WATCH takes a state: ON, OFF or BLINK with its numbers"),
         }
@@ -156,12 +209,12 @@ impl Model {
             return Ok(None);
         };
         // It replaces an earlier WATCH with the same type.
-        self.watchers.retain(|&watcher| watcher != reply_to);
+        self.watchers.retain(|(watcher, _)| *watcher != reply_to);
         self.replied.retain(|&(replied, _)| replied != reply_to);
-        if state.is_empty() || known_state(&state) != known_state(&self.state()) {
+        if state.is_empty() || !is_known(&state, &self.news()) {
             self.reply_to_watcher(reply_to);
         } else {
-            self.watchers.push(reply_to);
+            self.watchers.push((reply_to, state));
         }
         Ok(None)
     }
@@ -186,30 +239,112 @@ impl Model {
             number(1, 3_600_000),
             number(2, 1_000_000),
         );
-        let (is_on, blink) = match (verb, numbers.len(), on, off) {
-            ("ON", 0, ..) => (true, None),
-            ("OFF", 0, ..) => (false, None),
-            ("TOGGLE", 0, ..) => (!self.is_on && self.blink.is_none(), None),
+        let percent = match numbers.first() {
+            None | Some(&"-") => Some(self.brightness),
+            Some(_) => number(0, 100),
+        };
+        let blink = |on, off, left, begins_lit, then| {
+            let blink = Blink {
+                on,
+                off,
+                left,
+                begins_lit,
+                then,
+            };
+            (
+                if begins_lit { self.brightness } else { 0 },
+                Activity::Blink(blink),
+            )
+        };
+        let is_dark = self.level == 0;
+        let (level, activity) = match (verb, numbers.len(), on, off) {
+            ("ON", 0 | 1, ..) if percent.is_some() => (percent.unwrap(), Activity::Steady),
+            ("ON", 2, _, Some(ms)) if percent.is_some() => self.fade(percent.unwrap(), ms),
+            ("ON", ..) => {
+                return Err(
+                    "ON takes an optional brightness in percent, 1 to 100 or -, \
+                            and then an optional fade in milliseconds, 1 to 3600000",
+                );
+            }
+            ("OFF", 0, ..) => (0, Activity::Steady),
+            ("OFF", 1, Some(ms), _) => self.fade(0, ms),
+            ("OFF", ..) => return Err("OFF takes an optional fade in milliseconds, 1 to 3600000"),
+            ("TOGGLE", 0, ..) if self.is_off() => (self.brightness, Activity::Steady),
+            ("TOGGLE", 0, ..) => (0, Activity::Steady),
             ("STATUS", 0, ..) => return Ok(Some(self.status())),
             ("WATCH", ..) => return self.watch(rest, reply_to),
-            ("BLINK", 2, Some(on), Some(off)) => (true, Some((on, off, None))),
-            ("BLINK", 3, Some(on), Some(off)) if count.is_some() => (true, Some((on, off, count))),
+            ("BLINK", 2, Some(on), Some(off)) => blink(on, off, None, true, None),
+            ("BLINK", 3, Some(on), Some(off)) if count.is_some() => {
+                blink(on, off, count, true, None)
+            }
+            ("FLASH", 2, Some(on), Some(off)) => blink(on, off, Some(1), is_dark, self.then()),
+            ("FLASH", 3, Some(on), Some(off)) if count.is_some() => {
+                blink(on, off, count, is_dark, self.then())
+            }
+            ("FLASH", ..) => {
+                return Err("FLASH takes two numbers of milliseconds, 1 to 3600000, \
+                            and an optional count, 1 to 1000000");
+            }
             ("BLINK", ..) => {
                 return Err("BLINK takes two numbers of milliseconds, 1 to 3600000, \
                             and an optional count, 1 to 1000000");
             }
             _ if text.is_empty() => return Err("there is no text"),
-            _ => return Err("unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK"),
+            _ => {
+                return Err(
+                    "unknown command; known are ON, OFF, TOGGLE, STATUS, WATCH, BLINK, FLASH",
+                );
+            }
         };
-        // Blinking stops even if the LED fails.
-        self.blink = None;
-        if led_fails {
+        let is_fade = matches!(activity, Activity::Fade(..));
+        if led_fails && !is_fade {
+            // Blinking stops even if the LED fails. A fade stops where it is.
+            if let (Activity::Fade(..), 1..) = (&self.activity, self.level) {
+                self.brightness = self.level;
+            }
+            self.activity = Activity::Steady;
             return Err("cannot set the LED: broken");
         }
-        self.write(is_on);
-        self.blink = blink;
+        if !is_fade {
+            self.write(level);
+        }
+        self.activity = activity;
+        if verb == "ON" {
+            self.brightness = level;
+        }
         self.applied += 1;
-        Ok(Some(self.state()))
+        Ok(Some(self.reply_of_state()))
+    }
+
+    /// A fade to this percent, if it is another level.
+    fn fade(&self, to: u64, ms: u64) -> (u64, Activity) {
+        let activity = if to == self.level {
+            Activity::Steady
+        } else {
+            Activity::Fade(to, ms)
+        };
+        (to, activity)
+    }
+
+    /// What a flash that begins now returns to.
+    fn then(&self) -> Option<Box<Then>> {
+        Some(Box::new(match &self.activity {
+            Activity::Blink(Blink {
+                then: Some(then), ..
+            }) => return Some(then.clone()),
+            Activity::Blink(blink) => Then::Blink(blink.clone()),
+            _ if self.is_off() => Then::Off,
+            _ => Then::On,
+        }))
+    }
+
+    fn reply_of_state(&self) -> String {
+        let (state, brightness) = (self.state(), self.brightness);
+        if state == "OFF" || brightness == 100 {
+            state
+        } else {
+            format!("{state}\nbrightness {brightness}\n")
+        }
     }
 
     fn status(&self) -> String {
@@ -218,11 +353,13 @@ impl Model {
             applied,
             refused,
             replies_dropped,
+            brightness,
             ..
         } = self;
         format!(
             "{state}\npid {pid}\nversion {version}\nuptime 0\n\
-             applied {applied}\nrefused {refused}\nanswers_dropped {replies_dropped}\n"
+             applied {applied}\nrefused {refused}\nanswers_dropped {replies_dropped}\n\
+             brightness {brightness}\nlevels 101\n"
         )
     }
 
@@ -242,17 +379,41 @@ impl Model {
         replies.push_back((reply_to, text));
     }
 
-    /// Lets phases of 1 ms pass, up to a longer one. Returns whether there were any.
+    /// Lets phases and fades of 1 ms pass, up to a longer one. Returns whether there were any.
     pub(crate) fn pass_time(&mut self) -> bool {
         let before = self.changes.len();
-        while let (true, Some((1, off, left))) = (self.is_on, self.blink) {
-            self.write(false);
-            self.blink = Some((1, off, left.map(|left| left - 1))).filter(|_| left != Some(1));
-            if off == 1 && self.blink.is_some() {
-                self.write(true);
+        loop {
+            match mem::take(&mut self.activity) {
+                Activity::Fade(to, 1) => self.write(to),
+                Activity::Blink(blink) if blink.phase(self.level) == 1 => self.end_phase(blink),
+                activity => {
+                    self.activity = activity;
+                    return self.changes.len() > before;
+                }
             }
         }
-        self.changes.len() > before
+    }
+
+    /// Ends the phase in which the LED is.
+    fn end_phase(&mut self, mut blink: Blink) {
+        let is_lit = self.level > 0;
+        let level = if is_lit { 0 } else { self.brightness };
+        if is_lit == blink.begins_lit {
+            if blink.left == Some(1) {
+                match blink.then.map_or(Then::Off, |then| *then) {
+                    Then::Off => self.write(0),
+                    Then::On => self.write(self.brightness),
+                    Then::Blink(before) => {
+                        self.write(level);
+                        self.activity = Activity::Blink(before);
+                    }
+                }
+                return;
+            }
+            blink.left = blink.left.map(|left| left - 1);
+        }
+        self.write(level);
+        self.activity = Activity::Blink(blink);
     }
 
     /// The replies at the end, which this text requests, with these commands waiting; none if the reply queue was removed.
@@ -263,9 +424,9 @@ impl Model {
         led_fails: bool,
     ) -> Option<Vec<Reply>> {
         if !led_fails {
-            self.write(false);
+            self.write(0);
         }
-        self.changes.push("released");
+        self.changes.push(Change::Released);
         let replied = if led_fails {
             "ERR the LED cannot be turned off and may be on: broken"
         } else {
@@ -279,6 +440,13 @@ impl Model {
                 .map(|reply_to| (reply_to, replied.to_owned())),
         );
         Some(replies)
+    }
+}
+
+impl Blink {
+    /// The milliseconds of the phase with this level.
+    fn phase(&self, level: u64) -> u64 {
+        if level > 0 { self.on } else { self.off }
     }
 }
 
@@ -297,6 +465,11 @@ pub(crate) fn not_applied<'a>(waiting: impl IntoIterator<Item = &'a Text>) -> Ve
 pub(crate) fn default_limit() -> usize {
     let limit = fs::read_to_string("/proc/sys/kernel/msgmnb").unwrap();
     limit.trim().parse().unwrap()
+}
+
+/// Whether a client that knows this has no news. One that knows no brightness wants none.
+fn is_known(known: &str, news: &str) -> bool {
+    known == "ON" && news.starts_with("ON ") || known_state(known) == known_state(news)
 }
 
 /// A state without the number of flashes left.

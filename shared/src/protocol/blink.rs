@@ -89,7 +89,7 @@ impl Blink {
 }
 
 /// A number of digits only, without a sign.
-fn number(word: &str) -> Option<u32> {
+pub(super) fn number(word: &str) -> Option<u32> {
     word.parse()
         .ok()
         .filter(|_| word.bytes().all(|byte| byte.is_ascii_digit()))

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Reply, State};
+use super::{Brightness, Light, Reply, State, reply::value};
 use crate::{Message, MessageType};
 
 /// The reply to `STATUS`: `OK <state>`, then one line `name value` for each further value. Each line ends in a
@@ -14,20 +14,22 @@ use crate::{Message, MessageType};
 ///
 /// ```
 /// use std::time::Duration;
-/// use shared::{Info, MessageType, State};
+/// use shared::{Info, MessageType, Place, State};
 ///
 /// let info = Info {
 ///     state: State::Off,
-///     line: None,
+///     place: Place::Simulated,
 ///     pid: 640,
 ///     version: "0.1.0".into(),
 ///     uptime: Duration::from_secs(60),
 ///     applied: 3,
 ///     refused: 1,
 ///     replies_dropped: 0,
+///     brightness: None,
+///     levels: Some(2),
 /// };
 /// let reply = info.encode(MessageType::new(4711).unwrap());
-/// let text = b"OK OFF\npid 640\nversion 0.1.0\nuptime 60\napplied 3\nrefused 1\nanswers_dropped 0\n";
+/// let text = b"OK OFF\npid 640\nversion 0.1.0\nuptime 60\napplied 3\nrefused 1\nanswers_dropped 0\nlevels 2\n";
 /// assert_eq!(reply.text(), text);
 /// assert_eq!(Info::decode(&reply), Some(info));
 /// ```
@@ -35,8 +37,8 @@ use crate::{Message, MessageType};
 pub struct Info {
     /// The state of the LED.
     pub state: State,
-    /// The line that the LED is on; none if it is simulated.
-    pub line: Option<Line>,
+    /// Where the LED is.
+    pub place: Place,
     /// The controller's PID, in its own PID namespace.
     pub pid: u32,
     /// Its version.
@@ -49,6 +51,32 @@ pub struct Info {
     pub refused: u64,
     /// Number of replies dropped because no client received them: `answers_dropped` in the message.
     pub replies_dropped: u64,
+    /// The brightness of an LED that has more than two levels; if it is off, the last one.
+    pub brightness: Option<Brightness>,
+    /// Number of levels of the LED, with off: 2 if it can only be on or off. None if the controller does not know of brightness.
+    pub levels: Option<u32>,
+}
+
+/// What drives the LED.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// Nothing: it is simulated.
+    Simulated,
+    /// A GPIO line.
+    Line(Line),
+    /// The LED of this name in /sys/class/leds.
+    Led(String),
+}
+
+impl Place {
+    /// The GPIO line, if the LED is on one.
+    #[must_use]
+    pub fn line(&self) -> Option<&Line> {
+        match self {
+            Place::Line(line) => Some(line),
+            Place::Simulated | Place::Led(_) => None,
+        }
+    }
 }
 
 /// A GPIO line.
@@ -81,10 +109,19 @@ impl fmt::Display for Line {
 }
 
 impl Info {
+    /// What the LED does.
+    #[must_use]
+    pub fn light(&self) -> Light {
+        Light {
+            state: self.state,
+            brightness: self.brightness.unwrap_or(Brightness::FULL),
+        }
+    }
+
     /// The message to send.
     #[must_use]
     pub fn encode(&self, reply_to: MessageType) -> Message {
-        let mut message = Reply::<&str>::Ok(self.state).encode(reply_to);
+        let mut message = Reply::<&str>::Ok(self.state.into()).encode(reply_to);
         // What does not fit is cut, as documented above.
         let _ = self.write_lines(&mut message);
         message
@@ -97,7 +134,7 @@ impl Info {
             offset,
             chip,
             label,
-        }) = &self.line
+        }) = self.place.line()
         {
             write!(
                 to,
@@ -112,25 +149,27 @@ impl Info {
             self.uptime.as_secs()
         )?;
         write!(to, "applied {}\nrefused {}\n", self.applied, self.refused)?;
-        writeln!(to, "answers_dropped {}", self.replies_dropped)
+        writeln!(to, "answers_dropped {}", self.replies_dropped)?;
+        if let Some(brightness) = self.brightness {
+            writeln!(to, "brightness {brightness}")?;
+        }
+        if let Some(levels) = self.levels {
+            writeln!(to, "levels {levels}")?;
+        }
+        match &self.place {
+            Place::Led(name) => writeln!(to, "led {name}"),
+            Place::Simulated | Place::Line(_) => Ok(()),
+        }
     }
 
     /// Decodes a reply; none if it is not a complete reply to `STATUS`. Unknown lines are ignored.
     #[must_use]
     pub fn decode<const N: usize>(message: &Message<N>) -> Option<Self> {
-        let Some(Reply::Ok(state)) = Reply::decode(message) else {
+        let Some(Reply::Ok(Light { state, .. })) = Reply::decode(message) else {
             return None;
         };
         let text = str::from_utf8(message.text()).ok()?;
-        let value = |name: &str| {
-            let lines = text
-                .split_inclusive('\n')
-                .filter_map(|line| line.strip_suffix('\n')?.split_once(' '));
-            lines
-                .skip(1)
-                .find(|(found, _)| *found == name)
-                .map(|(_, value)| value)
-        };
+        let value = |name: &str| value(text, name);
         let number = |name| value(name)?.parse().ok();
         let line = |name: &str| {
             Some(Line {
@@ -142,13 +181,19 @@ impl Info {
         };
         Some(Info {
             state,
-            line: value("line").and_then(line),
+            place: match (value("line").and_then(line), value("led")) {
+                (Some(line), _) => Place::Line(line),
+                (None, Some(led)) => Place::Led(led.into()),
+                (None, None) => Place::Simulated,
+            },
             pid: value("pid")?.parse().ok()?,
             version: value("version")?.into(),
             uptime: Duration::from_secs(number("uptime")?),
             applied: number("applied")?,
             refused: number("refused")?,
             replies_dropped: number("answers_dropped")?,
+            brightness: value("brightness").and_then(Brightness::from_text),
+            levels: value("levels").and_then(|levels| levels.parse().ok()),
         })
     }
 }
@@ -161,21 +206,28 @@ mod tests {
     const SENDER: MessageType = MessageType::EXIT;
 
     fn info(name: String, chip: &str, label: String) -> Info {
+        let place = Place::Line(Line {
+            name,
+            offset: 53,
+            chip: chip.into(),
+            label,
+        });
+        at(place, None, 2)
+    }
+
+    fn at(place: Place, brightness: Option<Brightness>, levels: u32) -> Info {
         let phase = Duration::from_secs(3600);
         Info {
             state: State::Blink(Blink::new(phase, phase, Some(1_000_000)).unwrap()),
-            line: Some(Line {
-                name,
-                offset: 53,
-                chip: chip.into(),
-                label,
-            }),
+            place,
             pid: 4_194_304,
             version: "10.20.30".into(),
             uptime: Duration::from_secs(4_000_000_000),
             applied: 9_000_000_000,
             refused: 9_000_000_000,
             replies_dropped: 9_000_000_000,
+            brightness,
+            levels: Some(levels),
         }
     }
 
@@ -189,10 +241,16 @@ mod tests {
         );
         let message = info.encode(SENDER);
         assert!(
-            message.text().ends_with(b"\nanswers_dropped 9000000000\n"),
+            message
+                .text()
+                .ends_with(b"\nanswers_dropped 9000000000\nlevels 2\n"),
             "{message}"
         );
         assert_eq!(Info::decode(&message), Some(info));
+        // The name of an LED has 63 bytes at most: LED_MAX_NAME_SIZE of the kernel.
+        let led = Place::Led("n".repeat(63));
+        let info = at(led, Some(Brightness::FULL), u32::MAX);
+        assert_eq!(Info::decode(&info.encode(SENDER)), Some(info));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod blink;
 mod command;
 mod info;
 mod key;
+mod light;
 mod mode;
 mod name;
 mod refusal;
@@ -12,8 +13,9 @@ mod request;
 
 pub use blink::Blink;
 pub use command::Command;
-pub use info::{Info, Line};
+pub use info::{Info, Line, Place};
 pub use key::{Key, KeyError};
+pub use light::{Brightness, Fade, Known, Light};
 pub use name::Name;
 pub use refusal::{Refusal, Refused};
 pub use reply::{Reply, State};

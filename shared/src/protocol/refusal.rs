@@ -45,11 +45,29 @@ pub enum Refusal {
     /// The text is in the format of PHP's `serialize`, which its `msg_send` applies by default.
     #[error("the text is serialized: in PHP, the fourth argument of msg_send must be false")]
     Serialized,
+    /// `ON` with anything but a brightness and a fade.
+    #[error(
+        "ON takes an optional brightness in percent, 1 to 100 or -, and then an optional fade in milliseconds, 1 to 3600000"
+    )]
+    On,
+    /// `OFF` with anything but a fade.
+    #[error("OFF takes an optional fade in milliseconds, 1 to 3600000")]
+    Off,
     /// `BLINK` without two or three numbers, or with a number that is out of range.
     #[error(
         "BLINK takes two numbers of milliseconds, 1 to 3600000, and an optional count, 1 to 1000000"
     )]
     Blink,
+    /// `FLASH` without two or three numbers, or with a number that is out of range.
+    #[error(
+        "FLASH takes two numbers of milliseconds, 1 to 3600000, and an optional count, 1 to 1000000"
+    )]
+    Flash,
+    /// A brightness below 100 percent for an LED that has none.
+    #[error(
+        "this LED can only be on or off; to dim it, let the kernel drive it by PWM: controller(8) has the overlay"
+    )]
+    TwoLevels,
     /// `WATCH` with anything but a state.
     #[error("WATCH takes a state: ON, OFF or BLINK with its numbers")]
     Watch,
@@ -69,6 +87,6 @@ impl fmt::Display for KnownVerbs {
         for (verb, _) in Command::VERBS {
             write!(f, "{verb}, ")?;
         }
-        f.write_str(Command::BLINK)
+        write!(f, "{}, {}", Command::BLINK, Command::FLASH)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, fmt::Write, str};
 
-use super::Blink;
+use super::{Blink, Brightness, Light};
 use crate::{Message, MessageType};
 
 /// What the LED does.
@@ -56,21 +56,21 @@ impl fmt::Display for State {
     }
 }
 
-/// A reply of the controller: `OK <state>` or `ERR <reason>`, without a NUL. Further lines may follow the state, see
-/// [`Info`](crate::Info).
+/// A reply of the controller: `OK <state>` or `ERR <reason>`, without a NUL. A line `brightness <percent>` follows the state of an
+/// LED that is on or blinking below full brightness. Further lines may follow, see [`Info`](crate::Info).
 ///
 /// ```
 /// use shared::{MessageType, Reply, State};
 ///
 /// let sender = MessageType::new(4711).unwrap();
-/// let reply = Reply::<&str>::Ok(State::On).encode(sender);
+/// let reply = Reply::<&str>::Ok(State::On.into()).encode(sender);
 /// assert_eq!(reply.text(), b"OK ON");
-/// assert_eq!(Reply::decode(&reply), Some(Reply::Ok(State::On)));
+/// assert_eq!(Reply::decode(&reply), Some(Reply::Ok(State::On.into())));
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reply<R> {
-    /// The command was applied, and this is the state of the LED now.
-    Ok(State),
+    /// The command was applied, and this is what the LED does now.
+    Ok(Light),
     /// The command was not applied, for this reason.
     Err(R),
 }
@@ -81,7 +81,14 @@ impl<R: fmt::Display> Reply<R> {
         let mut message = Message::empty(reply_to);
         // A reason that was cut still helps.
         let _ = match self {
-            Reply::Ok(state) => write!(message, "OK {state}"),
+            Reply::Ok(Light { state, brightness }) => {
+                let written = write!(message, "OK {state}");
+                if *state != State::Off && *brightness != Brightness::FULL {
+                    written.and_then(|()| write!(message, "\nbrightness {brightness}\n"))
+                } else {
+                    written
+                }
+            }
             Reply::Err(reason) => write!(message, "ERR {reason}"),
         };
         message
@@ -94,7 +101,16 @@ impl<'a> Reply<&'a str> {
     pub fn decode<const N: usize>(message: &'a Message<N>) -> Option<Self> {
         let text = str::from_utf8(message.text()).ok()?;
         match text.split_once(' ')? {
-            ("OK", state) => State::from_text(state.lines().next()?).map(Reply::Ok),
+            ("OK", lines) => {
+                let state = State::from_text(lines.lines().next()?)?;
+                let brightness = value(text, "brightness").and_then(Brightness::from_text);
+                Some(Reply::Ok(Light {
+                    state,
+                    brightness: brightness
+                        .filter(|_| state != State::Off)
+                        .unwrap_or(Brightness::FULL),
+                }))
+            }
             ("ERR", reason) => Some(Reply::Err(reason)),
             _ => None,
         }
@@ -108,6 +124,17 @@ impl<'a> Reply<&'a str> {
     }
 }
 
+/// The value in the line with this name, after the first line.
+pub(super) fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = text
+        .split_inclusive('\n')
+        .skip(1)
+        .filter_map(|line| line.strip_suffix('\n')?.split_once(' '));
+    lines
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,13 +145,39 @@ mod tests {
     #[test]
     fn what_is_encoded_is_decoded_to_the_same() {
         let blink = Blink::from_text("500 500 3").map(State::Blink).unwrap();
+        let dimmed = |state| Light {
+            state,
+            brightness: Brightness::new(40).unwrap(),
+        };
         for reply in [
-            Reply::Ok(State::On),
-            Reply::Ok(State::Off),
-            Reply::Ok(blink),
+            Reply::Ok(State::On.into()),
+            Reply::Ok(State::Off.into()),
+            Reply::Ok(blink.into()),
+            Reply::Ok(dimmed(State::On)),
+            Reply::Ok(dimmed(blink)),
             Reply::Err("no such thing"),
         ] {
             assert_eq!(Reply::decode(&reply.encode(SENDER)), Some(reply));
+        }
+    }
+
+    #[test]
+    fn an_old_client_reads_the_state_in_the_first_line() {
+        let dimmed = |state, percent| {
+            let brightness = Brightness::new(percent).unwrap();
+            Reply::<&str>::Ok(Light { state, brightness }).encode(SENDER)
+        };
+        assert_eq!(dimmed(State::On, 40).text(), b"OK ON\nbrightness 40\n");
+        assert_eq!(dimmed(State::On, 100).text(), b"OK ON");
+        assert_eq!(dimmed(State::Off, 40).text(), b"OK OFF");
+        // Cut, or out of range.
+        for text in ["OK ON\nbrightness 40", "OK ON\nbrightness 0\n"] {
+            let message: Message = Message::new(SENDER, text.as_bytes()).unwrap();
+            assert_eq!(
+                Reply::decode(&message),
+                Some(Reply::Ok(State::On.into())),
+                "{text:?}"
+            );
         }
     }
 
