@@ -13,7 +13,7 @@ VERIFY_PI := package-arm64 emulate accept
 VERIFY := package-amd64 package-armhf reproduce installed cross other-suite
 
 .PHONY: help demo pi test verify $(TEST) $(VERIFY_PI) $(VERIFY) endure home-assistant miri fuzz check deny machete typos coverage bench \
-        compare bench-mqtt flakes pictures arm64 armhf completions unit-file deb build install uninstall
+        compare bench-mqtt flakes pictures arm64 armhf completions overlays unit-file deb build install uninstall
 
 # Debian's architecture of the programs and the package: arm64, but armhf on a 32-bit Raspberry Pi OS.
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null | grep -x armhf || echo arm64)
@@ -49,7 +49,7 @@ test:
 	@+scripts/parts test "$(TEST)"
 verify:
 	@+scripts/parts verify "$(VERIFY_PI)" "$(VERIFY)"
-demo emulate cross manual endure home-assistant deny coverage pictures lint unit other-suite flakes:
+demo emulate cross manual overlays endure home-assistant deny coverage pictures lint unit other-suite flakes:
 	@scripts/$@
 accept reproduce installed compare bench-mqtt:
 	@+scripts/$@

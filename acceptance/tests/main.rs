@@ -17,6 +17,7 @@ mod endure;
 mod environment;
 mod initial;
 mod interop;
+mod kernel_led;
 mod life;
 mod machine;
 mod manual;

@@ -1,5 +1,6 @@
 //! `doctor`: checks everything between the user and the LED, in order.
 
+mod kernel_led;
 mod line;
 mod unit;
 
@@ -12,7 +13,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use client::{NamedPermissions, StateText, Target, Waiting, messages_waiting};
 use shared::{
-    Access, Info, Queue, TEXT_MAX,
+    Access, Info, Place, Queue, TEXT_MAX,
     account::{self, Group, User},
     count,
 };
@@ -38,7 +39,10 @@ pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), Error> {
     let (info, controller) = controller(target, &view, timeout);
     let unit = unit::check(target.key, info.is_some());
     let is_served = info.is_some() || view.holder.pid().is_some();
-    let line = line::check(info.as_ref(), is_served);
+    let line = match info.as_ref().map(|info| &info.place) {
+        Some(Place::Led(name)) => kernel_led::check(name, view.status.as_ref()),
+        _ => line::check(info.as_ref(), is_served),
+    };
     let queue = queue(target, &view).unless(&[&unit], "no queue has its key");
     let group = group(&view);
     let controller = controller.unless(&[&queue, &send, &receive], "it cannot be asked");

@@ -9,7 +9,7 @@ use shared::{
     lock::LockError,
 };
 
-use crate::gpio::GpioError;
+use crate::{gpio::GpioError, led_class::LedClassError};
 
 /// Why the controller cannot start, or has to end.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,9 @@ pub enum Error {
     /// The LED's line is not available.
     #[error(transparent)]
     Gpio(#[from] GpioError),
+    /// The LED of the kernel is not available.
+    #[error(transparent)]
+    LedClass(#[from] LedClassError),
     /// The LED could not be turned off at the end.
     #[error("the LED cannot be turned off and may be on: {0}")]
     TurnOff(#[source] io::Error),

@@ -7,6 +7,7 @@ mod error;
 mod existing;
 mod gpio;
 mod led;
+mod led_class;
 mod locks;
 mod notify;
 mod options;
@@ -23,6 +24,7 @@ mod watchers;
 
 pub use error::{Error, TakenBy};
 pub use led::Led;
+pub use led_class::LedClassError;
 pub use locks::Locks;
 pub use notify::notify;
 pub use options::Options;
@@ -34,6 +36,7 @@ pub use server::Server;
 pub use shutdown::Shutdown;
 
 use gpio::GpioLine;
+use led_class::LedClass;
 use logging::RateLimit;
 use options::Initial;
 use shared::{Light, Place, State};
@@ -62,9 +65,9 @@ pub fn run(options: &Options) -> Result<(), Error> {
         source,
     })?;
     let queue_options = options.queue_options()?;
-    let locks = Locks::acquire(options.key, None)?;
+    let mut locks = Locks::acquire(options.key, None)?;
     let (initial, saver) = initial(options)?;
-    let (output, place) = match output(options, initial, &shutdown) {
+    let (output, place) = match output(options, initial, &mut locks, &shutdown) {
         // A signal ended the wait for the chip.
         Err(_) if shutdown.requested().is_some() => return Ok(()),
         result => result?,
@@ -88,6 +91,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
 fn output(
     options: &Options,
     initial: Light,
+    locks: &mut Locks,
     shutdown: &Shutdown,
 ) -> Result<(Box<dyn Output>, Place), Error> {
     if options.simulate {
@@ -96,6 +100,10 @@ fn output(
             source,
         })?;
         return Ok((Box::new(output), Place::Simulated));
+    }
+    if let Some(name) = &options.led {
+        let output = LedClass::take(name, initial, &mut locks.commands)?;
+        return Ok((Box::new(output), Place::Led(name.clone())));
     }
     let line_options = options.line_options();
     // A person who starts it gets the error at once.
@@ -127,13 +135,23 @@ fn initial(options: &Options) -> Result<(Light, Option<Saver>), Error> {
 
 /// Cleans up after a controller that was killed: its LED, and its queues. An error in one does not stop the other.
 fn turn_off(options: &Options) -> Result<(), Error> {
+    let mut locks = Locks::acquire(options.key, None);
     let off = if options.simulate {
         Ok(())
+    } else if let Some(name) = &options.led {
+        // A controller that serves drives it.
+        let locks = locks.as_mut().map_err(|_| ());
+        locks.map_or(Ok(()), |locks| turn_off_led(name, locks))
     } else {
         let taken = GpioLine::take(&options.line_options(), State::Off.into()).map_err(Error::Gpio);
         taken.map(|output| log::info!("line {} is off", output.line()))
     };
-    let removed =
-        Locks::acquire(options.key, None).and_then(|locks| existing::clean_up(options.key, &locks));
+    let removed = locks.and_then(|locks| existing::clean_up(options.key, &locks));
     off.and(removed)
+}
+
+fn turn_off_led(name: &str, locks: &mut Locks) -> Result<(), Error> {
+    LedClass::take(name, State::Off.into(), &mut locks.commands)?.release()?;
+    locks.forget_led();
+    Ok(())
 }

@@ -46,6 +46,15 @@ impl Locks {
         })
     }
 
+    /// Records that the LED has its trigger again.
+    pub(crate) fn forget_led(&mut self) {
+        if let Some(lock) = self.commands.as_mut().filter(|lock| lock.led().is_some())
+            && let Err(error) = lock.record_led(None)
+        {
+            log::warn!("cannot record that the LED has its trigger again: {error}");
+        }
+    }
+
     /// No locks, for tests.
     #[must_use]
     pub fn none() -> Locks {

@@ -10,7 +10,7 @@ use crate::{Error, QueueOptions, gpio::LineOptions};
 /// The default group of the queues, if it exists: it owns /dev/gpiochip* on a Pi.
 const DEFAULT_GROUP: &str = "gpio";
 
-/// Drive an LED on a GPIO line; commands come from a System V message queue.
+/// Drive an LED on a GPIO line, or one of the kernel; commands come from a System V message queue.
 ///
 /// Logs to standard error, at level info unless RUST_LOG sets another. SIGTERM, SIGINT, SIGHUP, SIGQUIT and `led exit` turn
 /// the LED off, release the line, remove the queues and end the controller with exit status 0.
@@ -28,6 +28,11 @@ pub struct Options {
     /// The LED is on when the line is low
     #[arg(long)]
     pub active_low: bool,
+
+    /// Name of an LED in /sys/class/leds, such as ACT, to drive instead of a line
+    #[arg(long, value_name = "NAME", value_parser = led_name,
+          conflicts_with_all = ["line", "chip", "active_low", "simulate"])]
+    pub led: Option<String>,
 
     /// State of the LED after the start; `last` is that of the last command
     #[arg(long, value_enum, default_value = "off")]
@@ -119,6 +124,16 @@ fn without_earlier_keys(mut arguments: Vec<OsString>) -> Vec<OsString> {
     });
     arguments.extend(rest);
     arguments
+}
+
+/// A name that is one directory.
+fn led_name(text: &str) -> Result<String, String> {
+    let is_name = !["", ".", ".."].contains(&text) && !text.contains(['/', '\n', '\0']);
+    if is_name {
+        Ok(text.into())
+    } else {
+        Err("an LED has the name of a directory in /sys/class/leds".into())
+    }
 }
 
 /// A mode with which the controller itself may receive and clean up, and by which clients know a command queue.

@@ -40,7 +40,7 @@ pub struct QueuePair {
     pub(crate) commands: OwnedQueue,
     pub(crate) replies: OwnedQueue,
     pub(crate) options: QueueOptions,
-    locks: Locks,
+    pub(crate) locks: Locks,
 }
 
 impl QueuePair {

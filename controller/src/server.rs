@@ -97,6 +97,9 @@ impl Server {
         let replies = *self.queues.replies;
         let drained = drain(&self.queues.commands, Some(&replies));
         let turned_off = self.led.turn_off();
+        if turned_off.is_ok() {
+            self.queues.locks.forget_led();
+        }
         drop(self.led);
         let mut patience = RECEIVE_PATIENCE;
         if let Ok(Some(reply_to)) = served {

@@ -1,7 +1,7 @@
 //! The GPIO line of the controller, or the default one.
 
 use gpiod::{Chip, LineInfo};
-use shared::{Info, Line, Place, count};
+use shared::{Info, Line, count};
 
 use super::{Finding, Good, Problem, Skipped};
 
@@ -10,12 +10,10 @@ const DEFAULT_LINE: &str = "GPIO17";
 
 /// `is_served` says that a controller runs, even if this user cannot ask it.
 pub(super) fn check(info: Option<&Info>, is_served: bool) -> Finding {
-    let reported = match info.map(|info| &info.place) {
-        Some(Place::Simulated) => return Skipped("the LED is simulated".into()),
-        Some(Place::Led(_)) => return Skipped("the LED is one of the kernel".into()),
-        Some(Place::Line(line)) => Some(line),
-        None => None,
-    };
+    let reported = info.and_then(|info| info.place.line());
+    if info.is_some() && reported.is_none() {
+        return Skipped("the LED is simulated".into());
+    }
     let name = reported.map_or(DEFAULT_LINE, |line| &line.name);
     let mut paths = Chip::list_devices().unwrap_or_default();
     if reported.is_none() && is_served {

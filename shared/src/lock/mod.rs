@@ -23,6 +23,7 @@ use directory::Files;
 pub use directory::{directories, service_user};
 pub use holder::{holder, named, process};
 pub use process::{Holder, Process};
+pub use record::RecordedLed;
 use record::{Record, RecordedQueue};
 
 /// The right to serve a key, until it is dropped or its process ends: flock(2) on a file that is never removed.
@@ -153,7 +154,35 @@ impl Lock {
     ///
     /// [`LockError::Os`].
     pub fn record(&mut self, queue: &Queue) -> Result<(), LockError> {
-        let record = Record::own(self.key, Some(RecordedQueue::new(queue)));
+        let record = Record {
+            led: self.led().cloned(),
+            ..Record::own(self.key, Some(RecordedQueue::new(queue)))
+        };
+        self.write(record)
+    }
+
+    /// The LED of the kernel whose trigger a holder of this lock ended and did not set again.
+    #[must_use]
+    pub fn led(&self) -> Option<&RecordedLed> {
+        let recorded = self.recorded.as_ref().filter(|record| !record.is_old());
+        recorded?.led.as_ref()
+    }
+
+    /// Records that this process ended the trigger of an LED; none if it set it again.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Os`].
+    pub fn record_led(&mut self, led: Option<RecordedLed>) -> Result<(), LockError> {
+        // The queue is that of the holder before until this process has created its own.
+        let before = self
+            .recorded
+            .clone()
+            .unwrap_or_else(|| Record::own(self.key, None));
+        self.write(Record { led, ..before })
+    }
+
+    fn write(&mut self, record: Record) -> Result<(), LockError> {
         record.write(&self.record).map_err(|source| LockError::Os {
             path: self.record.clone(),
             source,

@@ -18,6 +18,17 @@ pub(super) struct Record {
     pub(super) name: Option<Name>,
     /// The queue that it created.
     pub(super) queue: Option<RecordedQueue>,
+    /// The LED whose trigger it has ended and not set again.
+    pub(super) led: Option<RecordedLed>,
+}
+
+/// An LED of the kernel, and the trigger that drove it before a controller did.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RecordedLed {
+    /// Its name.
+    pub name: String,
+    /// The name of the trigger.
+    pub trigger: String,
 }
 
 /// A queue, by its identifier. The kernel uses identifiers again only after a boot, or in another IPC namespace.
@@ -45,7 +56,13 @@ impl Record {
             process: Identity::own(),
             name: key.name(),
             queue,
+            led: None,
         }
+    }
+
+    /// Whether it is from before the last boot.
+    pub(super) fn is_old(&self) -> bool {
+        differ(&self.process.boot, &boot())
     }
 
     /// Whether it names this queue.
@@ -53,7 +70,7 @@ impl Record {
     /// Root's record is believed for any queue, another user's only for queues that this user created or owns. A record from
     /// before the last boot names none.
     pub(super) fn names(&self, queue: &Queue, status: &QueueStatus) -> bool {
-        !differ(&self.process.boot, &boot())
+        !self.is_old()
             && self.queue.is_some_and(|recorded| {
                 recorded.id == queue.id()
                     && [0, status.creator, status.permissions.owner].contains(&recorded.creator)
@@ -105,6 +122,12 @@ impl Record {
                 creator: value("creator")?.parse().ok()?,
             })
         };
+        let led = || {
+            Some(RecordedLed {
+                name: value("led")?.to_owned(),
+                trigger: value("trigger")?.to_owned(),
+            })
+        };
         Some(Record {
             process: Identity {
                 pid: value("pid")?.parse().ok()?,
@@ -115,6 +138,7 @@ impl Record {
             },
             name: name(),
             queue: queue(),
+            led: led(),
         })
     }
 }
@@ -142,6 +166,9 @@ impl fmt::Display for Record {
         }
         if let Some(RecordedQueue { id, creator }) = self.queue {
             write!(f, "queue {id}\ncreator {creator}\n")?;
+        }
+        if let Some(RecordedLed { name, trigger }) = &self.led {
+            write!(f, "led {name}\ntrigger {trigger}\n")?;
         }
         Ok(())
     }
@@ -176,12 +203,17 @@ mod tests {
             creator: u32::MAX,
         };
         for process in [identity(1), all] {
+            let led = RecordedLed {
+                name: "mmc0:: status".into(),
+                trigger: "mmc0".into(),
+            };
             for queue in [None, Some(first), Some(last)] {
-                for name in [None, "door".parse().ok()] {
+                for (name, led) in [(None, None), ("door".parse().ok(), Some(led.clone()))] {
                     let record = Record {
                         process: process.clone(),
                         name,
                         queue,
+                        led,
                     };
                     assert_eq!(Record::from_text(&record.to_string()), Some(record));
                 }
@@ -198,6 +230,7 @@ mod tests {
             process: identity(1),
             name: None,
             queue: None,
+            led: None,
         };
         for text in [
             "pid 1\npid_namespace 4026531836\nqueue 3\n",

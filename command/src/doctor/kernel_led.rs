@@ -1,0 +1,45 @@
+//! The LED of the kernel that a controller drives.
+
+use std::{fs, io, os::unix::fs::MetadataExt};
+
+use shared::{
+    QueueStatus,
+    account::{Group, User},
+    led_class::KernelLed,
+};
+
+use super::{Finding, Good, Problem};
+
+/// `queue` is that of the controller, whose user drives the LED.
+pub(super) fn check(name: &str, queue: Option<&QueueStatus>) -> Finding {
+    let led = KernelLed::new(name);
+    let found = led
+        .brightest()
+        .and_then(|brightest| Ok((brightest, led.active_trigger()?)));
+    match found {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Problem(format!(
+            "the kernel has no LED {name} any more: restart the controller"
+        )),
+        Err(error) => Problem(format!("LED {name}: {error}")),
+        Ok((_, Some(trigger))) => Problem(format!(
+            "LED {name} is also driven by its trigger {trigger}, which another program has set: \"led on\" ends it"
+        )),
+        Ok(_) if !may_write(&led, queue) => Problem(format!(
+            "the controller may not write {}: install the udev rule of the package, or run \"sudo udevadm trigger \
+             --action=change --subsystem-match=leds\"",
+            led.brightness().display()
+        )),
+        Ok((1, None)) => Good(format!("LED {name} can only be on or off")),
+        Ok((brightest, None)) => Good(format!("LED {name} has {brightest} levels above off")),
+    }
+}
+
+/// Whether the user who created the queue may write to the LED, as root, as its owner, or as a member of its group.
+fn may_write(led: &KernelLed, queue: Option<&QueueStatus>) -> bool {
+    let (Some(queue), Ok(file)) = (queue, fs::metadata(led.brightness())) else {
+        return true;
+    };
+    let user = User(queue.creator);
+    let is_in_group = || file.mode() & 0o020 != 0 && Group(file.gid()).has(user);
+    [0, file.uid()].contains(&queue.creator) || file.mode() & 0o002 != 0 || is_in_group()
+}

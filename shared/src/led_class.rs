@@ -1,0 +1,84 @@
+//! The LEDs that the kernel drives: the files of its LED class.
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+};
+
+/// An LED of the kernel, as a directory of `/sys/class/leds`. Tests set another directory than that with `LED_CLASS_DIRECTORY`.
+///
+/// Its files belong to root, unless a rule of udev(7) gives them to a group. What is written last counts, and nobody is told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KernelLed {
+    /// The name of the LED.
+    pub name: String,
+    directory: PathBuf,
+}
+
+impl KernelLed {
+    /// The LED with this name, whether it exists or not.
+    #[must_use]
+    pub fn new(name: &str) -> KernelLed {
+        KernelLed {
+            name: name.to_owned(),
+            directory: class().join(name),
+        }
+    }
+
+    /// The names of all LEDs, sorted.
+    #[must_use]
+    pub fn names() -> Vec<String> {
+        let entries = fs::read_dir(class()).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The file with its level.
+    #[must_use]
+    pub fn brightness(&self) -> PathBuf {
+        self.directory.join("brightness")
+    }
+
+    /// The file with its trigger: what else drives it.
+    #[must_use]
+    pub fn trigger(&self) -> PathBuf {
+        self.directory.join("trigger")
+    }
+
+    /// Its highest level.
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2) and read(2); [`io::ErrorKind::NotFound`] if there is no such LED.
+    pub fn brightest(&self) -> io::Result<u32> {
+        let text = fs::read_to_string(self.directory.join("max_brightness"))?;
+        text.trim().parse().map_err(io::Error::other)
+    }
+
+    /// The trigger that drives it; none if no one does.
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2) and read(2).
+    pub fn active_trigger(&self) -> io::Result<Option<String>> {
+        let text = match fs::read_to_string(self.trigger()) {
+            // A kernel without triggers.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read?,
+        };
+        let active = text
+            .split_once('[')
+            .and_then(|(_, rest)| rest.split_once(']'));
+        Ok(active
+            .map(|(name, _)| name.to_owned())
+            .filter(|name| name != "none"))
+    }
+}
+
+fn class() -> PathBuf {
+    let named = env::var_os("LED_CLASS_DIRECTORY").filter(|path| !path.is_empty());
+    named.map_or_else(|| Path::new("/sys/class/leds").to_owned(), PathBuf::from)
+}
