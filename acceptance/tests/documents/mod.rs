@@ -25,11 +25,15 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ),
     (
         "README.md",
-        "./controller &",
-        "needs a GPIO chip; `make pi` has one",
+        "sudo target/release/controller",
+        "needs the LED of a Pi; `make accept` has one",
     ),
-    ("README.md", "led on | off", "a synopsis"),
-    ("README.md", "controller [", "a synopsis"),
+    (
+        "README.md",
+        "sudo target/release/command",
+        "needs the controller of the block before",
+    ),
+    ("README.md", "make test", "it runs this test"),
     (
         "README.md",
         "sudo apt install",
@@ -39,6 +43,16 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
         "docs/install.md",
         "sudo apt install",
         "needs apt; `make accept` installs the package",
+    ),
+    (
+        "docs/install.md",
+        "echo 'OPTIONS=\"--led ACT\"'",
+        "needs the LED of a Pi; `make accept` has one",
+    ),
+    (
+        "docs/install.md",
+        "sudo cp /usr/lib/led-controller/overlays",
+        "needs a board",
     ),
     (
         "docs/install.md",

@@ -79,7 +79,7 @@ const CASES: &[Case] = &[
         &[
             "on",
             "blink 200ms 800ms",
-            "LED ",
+            "KEY ",
             "1234 ",
             "door ",
             "gate ",

@@ -69,13 +69,6 @@ fn the_options_in_the_examples_exist() {
 fn exit_statuses_are_the_same_everywhere() {
     let help = listed_words(&help("command", None), "Exit status:");
     assert_eq!(items(&page("command.1"), ".Sh EXIT STATUS"), help);
-    let readme = document("README.md");
-    let rows = readme
-        .lines()
-        .skip_while(|line| !line.starts_with("| status |"))
-        .skip(2);
-    let rows = rows.map_while(|line| line.strip_prefix("| ")?.split(" |").next());
-    assert_eq!(rows.map(str::to_owned).collect::<Words>(), help);
 }
 
 #[test]
