@@ -66,6 +66,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
         history: History::read(),
         process,
         has_published: false,
+        is_quiet: false,
         refusals: Vec::new(),
     };
     let [terminate, interrupt, hangup] = signals.as_mut_slice() else {
@@ -84,12 +85,13 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
         last_reason: String::new(),
     };
     loop {
-        let (loss, lasted) = match bridge.serve(Connection::open(&options), end.as_mut()).await {
-            Some(lost) => lost,
-            None => break,
+        let connection = Connection::open(&options);
+        let Some((loss, session)) = bridge.serve(connection, end.as_mut()).await else {
+            break;
         };
+        let wait = attempts.lost(loss, &session, &mut bridge.is_quiet);
         tokio::select! {
-            () = sleep(attempts.lost(loss, lasted)) => {}
+            () = sleep(wait) => {}
             () = &mut end => break,
         }
     }
@@ -111,17 +113,19 @@ pub(crate) struct Bridge<'a> {
     pub(crate) process: [u8; 8],
     /// Whether this process has published its availability.
     pub(crate) has_published: bool,
+    /// Whether the last connection did not serve, for a reason that was logged before.
+    pub(crate) is_quiet: bool,
     /// Why the broker refused something. Each is logged once.
     pub(crate) refusals: Vec<String>,
 }
 
 impl Bridge<'_> {
-    /// Serves until the connection is lost, and returns the reason and how long it lasted, or until the end is requested.
+    /// Serves until the connection is lost, and returns the reason, or until the end is requested.
     async fn serve(
         &mut self,
         mut connection: Connection,
         mut end: Pin<&mut impl Future<Output = ()>>,
-    ) -> Option<(Loss, Option<Duration>)> {
+    ) -> Option<(Loss, Session)> {
         // Those who asked are on another connection.
         self.responses = self.responses.resubscribe();
         let mut session = Session::default();
@@ -138,7 +142,7 @@ impl Bridge<'_> {
                             // The last will is not true of the other one.
                             let _ = timeout(END_TIMEOUT, connection.end()).await;
                         }
-                        return Some((loss, session.lasted()));
+                        return Some((loss, session));
                     }
                 }
                 Ok(()) = self.statuses.changed() => session.update(&self.statuses.borrow_and_update()),
@@ -169,26 +173,27 @@ impl Bridge<'_> {
 struct Attempts<'a> {
     config: &'a Config,
     backoff: Backoff,
-    /// Why the last connection was lost, if there was none since.
+    /// Why the last connection was lost, if none since has served.
     last_reason: String,
 }
 
 impl Attempts<'_> {
     /// Logs why a connection was lost. Returns how long to wait before the next one.
-    fn lost(&mut self, loss: Loss, lasted: Option<Duration>) -> Duration {
-        let broker = &self.config.broker;
-        let (level, wait) = if loss.cause != Cause::Lost {
-            (log::Level::Error, after_takeover())
+    fn lost(&mut self, loss: Loss, session: &Session, is_repeated: &mut bool) -> Duration {
+        let (level, wait) = if loss.cause == Cause::Lost {
+            (log::Level::Warn, self.backoff.after(session.lasted()))
         } else {
-            (log::Level::Warn, self.backoff.after(lasted))
+            (log::Level::Error, after_takeover())
         };
-        if lasted.is_some() || self.last_reason != loss.reason {
+        let Loss { reason, .. } = loss;
+        *is_repeated = !session.is_complete && self.last_reason == reason;
+        if !*is_repeated {
+            let broker = &self.config.broker;
             log::log!(
                 level,
-                "no connection to {broker}: {}; trying again until there is one",
-                loss.reason
+                "no connection to {broker}: {reason}; trying again until there is one"
             );
-            self.last_reason = loss.reason;
+            self.last_reason = reason;
         }
         wait
     }

@@ -20,6 +20,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+pub(crate) use driver::CLOSED;
 pub(crate) use loss::{Cause, Loss};
 pub(crate) use options::Options;
 

@@ -135,6 +135,7 @@ impl Led {
     fn wait_until_it_replies(&self) {
         self.board
             .update(self.index, |status| status.is_stalled = true);
+        self.refuse_all();
         loop {
             match client::ask_info(&self.target, LONG_TIMEOUT) {
                 Err(Error::NoReply { .. }) => {}
@@ -143,14 +144,15 @@ impl Led {
                 _ => break,
             }
         }
-        for Job {
-            command, respond, ..
-        } in self.mailbox.take_all()
-        {
-            self.refuse(command, respond, STALLED);
-        }
+        self.refuse_all();
         self.board
             .update(self.index, |status| status.is_stalled = false);
+    }
+
+    fn refuse_all(&self) {
+        for job in self.mailbox.take_all() {
+            self.refuse(job.command, job.respond, STALLED);
+        }
     }
 
     fn refuse(&self, command: shared::Command, respond: Option<ResponseTo>, reason: &str) {

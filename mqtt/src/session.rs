@@ -8,7 +8,7 @@ use crate::{
     backoff::random_up_to,
     board::{Response, Status},
     bridge::Bridge,
-    broker::{Cause, Connection, Event, Loss, Message, Outgoing, Published, Tag},
+    broker::{CLOSED, Cause, Connection, Event, Loss, Message, Outgoing, Published, Tag},
     client_id, discovery,
     outbox::Outbox,
     retained::Retained,
@@ -26,7 +26,7 @@ pub(crate) struct Session {
     /// When to publish everything again, because Home Assistant has started.
     birth: Option<Instant>,
     /// Whether everything was acknowledged once.
-    is_complete: bool,
+    pub(crate) is_complete: bool,
 }
 
 impl Session {
@@ -77,7 +77,9 @@ impl Session {
         match event {
             Event::Connected { .. } => {
                 let Bridge { config, topics, .. } = bridge;
-                log::info!("connected to {} as node {}", config.broker, config.node);
+                if !bridge.is_quiet {
+                    log::info!("connected to {} as node {}", config.broker, config.node);
+                }
                 self.connected = Some(Instant::now());
                 let history = bridge.history.without(&topics.retained());
                 connection.subscribe(Tag::Retained, &Retained::topics(topics, &history));
@@ -109,12 +111,11 @@ impl Session {
             Event::Message(message) => self.message(bridge, message)?,
             // RabbitMQ ends the connection instead of refusing a topic.
             Event::Lost(loss)
-                if self.connected.is_some() && !self.is_complete && loss.cause == Cause::Lost =>
+                if loss.reason == CLOSED && self.is_serving() && !self.is_complete =>
             {
-                let user = bridge.config.user();
                 return Err(Loss::from(format!(
-                    "{}, before it had acknowledged everything: if it does so again, permit {user} to read and write the topics in led-mqtt(8)",
-                    loss.reason
+                    "{CLOSED} before it had acknowledged everything: if it does so again, permit {} to read and write the topics in led-mqtt(8)",
+                    bridge.config.user()
                 )));
             }
             Event::Lost(loss) => return Err(loss),

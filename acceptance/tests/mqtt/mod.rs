@@ -1,7 +1,9 @@
 //! The real `led-mqtt` between real controllers and a real Mosquitto.
 
+mod acknowledgements;
 mod availability;
 mod bad_input;
+mod bursts;
 mod check;
 mod commands;
 mod configuration;

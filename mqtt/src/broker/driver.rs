@@ -11,15 +11,16 @@ use tokio::{
 use super::{Event, KEEP_ALIVE, Loss, Message, PATIENCE};
 use crate::board::ResponseTo;
 
-pub(super) const CLOSED: &str = "the broker closed it";
+pub(crate) const CLOSED: &str = "the broker closed it";
 
 /// Sends the events of a connection, until it is lost.
 pub(super) async fn drive(mut events: EventLoop, sender: Sender<Event>, is_tls: bool) {
     let mut is_accepted = false;
     let mut ping: Option<Instant> = None;
+    let mut keep_alive = KEEP_ALIVE;
     loop {
         // At the latest there is a ping, which stays in the library if the broker reads nothing.
-        let deadline = ping.unwrap_or_else(|| Instant::now() + KEEP_ALIVE) + PATIENCE;
+        let deadline = ping.unwrap_or_else(|| Instant::now() + keep_alive) + PATIENCE;
         let event = match timeout_at(deadline, events.poll()).await {
             Err(_) => Event::Lost(Loss::from(
                 "no reply in time: check the host, and whether a firewall is between",
@@ -35,9 +36,15 @@ pub(super) async fn drive(mut events: EventLoop, sender: Sender<Event>, is_tls: 
             }
             Ok(Ok(rumqttc::Event::Incoming(Incoming::ConnAck(ack)))) => {
                 is_accepted = true;
-                let packet_max = ack
-                    .properties
-                    .and_then(|properties| properties.max_packet_size);
+                let properties = ack.properties.as_ref();
+                if let Some(seconds) =
+                    properties.and_then(|properties| properties.server_keep_alive)
+                {
+                    // 0 is for none.
+                    let seconds = if seconds == 0 { u16::MAX } else { seconds };
+                    keep_alive = Duration::from_secs(seconds.into());
+                }
+                let packet_max = properties.and_then(|properties| properties.max_packet_size);
                 Event::Connected {
                     packet_max: packet_max.map_or(usize::MAX, |max| max as usize),
                 }

@@ -5,7 +5,10 @@ use std::io;
 use super::{driver::CLOSED, words};
 use rumqttc::{
     ConnectionError, StateError, TlsError,
-    mqttbytes::v5::{ConnectReturnCode, DisconnectReasonCode},
+    mqttbytes::{
+        self,
+        v5::{ConnectReturnCode, DisconnectReasonCode},
+    },
 };
 
 /// Why there is no connection.
@@ -71,6 +74,14 @@ fn reason(error: ConnectionError, is_accepted: bool) -> String {
         ConnectionError::MqttState(StateError::AwaitPingResp) | ConnectionError::Timeout(_) => {
             "no reply in time: check the host, and whether a firewall is between".into()
         }
+        ConnectionError::MqttState(StateError::Deserialization(
+            mqttbytes::Error::OutgoingPacketTooLarge { pkt_size, max },
+        )) => format!(
+            "a packet has {pkt_size} bytes, and the broker takes packets of {max} bytes: permit longer ones, in Mosquitto with max_packet_size"
+        ),
+        ConnectionError::MqttState(StateError::Deserialization(
+            mqttbytes::Error::ProtocolError | mqttbytes::Error::ProtocolViolation(_),
+        )) => "a reply of the broker violates MQTT 5: update the broker".into(),
         ConnectionError::MqttState(StateError::Deserialization(error)) => {
             // Without a kind: the library keeps only the text of an error of the system.
             let text = error.to_string();

@@ -70,7 +70,13 @@ impl Options {
             let password = password
                 .strip_prefix("\u{feff}".as_bytes())
                 .unwrap_or(&password);
-            mqtt.set_credentials(user.clone(), password.trim_ascii_end().to_vec());
+            let password = password.trim_ascii_end();
+            if password.len() > usize::from(u16::MAX) {
+                return Err(Error::Broker(
+                    "password_file: a password has at most 65535 bytes".into(),
+                ));
+            }
+            mqtt.set_credentials(user.clone(), password.to_vec());
         }
         if config.broker.tls {
             let ca = read(config.ca.as_deref().unwrap_or(Path::new(SYSTEM_CA)))?;

@@ -69,6 +69,23 @@ impl Client {
         self.wait_for_reply(PUBACK);
     }
 
+    /// Publishes messages on one topic, with several on their way at a time. The broker has all of them when this returns.
+    pub fn publish_all(&mut self, topic: &str, payloads: &[&str], with: Properties<'_>) {
+        let mut acknowledged = 0;
+        for (number, payload) in payloads.iter().enumerate() {
+            let id = u16::try_from(number % 1000 + 1)
+                .expect("small")
+                .to_be_bytes();
+            self.write(&packet::publish(topic, payload.as_ref(), &id, with));
+            // What a broker permits without more ado.
+            if number >= 15 {
+                self.wait_for_reply(PUBACK);
+                acknowledged += 1;
+            }
+        }
+        (acknowledged..payloads.len()).for_each(|_| drop(self.wait_for_reply(PUBACK)));
+    }
+
     /// Publishes a message with QoS 0, without waiting.
     pub fn send(&mut self, topic: &str, payload: &str) {
         let properties = Properties::default();

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod client;
+pub mod fake;
 mod packet;
 
 use std::{
@@ -20,6 +21,7 @@ use crate::{Running, wait_until};
 
 pub use certificates::{Authority, Validity};
 pub use client::Client;
+pub use fake::Fake;
 pub use packet::{Message, Properties};
 
 /// A Mosquitto that keeps nothing in files. It is killed when this is dropped.

@@ -10,6 +10,7 @@ pub(super) const PUBLISH: u8 = 0x30;
 pub(super) const PUBACK: u8 = 0x40;
 pub(super) const SUBACK: u8 = 0x90;
 
+const MESSAGE_EXPIRY: u8 = 0x02;
 const RESPONSE_TOPIC: u8 = 0x08;
 const CORRELATION_DATA: u8 = 0x09;
 const USER_PROPERTY: u8 = 0x26;
@@ -36,6 +37,8 @@ pub struct Properties<'a> {
     pub response_topic: Option<&'a str>,
     /// What the response is expected to contain.
     pub correlation: Option<&'a [u8]>,
+    /// After how many seconds it loses its meaning.
+    pub expiry: Option<u32>,
     /// Any names and values.
     pub user: &'a [(&'a str, &'a str)],
 }
@@ -54,6 +57,10 @@ pub(super) fn subscribe(filter: &str) -> Vec<u8> {
 /// Publishes with QoS 1 if the packet has an identifier, which is two bytes, else with QoS 0.
 pub(super) fn publish(topic: &str, payload: &[u8], id: &[u8], with: Properties<'_>) -> Vec<u8> {
     let mut properties = Vec::new();
+    if let Some(seconds) = with.expiry {
+        properties.push(MESSAGE_EXPIRY);
+        properties.extend(seconds.to_be_bytes());
+    }
     if let Some(topic) = with.response_topic {
         properties.extend([vec![RESPONSE_TOPIC], binary(topic)].concat());
     }
@@ -85,6 +92,7 @@ pub(super) fn message(first: u8, mut body: &[u8]) -> io::Result<Message> {
     while !properties.is_empty() {
         match take(&mut properties, 1)?[0] {
             CORRELATION_DATA => correlation = Some(take_binary(&mut properties)?),
+            MESSAGE_EXPIRY => drop(take(&mut properties, 4)?),
             RESPONSE_TOPIC => drop(take_binary(&mut properties)?),
             USER_PROPERTY => drop((take_binary(&mut properties)?, take_binary(&mut properties)?)),
             other => panic!("unexpected property {other:#x}"),

@@ -1,0 +1,235 @@
+//! Brokers that acknowledge late, not at all, or something else than success.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use testing::{
+    PATIENCE, Running, Signal,
+    mqtt::{
+        Fake,
+        fake::{self, Packet},
+    },
+    wait_until,
+};
+
+use super::{
+    AVAILABILITY, STATE,
+    node::{Node, end},
+};
+
+/// A node with this broker, its controller and its bridge.
+fn start(fake: &Fake) -> (Node, Running, Running) {
+    let node = Node::new(&fake.url(), "", &[]);
+    let (controller, bridge) = (node.controller(0, &[]), node.start());
+    (node, controller, bridge)
+}
+
+#[test]
+fn a_state_that_the_broker_refuses_is_published_until_it_is_acknowledged() {
+    let published = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&published);
+    let fake = Fake::start(move |packet, stream| {
+        match fake::topic(packet) {
+            Some(topic) => {
+                let mut seen = seen.lock().unwrap();
+                seen.push(topic.clone());
+                let attempts = seen.iter().filter(|other| **other == topic).count();
+                if topic == STATE && attempts < 3 {
+                    fake::refuse(packet, 0x97, stream);
+                } else {
+                    fake::serve(packet, stream);
+                }
+            }
+            None => fake::serve(packet, stream),
+        }
+        true
+    });
+    let (_node, _controller, bridge) = start(&fake);
+    let line = bridge.wait_for_log("the broker refused led/porch/state: ");
+    assert!(
+        line.contains("quota exceeded; trying again") && !line.contains("permit"),
+        "{line}"
+    );
+    wait_until("it is online", || {
+        published
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|topic| topic == AVAILABILITY)
+    });
+    // Nobody may take an old state for the current one, and it is logged once.
+    let published = published.lock().unwrap().clone();
+    let expected = [
+        "homeassistant/device/porch/config",
+        STATE,
+        STATE,
+        STATE,
+        AVAILABILITY,
+    ];
+    assert_eq!(published, expected);
+    let log = end(bridge, Signal::TERM);
+    assert!(!log.contains("refused"), "{log}");
+}
+
+/// Waits for this line of a bridge whose broker serves so.
+fn assert_noticed(
+    line: &str,
+    serve: impl FnMut(Packet<'_>, &mut TcpStream) -> bool + Clone + Send + 'static,
+) {
+    let (_node, _controller, bridge) = start(&Fake::start(serve));
+    let begin = Instant::now();
+    bridge.wait_for_log(line);
+    assert!(begin.elapsed() < PATIENCE);
+}
+
+#[test]
+fn a_broker_that_does_not_reply_is_noticed() {
+    let is = |kind: u8, (first, _): Packet<'_>| first & 0xf0 == kind;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            assert_noticed(
+                "the broker does not reply to subscriptions",
+                move |packet, stream| {
+                    if !is(0x80, packet) {
+                        fake::serve(packet, stream);
+                    }
+                    true
+                },
+            );
+        });
+        scope.spawn(|| {
+            assert_noticed(
+                "the broker acknowledges no message",
+                move |packet, stream| {
+                    if !is(0x30, packet) {
+                        fake::serve(packet, stream);
+                    }
+                    true
+                },
+            );
+        });
+        scope.spawn(|| {
+            // It replies to no ping: nothing else happens meanwhile.
+            assert_noticed("no reply in time", move |packet, stream| {
+                if !is(0xc0, packet) {
+                    fake::serve(packet, stream);
+                }
+                true
+            });
+        });
+        scope.spawn(|| {
+            assert_noticed("the broker retains no messages", move |packet, stream| {
+                if is(0x10, packet) {
+                    // CONNACK with Retain Available 0.
+                    let _ = stream.write_all(&[0x20, 5, 0, 0, 2, 0x25, 0]);
+                } else {
+                    fake::serve(packet, stream);
+                }
+                true
+            });
+        });
+        scope.spawn(|| {
+            // It reads nothing after the subscriptions, and sends commands all the time.
+            let subscriptions = Arc::new(AtomicUsize::new(0));
+            assert_noticed("no connection to ", move |packet, stream| {
+                fake::serve(packet, stream);
+                if is(0x80, packet) && subscriptions.fetch_add(1, Ordering::Relaxed) == 1 {
+                    while stream.write_all(b"\x30\x12\0\x0dled/porch/set\0ON").is_ok() {
+                        thread::sleep(Duration::from_millis(10));
+                    }
+                }
+                true
+            });
+        });
+    });
+}
+
+#[test]
+fn what_a_broker_says_in_its_connack_is_what_it_is() {
+    // Packet limit 32, an assigned identifier, receive maximum 0.
+    for (connack, part) in [
+        (
+            &b"\x20\x08\0\0\x05\x27\0\0\0\x20"[..],
+            "the broker takes packets of 32 bytes: permit longer ones",
+        ),
+        (
+            b"\x20\x08\0\0\x05\x12\0\x02ab",
+            "a reply of the broker violates MQTT 5",
+        ),
+        (
+            b"\x20\x06\0\0\x03\x21\0\0",
+            "a reply of the broker violates MQTT 5",
+        ),
+    ] {
+        let fake = Fake::start(move |packet, stream| {
+            match packet.0 {
+                0x10 => drop(stream.write_all(connack)),
+                _ => fake::serve(packet, stream),
+            }
+            true
+        });
+        let (_node, _controller, bridge) = start(&fake);
+        let line = bridge.wait_for_log(part);
+        assert!(!line.contains("check the port"), "{line}");
+    }
+}
+
+#[test]
+fn a_broker_that_restarts_several_times_is_found_again_within_five_seconds() {
+    let connections = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&connections);
+    let fake = Fake::start(move |packet, stream| {
+        fake::serve(packet, stream);
+        if packet.0 == 0x10 {
+            seen.lock().unwrap().push(Instant::now());
+            // The broker ends.
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+        true
+    });
+    let (_node, _controller, bridge) = start(&fake);
+    wait_until("it has connected seven times", || {
+        connections.lock().unwrap().len() >= 7
+    });
+    let log: String = bridge.logged().collect();
+    assert!(!log.contains("ERROR"), "{log}");
+    let connections = connections.lock().unwrap();
+    let waits = connections.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(
+        waits.max().unwrap() < Duration::from_millis(5500),
+        "{connections:?}"
+    );
+}
+
+#[test]
+fn check_has_a_deadline_for_each_step_while_others_publish() {
+    let fake = Fake::start(move |packet, stream| {
+        if packet.0 & 0xf0 != 0x80 {
+            fake::serve(packet, stream);
+            return true;
+        }
+        // No reply to the subscriptions, and commands for ever.
+        while stream.write_all(b"\x30\x12\0\x0dled/porch/set\0ON").is_ok() {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let _ = stream.read(&mut [0]);
+        true
+    });
+    let node = Node::new(&fake.url(), "", &[]);
+    let _controller = node.controller(0, &[]);
+    let begin = Instant::now();
+    let out = node.check(1);
+    assert!(
+        out.contains("FAIL subscribe   led/porch/check: the message did not come back"),
+        "{out}"
+    );
+    assert!(begin.elapsed() < Duration::from_secs(20));
+}
