@@ -130,6 +130,9 @@ impl Bridge<'_> {
         self.responses = self.responses.resubscribe();
         let mut session = Session::default();
         loop {
+            if self.statuses.has_changed().unwrap_or_default() {
+                session.update(&self.statuses.borrow_and_update());
+            }
             session.publish(self, &connection);
             let (wake, takes_responses) = (
                 session.wake(),
@@ -145,7 +148,7 @@ impl Bridge<'_> {
                         return Some((loss, session));
                     }
                 }
-                Ok(()) = self.statuses.changed() => session.update(&self.statuses.borrow_and_update()),
+                Ok(()) = self.statuses.changed() => self.statuses.mark_changed(),
                 response = self.responses.recv(), if takes_responses => match response {
                     Ok(response) => session.respond(self, &connection, &response),
                     Err(RecvError::Lagged(count)) => self.board.warn(|| {

@@ -119,6 +119,9 @@ impl Led {
                 self.board
                     .warn(|| format!("{}: {command}: {}", self.topic, Advised(error)));
             }
+            // Who has the response knows that the LED is offline.
+            self.board
+                .update(self.index, |status| status.is_stalled = !has_replied);
             self.board.respond(respond, || match &result {
                 Ok(Outcome::Applied(light, _)) => format!("OK {}", light.state),
                 Ok(Outcome::Ended) => "ERR the controller ended".into(),
@@ -133,8 +136,6 @@ impl Led {
 
     /// Waits for a controller that has stopped. What it would apply long after it was asked for is refused.
     fn wait_until_it_replies(&self) {
-        self.board
-            .update(self.index, |status| status.is_stalled = true);
         self.refuse_all();
         loop {
             match client::ask_info(&self.target, LONG_TIMEOUT) {

@@ -1,6 +1,12 @@
 //! Whether an LED is online, over controllers that come and go.
 
-use testing::{Outcome, Signal, mqtt::Broker, rounds, wait_until};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use testing::{Outcome, SetOnDrop, Signal, mqtt::Broker, rounds, wait_until};
 
 use super::{
     AVAILABILITY, DOORS, OFF, ON, SET, STATE, TURNS,
@@ -140,4 +146,50 @@ fn a_command_to_an_led_that_has_just_become_online_is_applied() {
         online.client.publish(SET, payload);
         online.client.wait_for(STATE, state);
     }
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn a_controller_that_has_stopped_is_offline_though_nobody_commands_it() {
+    let mut online = Online::start();
+    online.controllers[0].stop();
+    let line = "led/porch/set: no reply within 2s";
+    online
+        .bridge
+        .wait_for_log_within(line, Duration::from_secs(75));
+    online.wait_for("offline");
+    online.controllers[0].signal(Signal::CONT);
+    online.wait_for("online");
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_queue_that_others_fill_does_not_make_an_led_unavailable() {
+    let online = Online::start();
+    let mut watcher = online.broker.watch();
+    watcher.read_all();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let end = SetOnDrop(&is_over);
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let led = &online.node.leds[0];
+                while !is_over.load(Ordering::Relaxed) {
+                    led.send(1, b"ON");
+                    led.send(1, b"OFF");
+                }
+            });
+        }
+        // The state changes all the time, and there is often no room for the question for the next one.
+        let start = Instant::now();
+        wait_until("some seconds are over", || {
+            start.elapsed() > Duration::from_secs(5)
+        });
+        drop(end);
+    });
+    let flaps = watcher
+        .read_all()
+        .into_iter()
+        .filter(|message| message.topic == AVAILABILITY);
+    assert_eq!(flaps.count(), 0);
 }

@@ -1,10 +1,19 @@
 //! The log, as the journal or a person reads it.
 
-use std::process::Command;
+use std::{
+    fs::File,
+    io::{self, PipeReader, Write},
+    os::fd::OwnedFd,
+    process::{Command, Stdio},
+};
 
-use testing::Running;
+use rustix::{fs::OFlags, fs::fcntl_setfl, pipe::fcntl_setpipe_size};
+use testing::{Running, Signal, mqtt::Broker, wait_until};
 
-use super::node::Node;
+use super::{
+    AVAILABILITY, SET,
+    node::{Node, Online, end},
+};
 
 #[test]
 fn lines_have_priorities_only_if_standard_error_is_the_stream_to_the_journal() {
@@ -26,4 +35,86 @@ fn lines_have_priorities_only_if_standard_error_is_the_stream_to_the_journal() {
         let line = Running::start(&mut shell).wait_for_log("no connection to ");
         assert!(line.starts_with(begin), "descriptor {descriptor}: {line:?}");
     }
+}
+
+/// A pipe without room, and its reader, which does not read.
+fn full_pipe(flags: OFlags) -> (PipeReader, Stdio) {
+    let (reader, writer) = io::pipe().unwrap();
+    fcntl_setpipe_size(&reader, 4096).unwrap();
+    let mut file = File::from(OwnedFd::from(writer));
+    file.write_all(&[b'x'; 4096]).unwrap();
+    fcntl_setfl(&file, flags).unwrap();
+    (reader, file.into())
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_log_that_is_not_read_holds_nothing_up() {
+    let broker = Broker::start();
+    let mut client = broker.watch();
+    let node = Node::new(&broker.url(), "", &[]);
+    let _controller = node.controller(0, &[]);
+    let (_reader, log) = full_pipe(OFlags::empty());
+    let mut program = node.program();
+    let mut bridge = Running::start_with_own_output(program.stdout(Stdio::null()).stderr(log));
+    client.wait_for(AVAILABILITY, "online");
+    for payload in ["ON", "DIM", "OFF"].repeat(50) {
+        client.publish(SET, payload);
+    }
+    assert_eq!(client.ask(SET, "ON"), "OK ON");
+    bridge.signal(Signal::TERM);
+    client.wait_for(AVAILABILITY, "offline");
+    wait_until("it ends", || !bridge.is_running());
+}
+
+#[test]
+fn a_wrong_configuration_has_its_exit_status_if_nobody_reads_why() {
+    let node = Node::configured("broker = 5");
+    for flags in [OFlags::empty(), OFlags::NONBLOCK] {
+        let (_reader, log) = full_pipe(flags);
+        let mut program = node.program();
+        let status = program.stdout(Stdio::null()).stderr(log).status().unwrap();
+        assert_eq!(status.code(), Some(78), "{flags:?}");
+    }
+}
+
+#[test]
+fn too_few_file_descriptors_are_an_error() {
+    let node = Node::new("mqtt://127.0.0.1:1", "", &[]);
+    for limit in 6..=20 {
+        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        let program = node.program();
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &script])
+            .arg(program.get_program())
+            .arg("--node");
+        shell.args(program.get_args());
+        let outcome = testing::Outcome::of(&mut shell);
+        outcome.assert_failed(1, &["led-mqtt: cannot start: Too many open files"]);
+    }
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn what_others_write_begins_no_line_and_commands_no_terminal() {
+    let mut online = Online::start();
+    let mut client = testing::mqtt::Client::connect(online.broker.address, &[]);
+    for payload in [
+        "{\"state\":\"\\n<0>forged\\n<6>x\\u001b[2J\"}",
+        "{\"\\n<0>forged\":1,\"brightness\":\"\\n<0>forged\\u001b[2J\"}",
+        "{\"state\":\"ON\",\"effect\":\"\\n<0>forged\u{1b}[2J\"}",
+        "\n<0>forged\u{1b}[2J",
+    ] {
+        client.publish(SET, payload);
+    }
+    // Behind all of them.
+    assert_eq!(online.client.ask(SET, "STATUS"), "OK OFF");
+    let log = end(online.bridge, Signal::TERM);
+    assert!(log.contains("refused"), "{log}");
+    assert!(log.lines().all(|line| line.starts_with("[2")), "{log}");
+    assert!(
+        !log.contains(|c: char| c.is_control() && c != '\n'),
+        "{log}"
+    );
 }

@@ -10,6 +10,7 @@ mod configuration;
 mod connections;
 mod discovery;
 mod ending;
+mod identity;
 mod log;
 mod node;
 mod outages;

@@ -104,12 +104,20 @@ impl Node {
         }
     }
 
+    /// Replaces a part of the configuration.
+    pub(super) fn reconfigure(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(&self.config).expect("it exists");
+        assert!(text.contains(from), "{text}");
+        fs::write(&self.config, text.replace(from, to)).expect("the directory is ours");
+    }
+
     /// `led-mqtt` with the configuration.
     pub(super) fn program(&self) -> Command {
         let mut program = Command::new(bridge());
         program.arg("--config").arg(&self.config);
         program.stdin(Stdio::null());
         program.env("LED_LOCK_DIRECTORY", self.leds[0].path());
+        program.env("STATE_DIRECTORY", self.leds[0].path());
         for name in [
             "RUST_LOG",
             "CREDENTIALS_DIRECTORY",

@@ -1,10 +1,21 @@
 //! The reply to a command on its response topic.
 
-use std::process::Command;
+use std::{
+    io::Write,
+    process::Command,
+    time::{Duration, Instant},
+};
 
-use testing::{Outcome, Signal, mqtt::Properties};
+use testing::{
+    Outcome, Signal,
+    mqtt::{Client, Fake, Properties, fake},
+    wait_until,
+};
 
-use super::{DOORS, ON, SET, STATE, node::Online};
+use super::{
+    AVAILABILITY, DOORS, ON, SET, STATE,
+    node::{Node, Online, end},
+};
 
 #[test]
 #[ignore = "needs mosquitto"]
@@ -135,23 +146,118 @@ fn a_response_that_the_broker_does_not_take_is_dropped() {
 
 #[test]
 #[ignore = "needs mosquitto"]
-fn a_response_topic_that_commands_leds_is_not_used() {
+fn a_response_topic_of_others_is_not_used_and_that_is_logged_with_a_limit() {
     let mut online = Online::start();
+    let before = online.broker.retained();
     let mut all = online.broker.watch();
+    let slashes = "/".repeat(201);
+    let topics = [
+        SET,
+        STATE,
+        AVAILABILITY,
+        "led/all/set",
+        "led/garage/set",
+        "led/garage/response/1",
+        "homeassistant/device/porch/config",
+        "homeassistant/status",
+        "$SYS/x",
+        &slashes,
+    ];
+    for topic in topics.iter().cycle().take(50) {
+        let properties = Properties {
+            response_topic: Some(topic),
+            ..Properties::default()
+        };
+        online.client.publish_with("led/all/set", "ON", properties);
+    }
+    assert_eq!(online.client.ask(SET, "STATUS"), "OK ON");
+    let mut published = all.read_all();
+    published.retain(|message| {
+        !message.is_retained && !["led/all/set", SET, "test/response"].contains(&&*message.topic)
+    });
+    assert!(published.is_empty(), "{published:?}");
+    let mut after = online.broker.retained();
+    assert_eq!(
+        after.insert(STATE.into(), before[STATE].clone()).as_deref(),
+        Some(ON)
+    );
+    assert_eq!(after, before);
+    // Mosquitto ends the connection of a client that publishes with 201 levels.
+    assert_eq!(online.broker.connections("led-porch"), 1);
+    let log = end(online.bridge, Signal::TERM);
+    let lines = log.matches("led/all/set: no response to ").count();
+    assert_eq!(lines, 10, "{log}");
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn responses_that_are_too_long_are_logged_with_a_limit() {
+    let mut online = Online::start();
+    online.broker.configure("max_packet_size 1000");
+    online.broker.restart();
+    online.bridge.wait_for_log("connected to ");
+    online.client = online.broker.watch();
+    online.wait_for("online");
+    let mut publisher = Client::connect(online.broker.address, &[]);
     let properties = Properties {
-        response_topic: Some(SET),
+        response_topic: Some("r"),
+        correlation: Some(&[b'x'; 940]),
         ..Properties::default()
     };
-    for payload in ["ON", "DIM"] {
-        online.client.publish_with(SET, payload, properties);
-    }
-    let line = "led/porch/set: refused: unknown command";
-    online.bridge.wait_for_log(line);
-    assert_eq!(online.client.ask(SET, "STATUS"), "OK ON");
-    let mut commands = all.read_all();
-    commands.retain(|message| message.topic == SET);
-    let commands: Vec<&str> = commands.iter().map(|message| &*message.payload).collect();
-    assert_eq!(commands, ["ON", "DIM", "STATUS"]);
+    publisher.publish_all(SET, &["ON"; 300], properties);
+    assert_eq!(online.client.ask(SET, "ON"), "OK ON");
+    let log = end(online.bridge, Signal::TERM);
+    let lines = log.matches("WARN").count();
+    assert!(lines <= 12, "{log}");
+}
+
+#[test]
+fn a_message_that_has_expired_is_not_applied_when_it_arrives() {
+    let fake = Fake::start(|packet, stream| {
+        fake::serve(packet, stream);
+        // ON, with no time left, after the bridge is online.
+        if fake::topic(packet).as_deref() == Some(AVAILABILITY) {
+            let _ = stream.write_all(b"\x30\x17\0\x0dled/porch/set\x05\x02\0\0\0\0ON");
+        }
+        true
+    });
+    let node = Node::new(&fake.url(), "", &[]);
+    let _controller = node.controller(0, &[]);
+    let bridge = node.start();
+    bridge.wait_for_log("led/porch/set: refused: the message expired before it could be applied");
+    assert_eq!(node.led(0), "off");
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_message_that_expires_while_it_waits_is_not_applied() {
+    let mut online = Online::start();
+    online.controllers[0].stop();
+    online.client.publish(SET, "TOGGLE");
+    online.node.leds[0].wait_until_sent(1);
+    let properties = Properties {
+        response_topic: Some("test/response"),
+        expiry: Some(1),
+        ..Properties::default()
+    };
+    online.client.publish_with(SET, "BLINK 500 500", properties);
+    let sent = Instant::now();
+    wait_until("the message expires", || {
+        sent.elapsed() > Duration::from_millis(1100)
+    });
+    online.controllers[0].signal(Signal::CONT);
+    let response = online.client.next_on("test/response").payload;
+    // On a slow machine the controller was stopped for too long.
+    let expected = [
+        "ERR the message expired before",
+        "ERR the controller does not reply",
+    ];
+    assert!(
+        expected.iter().any(|text| response.starts_with(text)),
+        "{response}"
+    );
+    online.client.wait_for(STATE, ON);
+    assert_eq!(online.node.led(0), "on");
 }
 
 #[test]

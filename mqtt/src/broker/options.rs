@@ -72,9 +72,10 @@ impl Options {
                 .unwrap_or(&password);
             let password = password.trim_ascii_end();
             if password.len() > usize::from(u16::MAX) {
-                return Err(Error::Broker(
-                    "password_file: a password has at most 65535 bytes".into(),
-                ));
+                return Err(Error::Config {
+                    path: config.password_file.clone().unwrap_or_default(),
+                    problem: "a password has at most 65535 bytes".into(),
+                });
             }
             mqtt.set_credentials(user.clone(), password.to_vec());
         }

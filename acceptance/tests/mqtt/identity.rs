@@ -1,0 +1,186 @@
+//! What stays at the broker when a node or an LED gets another name, and two machines with one name.
+
+use std::fs;
+
+use serde_json::Value;
+use testing::{
+    Signal,
+    mqtt::{Broker, Client},
+};
+
+use super::{
+    AVAILABILITY, DOORS, STATE,
+    node::{Node, Online, end},
+};
+
+const DISCOVERY: &str = "homeassistant/device/porch/config";
+
+/// The identifier of the device in a discovery.
+fn device(discovery: &str) -> String {
+    let discovery: Value = serde_json::from_str(discovery).unwrap();
+    discovery["device"]["identifiers"][0]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// The topics of what is retained.
+fn topics(broker: &Broker) -> Vec<String> {
+    broker.retained().into_keys().collect()
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn what_is_retained_of_an_led_with_another_name_is_removed() {
+    let online = Online::with("", &DOORS);
+    end(online.bridge, Signal::TERM);
+    // Without a history, for example on a new card.
+    fs::remove_file(online.node.leds[0].path().join("topics")).unwrap();
+    online.node.reconfigure("'gate'", "'fence'");
+    let mut client = online.broker.watch();
+    client.read_all();
+    let _bridge = online.node.bridge();
+    // Home Assistant removes a component that has a platform and nothing else, and not one that is missing.
+    let mut discoveries = (0..2).map(|_| {
+        let discovery = client.next_on(DISCOVERY).payload;
+        let components: Value = serde_json::from_str(&discovery).unwrap();
+        components["components"]["gate"].clone()
+    });
+    assert_eq!(
+        discoveries.next(),
+        Some(serde_json::json!({ "platform": "light" }))
+    );
+    assert_eq!(discoveries.next(), Some(Value::Null));
+    client.wait_for("led/porch/fence/availability", "online");
+    let expected = [
+        DISCOVERY,
+        AVAILABILITY,
+        "led/porch/door/availability",
+        "led/porch/door/state",
+        "led/porch/fence/availability",
+        "led/porch/fence/state",
+    ];
+    assert_eq!(topics(&online.broker), expected);
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_node_with_another_name_is_the_same_device_and_leaves_nothing() {
+    let online = Online::start();
+    let id = device(&online.client.retained[DISCOVERY]);
+    end(online.bridge, Signal::TERM);
+    online.node.reconfigure("'porch'", "'hall'");
+    let _bridge = online.node.bridge();
+    let mut client = online.broker.watch();
+    client.wait_for("led/hall/availability", "online");
+    let discovery = "homeassistant/device/hall/config";
+    let expected = [discovery, "led/hall/availability", "led/hall/state"];
+    assert_eq!(topics(&online.broker), expected);
+    assert_eq!(device(&client.retained[discovery]), id);
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn an_earlier_name_that_another_machine_has_now_is_left_alone() {
+    let online = Online::start();
+    end(online.bridge, Signal::TERM);
+    online.node.reconfigure("'porch'", "'hall'");
+    let other = Node::new(&online.broker.url(), "id = 'other'", &[]);
+    let _controller = other.controller(0, &[]);
+    let _other_bridge = other.bridge();
+    let mut client = online.broker.watch();
+    client.wait_for(AVAILABILITY, "online");
+    let _bridge = online.node.bridge();
+    client.wait_for("led/hall/availability", "online");
+    client.read_all();
+    assert_eq!(client.retained[AVAILABILITY], "online");
+    assert!(client.retained.contains_key(STATE));
+    assert_eq!(device(&client.retained[DISCOVERY]), "led_other");
+}
+
+/// Another machine with this name of the node.
+fn other(online: &Online) -> Node {
+    Node::new(&online.broker.url(), "id = 'other'", &[])
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_name_belongs_to_one_machine_while_it_is_online() {
+    let mut online = Online::start();
+    let other = other(&online);
+    let _controller = other.controller(0, &["--initial", "on"]);
+    let bridge = other.start();
+    let line = bridge.wait_for_log("node porch is that of the device led_");
+    assert!(
+        line.contains("ERROR") && line.contains("--take-over"),
+        "{line}"
+    );
+    // Nothing of the first one has changed, not even by the last will.
+    end(bridge, Signal::TERM);
+    let before = online.client.retained.clone();
+    online.client.read_all();
+    assert_eq!(online.client.retained, before);
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn the_name_of_a_machine_that_is_offline_is_taken() {
+    let mut online = Online::start();
+    online.bridge.signal(Signal::TERM);
+    online.wait_for("offline");
+    let other = other(&online);
+    let _controller = other.controller(0, &[]);
+    let bridge = other.start();
+    bridge.wait_for_log("which is offline: it is led_other now");
+    online.wait_for("online");
+    assert_eq!(device(&online.client.retained[DISCOVERY]), "led_other");
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn take_over_decides_if_the_broker_keeps_that_a_machine_is_online() {
+    let online = Online::start();
+    let retained = online.broker.retained();
+    drop(online.bridge);
+    // As after a restore of the broker.
+    let mut client: Client = online.broker.watch();
+    client.wait_for(AVAILABILITY, "offline");
+    for (topic, payload) in &retained {
+        client.retain(topic, payload);
+    }
+    client.read_all();
+    let other = Node::new(&online.broker.url(), "id = 'other'", &[]);
+    let _controller = other.controller(0, &[]);
+    drop(
+        other
+            .start()
+            .wait_for_log("node porch is that of the device led_"),
+    );
+    other
+        .run(&["--take-over"])
+        .assert_printed("node porch can be taken: restart led-mqtt, or wait for two minutes");
+    client.wait_for(AVAILABILITY, "offline");
+    let _bridge = other.bridge();
+    client.wait_for(AVAILABILITY, "online");
+    assert_eq!(device(&client.retained[DISCOVERY]), "led_other");
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn forget_removes_an_earlier_node() {
+    let online = Online::start();
+    end(online.bridge, Signal::TERM);
+    online.node.reconfigure("'porch'", "'hall'");
+    let outcome = online.node.run(&["--forget", "--node", "porch"]);
+    outcome
+        .assert_printed("removed 3 retained messages; if led-mqtt runs for this node, restart it");
+    assert!(online.broker.retained().is_empty());
+}
+
+#[test]
+fn the_name_of_the_node_is_printed() {
+    let node = Node::configured("broker = 'mqtt://x'\nnode = 'porch'");
+    node.run(&["--node"]).assert_printed("porch");
+    let node = Node::configured("broker = 'mqtt://x'\nnode = 'a/b'");
+    node.run(&["--node"]).assert_failed(78, &["node"]);
+}
