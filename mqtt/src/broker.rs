@@ -6,6 +6,7 @@ mod driver;
 mod loss;
 mod multicast;
 mod options;
+mod tls;
 mod words;
 
 use std::{sync::Arc, time::Duration};

@@ -4,6 +4,7 @@ mod acknowledgements;
 mod availability;
 mod bad_input;
 mod bursts;
+mod certificates;
 mod check;
 mod commands;
 mod configuration;

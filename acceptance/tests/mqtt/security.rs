@@ -129,7 +129,7 @@ fn it_serves_with_tls_with_a_certificate_and_with_a_password() {
 const PROBLEMS: [&str; 13] = [
     "mqtts://trusted | ca = 'DIR/other.pem' | UnknownIssuer | another authority: check ca",
     "mqtts://trusted | ca = 'DIR/none.pem' | cannot read | none.pem | No such file",
-    "mqtts://trusted | ca = 'DIR/trusted.key' | No valid CA certificate | check the files of ca",
+    "mqtts://trusted | ca = 'DIR/trusted.key' | trusted.key: it has a private key and no certificate",
     "mqtts://expired | CA | certificate expired | renew the broker's certificate, or set the clock",
     "mqtts://misnamed | CA | not valid for name | use a name in it as that of the broker",
     "mqtts://mutual | CA | set certificate and private_key",

@@ -128,6 +128,10 @@ fn system(error: &io::Error) -> String {
         io::ErrorKind::ConnectionRefused => {
             "no broker listens there: check host and port, and start the broker".into()
         }
+        // Of TLS.
+        io::ErrorKind::InvalidData => {
+            advise(&text).unwrap_or_else(|| format!("{text}: see \"Certificates\" in mqtt.md"))
+        }
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::UnexpectedEof => CLOSED.into(),
@@ -142,7 +146,7 @@ fn advise(text: &str) -> Option<String> {
 }
 
 /// Parts of errors, most of them of rustls, and what to do.
-const ADVICE: [(&str, &str); 12] = [
+const ADVICE: [(&str, &str); 15] = [
     (
         "failed to lookup address",
         "check the network and the name of the host; a name that ends in .local needs the package avahi-daemon",
@@ -154,6 +158,18 @@ const ADVICE: [(&str, &str); 12] = [
     (
         "CaUsedAsEndEntity",
         "the broker's certificate is that of the authority itself: give the broker one of its own",
+    ),
+    (
+        "not valid for any names",
+        "the broker's certificate has no subjectAltName: see \"Certificates\" in mqtt.md",
+    ),
+    (
+        "UnsupportedCertVersion",
+        "the broker's certificate has X.509 version 1: see \"Certificates\" in mqtt.md",
+    ),
+    (
+        "UnsupportedSignatureAlgorithm",
+        "the broker's certificate needs a key of RSA, Ed25519, or ECDSA with P-256 or P-384",
     ),
     (
         "not valid for name",
@@ -186,6 +202,6 @@ const ADVICE: [(&str, &str); 12] = [
     ),
     (
         "HandshakeFailure",
-        "the broker and this client have no version of TLS in common",
+        "the broker and this client have no version of TLS or no algorithm in common: the key of the broker's certificate must be of RSA, Ed25519, or ECDSA with P-256 or P-384",
     ),
 ];

@@ -1,18 +1,14 @@
 //! How to connect: what the configuration says, with the files that it names.
 
-use std::{fs, path::Path};
+use rumqttc::{LastWill, LastWillProperties, MqttOptions, QoS};
 
-use rumqttc::{LastWill, LastWillProperties, MqttOptions, QoS, Transport};
-
-use super::{IN_FLIGHT, KEEP_ALIVE, multicast};
+use super::{IN_FLIGHT, KEEP_ALIVE, multicast, tls};
 use crate::{Error, config::Config};
 
 /// How long a connection may take, in seconds.
 const CONNECT_TIMEOUT: u64 = 5;
 /// The longest packet that the broker may send: longer ones are not for an LED.
 const PACKET_MAX: u32 = 4096;
-/// The certificates of the system, from Debian's ca-certificates.
-const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// How to connect.
 pub(crate) struct Options {
@@ -64,7 +60,7 @@ impl Options {
             ));
         }
         if let Some(user) = &config.user {
-            let password = config.password_file.as_deref().map(read).transpose()?;
+            let password = config.password_file.as_deref().map(tls::read).transpose()?;
             let password = password.unwrap_or_default();
             // Some editors begin a file with a byte order mark.
             let password = password
@@ -80,23 +76,11 @@ impl Options {
             mqtt.set_credentials(user.clone(), password.to_vec());
         }
         if config.broker.tls {
-            let ca = read(config.ca.as_deref().unwrap_or(Path::new(SYSTEM_CA)))?;
-            let own = match (&config.certificate, &config.private_key) {
-                (Some(certificate), Some(key)) => Some((read(certificate)?, read(key)?)),
-                _ => None,
-            };
-            mqtt.set_transport(Transport::tls(ca, own, None));
+            mqtt.set_transport(tls::transport(config)?);
         }
         Ok(Options {
             mqtt,
             is_tls: config.broker.tls,
         })
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })
 }

@@ -59,7 +59,8 @@ impl<'a> Authority<'a> {
         ));
     }
 
-    fn openssl(&self, arguments: &str) {
+    /// Runs openssl in the directory. It succeeds.
+    pub fn openssl(&self, arguments: &str) {
         let mut openssl = Command::new("openssl");
         openssl.args(arguments.split_whitespace());
         let outcome = Outcome::of(openssl.current_dir(self.directory));

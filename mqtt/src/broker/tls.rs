@@ -1,0 +1,107 @@
+//! TLS: the certificates and the key, judged before the first connection. Not their dates: a Pi may start without the time.
+
+use std::{fs, path::Path, sync::Arc};
+
+use rumqttc::{
+    TlsConfiguration, Transport,
+    tokio_rustls::rustls::{
+        self, ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
+
+use crate::{Error, config::Config};
+
+/// The certificates of the system, from Debian's ca-certificates.
+const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// What a private key or a certificate may be of.
+const ALGORITHMS: &str = "use RSA, Ed25519, or ECDSA with P-256 or P-384";
+
+/// # Errors
+///
+/// A file cannot be read or used.
+pub(super) fn transport(config: &Config) -> Result<Transport, Error> {
+    let ca = config.ca.as_deref().unwrap_or(Path::new(SYSTEM_CA));
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates(ca)?);
+    if roots.is_empty() {
+        return Err(wrong(ca, "no certificate of an authority that can be used"));
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong(ca, error.to_string()))?
+        .with_root_certificates(roots);
+    let client = match (&config.certificate, &config.private_key) {
+        (Some(certificate), Some(key)) => builder
+            .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
+            .map_err(|error| own(certificate, key, &error))?,
+        _ => builder.with_no_client_auth(),
+    };
+    let client = TlsConfiguration::Rustls(Arc::new(client));
+    Ok(Transport::tls_with_config(client))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let text = read(path)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err(wrong(path, format_of(&text, "certificate", "x509"))),
+    }
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
+    let text = read(path)?;
+    PrivateKeyDer::from_pem_slice(&text)
+        .map_err(|_| wrong(path, format_of(&text, "private key", "pkey")))
+}
+
+/// What is in a file that has no certificate or key in PEM.
+fn format_of(text: &[u8], what: &str, command: &str) -> String {
+    let contains = |part: &[u8]| text.windows(part.len()).any(|window| window == part);
+    if text.starts_with(&[0x30]) {
+        format!("it has the format DER: convert it with openssl {command} -inform der")
+    } else if contains(b"OPENSSH PRIVATE KEY") {
+        "a key of SSH: make one with openssl genpkey".into()
+    } else if contains(b"ENCRYPTED") {
+        "the key is encrypted: decrypt it with openssl pkey".into()
+    } else if contains(b"PRIVATE KEY") {
+        "it has a private key and no certificate".into()
+    } else if contains(b"-----BEGIN") {
+        format!("no {what} that can be read is in it")
+    } else {
+        format!("no {what} in the format PEM is in it")
+    }
+}
+
+/// Why the certificate and the key of this node cannot be used.
+fn own(certificate: &Path, key: &Path, error: &rustls::Error) -> Error {
+    let text = error.to_string();
+    match error {
+        rustls::Error::InconsistentKeys(_) => wrong(
+            key,
+            format!("it is not the key of {}", certificate.display()),
+        ),
+        _ if text.contains("UnsupportedCertVersion") => wrong(
+            certificate,
+            "X.509 version 1: give it an extension, such as subjectAltName",
+        ),
+        rustls::Error::General(_) => wrong(key, format!("{text}: {ALGORITHMS}")),
+        _ => wrong(certificate, text),
+    }
+}
+
+fn wrong(path: &Path, problem: impl Into<String>) -> Error {
+    Error::Config {
+        path: path.to_owned(),
+        problem: problem.into(),
+    }
+}
+
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
