@@ -101,3 +101,20 @@ fn nothing_is_discovered_if_it_is_switched_off() {
     let expected = expected.map(|(topic, payload)| (topic.into(), payload.into()));
     assert_eq!(retained, expected.into());
 }
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn the_topic_of_home_assistants_start_does_not_follow_the_prefix_of_discovery() {
+    for (settings, topic) in [
+        ("discovery = 'ha'\nbirth_delay = 0", "homeassistant/status"),
+        (
+            "discovery = 'ha'\nbirth_delay = 0\nstatus_topic = 'ha/birth'",
+            "ha/birth",
+        ),
+    ] {
+        let Online { client, .. } = &mut Online::with(settings, &[]);
+        client.publish(topic, "online");
+        let published = [(); 3].map(|()| client.next_retained().topic);
+        assert_eq!(published, ["ha/device/porch/config", STATE, AVAILABILITY]);
+    }
+}

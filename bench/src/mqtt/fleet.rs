@@ -8,7 +8,7 @@ use super::{Node, broker, row};
 use crate::{idle::SETTLE, process_status::proportional_memory};
 
 /// Numbers of nodes.
-const SIZES: [usize; 3] = [10, 100, 1000];
+const SIZES: [usize; 4] = [10, 100, 1000, 3000];
 
 /// Starts fleets of each size.
 pub(crate) fn run(programs: &Path) {
@@ -43,11 +43,13 @@ fn measure(programs: &Path, size: usize) -> f64 {
     wait_for_all(&mut subscriber, size, "/availability", "online");
     let seconds = |start: Instant| start.elapsed().as_secs_f64();
     let elapsed = seconds(start);
+    // The goals are for a thousand nodes: all of them share this machine.
+    let limit = |seconds: f64| seconds * (size as f64 / 1000.).max(1.);
     row(
         &format!("{size} nodes started and online"),
         &format!("{elapsed:.2} s"),
-        "≤ 10 s",
-        elapsed <= 10.,
+        &format!("≤ {} s", limit(10.)),
+        elapsed <= limit(10.),
     );
     for state in ["ON", "OFF"] {
         let start = Instant::now();
@@ -62,8 +64,8 @@ fn measure(programs: &Path, size: usize) -> f64 {
         row(
             &format!("{size} nodes, {state} to a group"),
             &format!("{elapsed:.3} s"),
-            "≤ 1 s",
-            elapsed <= 1.,
+            &format!("≤ {} s", limit(1.)),
+            elapsed <= limit(1.),
         );
     }
     thread::sleep(SETTLE);
@@ -88,10 +90,24 @@ fn measure(programs: &Path, size: usize) -> f64 {
     row(
         &format!("{size} nodes online after the broker's restart"),
         &format!("{elapsed:.2} s"),
-        "≤ 10 s",
-        elapsed <= 10.,
+        &format!("≤ {} s", limit(10.)),
+        elapsed <= limit(10.),
     );
+    births(&mut subscriber, size);
     memory
+}
+
+/// Home Assistant starts: each node publishes its discovery, its state and its availability again.
+fn births(subscriber: &mut Client, size: usize) {
+    let start = Instant::now();
+    subscriber.send("homeassistant/status", "online");
+    wait_for_all(subscriber, size, "/availability", "online");
+    row(
+        &format!("{size} nodes published everything again after a birth"),
+        &format!("{:.2} s", start.elapsed().as_secs_f64()),
+        "",
+        true,
+    );
 }
 
 /// Waits until so many topics with this end have this payload.

@@ -12,7 +12,7 @@ use std::{
 
 use testing::{
     Fixture, Running,
-    mqtt::{Authority, Broker, Client, Validity},
+    mqtt::{Authority, Broker, Client, Properties, Validity},
     wait_until,
 };
 
@@ -20,6 +20,8 @@ use crate::{idle::SETTLE, process_status::peak_memory};
 
 /// Commands, one at a time, in a sample of the rate.
 const COMMANDS: usize = 2000;
+/// Messages in a burst.
+const BURST: usize = 10_000;
 /// Changes in a sample of the latency.
 const CHANGES: usize = 200;
 /// How long to be idle.
@@ -87,6 +89,7 @@ pub(crate) fn run(programs: &str) {
     latency_of_changes(&node, &mut subscriber);
     latency_of_commands(&mut subscriber);
     rate(&mut subscriber);
+    burst(&node, &broker);
     drop(subscriber);
     idle(&node);
     drop((node, broker));
@@ -146,6 +149,30 @@ fn rate(subscriber: &mut Client) {
         &format!("{rate:.0}/s"),
         "≥ 2000/s",
         rate >= 2000.,
+    );
+}
+
+/// Messages without a pause: they are folded, and the last one counts.
+fn burst(node: &Node, broker: &Broker) {
+    let payloads = ["TOGGLE", "ON", "BLINK 20 20", "OFF"].repeat(BURST / 4);
+    let mut publisher = Client::connect(broker.address, &[STATE]);
+    let (before, start) = (node.bridge.peak_memory(), Instant::now());
+    publisher.publish_all("led/bench/set", &payloads, Properties::default());
+    publisher.publish("led/bench/set", "ON");
+    publisher.wait_for(STATE, TURNS[0].1);
+    let seconds = start.elapsed().as_secs_f64();
+    row(
+        &format!("{BURST} messages in a burst"),
+        &format!("{seconds:.2} s"),
+        "",
+        true,
+    );
+    let memory = node.bridge.peak_memory() - before;
+    row(
+        "memory that they take",
+        &format!("{memory} KiB"),
+        "≤ 1024 KiB",
+        memory <= 1024,
     );
 }
 

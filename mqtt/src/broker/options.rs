@@ -7,8 +7,8 @@ use crate::{Error, config::Config};
 
 /// How long a connection may take, in seconds.
 const CONNECT_TIMEOUT: u64 = 5;
-/// The longest packet that the broker may send: longer ones are not for an LED.
-const PACKET_MAX: u32 = 4096;
+/// The longest packet that the broker may send: the discovery of a node with many LEDs.
+const PACKET_MAX: u32 = 32_768;
 
 /// How to connect.
 pub(crate) struct Options {

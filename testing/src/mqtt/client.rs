@@ -118,6 +118,16 @@ impl Client {
         }
     }
 
+    /// The next message that was published to be retained. Skips others.
+    pub fn next_retained(&mut self) -> Message {
+        loop {
+            let message = self.next();
+            if message.is_retained {
+                return message;
+            }
+        }
+    }
+
     /// Reads all that was published before now, if it has subscribed to everything.
     pub fn read_all(&mut self) -> Vec<Message> {
         self.publish("end", "");
