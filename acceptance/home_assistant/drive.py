@@ -163,6 +163,30 @@ def several():
     step("`led-mqtt --forget`: both are gone", world.forget, {})
 
 
+def names():
+    front, porch = "light.kitchen_front", "light.kitchen_porch"
+    step("led-mqtt starts with an LED that has a name", lambda: world.start_bridge(front=1234), {front: OFF})
+    world.end("led-mqtt", SIGTERM)
+    step("the LED gets another name: the old light is gone", lambda: world.start_bridge(porch=1234), {porch: OFF})
+    world.end("led-mqtt", SIGTERM)
+    report = step(
+        "the node gets another name: the same light, of the same device",
+        lambda: world.start_bridge(node="hall", porch=1234),
+        {porch: OFF},
+    )
+    assert {light["device"] for light in report} == {"hall"}, report
+    world.end("led-mqtt", SIGTERM)
+    step("`led-mqtt --forget`: it is gone", world.forget, {})
+    report = step(
+        "another board with this name: another device",
+        lambda: world.start_bridge(node="hall", settings='id = "another"', porch=1234),
+        {"light.hall_porch": OFF},
+    )
+    assert {light["device"] for light in report} == {"hall"}, report
+    world.end("led-mqtt", SIGTERM)
+    step("`led-mqtt --forget`: both are gone", world.forget, {})
+
+
 def check_log():
     """Home Assistant has logged no warning about our messages: only that it lost the connection that was ended here."""
     log = (LOGS / "home-assistant.log").read_text()
@@ -179,7 +203,7 @@ if sys.argv[1:] == ["picture"]:
     asyncio.run(browser.draw(world))
 elif not sys.argv[1:]:
     try:
-        for part in (start, commands_of_home_assistant, commands_of_others, absences, restarts, removal, several):
+        for part in (start, commands_of_home_assistant, commands_of_others, absences, restarts, removal, several, names):
             part()
     finally:
         check_log()

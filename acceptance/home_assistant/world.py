@@ -4,6 +4,7 @@ They are alone in their namespaces, so the ports and keys are the usual ones, an
 """
 
 import json
+import os
 import queue
 import shutil
 import subprocess
@@ -63,6 +64,8 @@ class World:
         subprocess.run(["ip", "route", "add", "224.0.0.0/4", "dev", "lo"], check=True)
         shutil.rmtree(LOGS, ignore_errors=True)
         LOGS.mkdir(parents=True)
+        # Where led-mqtt keeps its topics.
+        os.environ["STATE_DIRECTORY"] = "/tmp"
         self.programs = {}
         self.reports = queue.SimpleQueue()
         self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
@@ -110,10 +113,10 @@ class World:
     def start_controller(self, key=1234):
         self.start(f"controller-{key}", PROGRAMS / "controller", "--simulate", "--key", str(key))
 
-    def start_bridge(self, **leds):
+    def start_bridge(self, node="kitchen", settings="", **leds):
         """Starts led-mqtt with LEDs that have these names and keys, or with one that has no name."""
         leds = [f'[[led]]\nname = "{name}"\nkey = {key}' for name, key in leds.items()]
-        config = "\n".join(['broker = "mqtt://127.0.0.1"', 'node = "kitchen"', *leds])
+        config = "\n".join(['broker = "mqtt://127.0.0.1"', f'node = "{node}"', settings, *leds])
         Path("/tmp/mqtt.toml").write_text(config)
         self.start("led-mqtt", PROGRAMS / "led-mqtt", "--config", "/tmp/mqtt.toml")
 
