@@ -20,21 +20,22 @@ use crate::{
 /// How long the broker may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Removes what the broker retains. A message without a payload does that.
+/// Removes what the broker retains, except on these topics. A message without a payload does that.
 ///
 /// # Errors
 ///
 /// There is no connection, or the broker refuses the messages.
-pub(crate) async fn run(config: &Config) -> Result<(), Error> {
+pub(crate) async fn run(config: &Config, kept: &[String]) -> Result<(), Error> {
     let topics = Topics::new(config);
-    let mut history = History::read();
+    let mut removed = topics.retained();
     let count = retain(config, &topics, |retained| {
-        let mut removed = topics.retained();
         removed.extend(retained.stale(&topics, &discovery::device(config)));
-        removed.into_iter().map(|topic| (topic, "")).collect()
+        removed.retain(|topic| !kept.contains(topic));
+        removed.iter().map(|topic| (topic.clone(), "")).collect()
     })
     .await?;
-    history.write(Vec::new());
+    let mut history = History::read();
+    history.write(history.without(&removed));
     // If the reader has gone, the messages are removed all the same.
     let _ = writeln!(
         io::stdout(),

@@ -41,6 +41,7 @@ use std::{
 };
 
 use config::Config;
+use topics::Topics;
 
 /// How long a thread waits for the next name to look up.
 const LOOK_UP_REST: Duration = Duration::from_millis(100);
@@ -70,8 +71,18 @@ pub fn run(options: &Options) -> Result<(), Error> {
             return check::run(&options.config).await;
         }
         let mut config = Config::read(&options.config)?;
+        let mut kept = Vec::new();
         match &options.node {
-            Some(Some(node)) => config.set_node(&options.config, node)?,
+            Some(Some(node)) => {
+                let own = Topics::new(&config).retained();
+                config.set_node(&options.config, node)?;
+                // Those of this node, if another one is forgotten.
+                let forgotten = Topics::new(&config).retained();
+                kept = own
+                    .into_iter()
+                    .filter(|topic| !forgotten.contains(topic))
+                    .collect();
+            }
             Some(None) if !options.forget => {
                 let _ = writeln!(io::stdout(), "{}", config.node);
                 return Ok(());
@@ -79,7 +90,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
             _ => {}
         }
         if options.forget {
-            forget::run(&config).await
+            forget::run(&config, &kept).await
         } else if options.take_over {
             forget::take_over(&config).await
         } else {

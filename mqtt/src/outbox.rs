@@ -129,11 +129,11 @@ impl Outbox {
         }
     }
 
-    /// Everything is published again.
+    /// Everything is published again. What was removed is not: another node may have the topic now.
     pub(crate) fn publish_again(&mut self) {
-        self.slots
-            .iter_mut()
-            .for_each(|slot| slot.acknowledged = None);
+        for slot in &mut self.slots {
+            slot.acknowledged = slot.acknowledged.take().filter(String::is_empty);
+        }
     }
 
     /// Publishes what is due, as far as there is room, with the number of this process. Returns the topic of a message that is too long for the broker.

@@ -80,12 +80,8 @@ pub(crate) struct Retained {
 impl Retained {
     /// The topics to subscribe to. Some brokers deliver nothing retained to wildcards.
     pub(crate) fn topics(topics: &Topics, history: &[String]) -> Vec<String> {
-        let node = topics.availability.trim_end_matches("/availability");
-        let names = [
-            format!("{node}/+/state"),
-            format!("{node}/+/availability"),
-            format!("{node}/state"),
-        ];
+        let node = &topics.node;
+        let names = ["+/state", "+/availability", "state"].map(|end| format!("{node}{end}"));
         let own = topics
             .discovery
             .iter()
@@ -101,29 +97,43 @@ impl Retained {
         if message.payload.is_empty() {
             self.found.remove(&message.topic);
         } else if self.found.len() < TOPICS_MAX {
-            let payload = String::from_utf8_lossy(&message.payload).into_owned();
+            // Others may have written anything: no more is kept than is compared.
+            let is_discovery = message.topic.ends_with("/config");
+            let kept = message.payload.len().min(if is_discovery {
+                usize::MAX
+            } else {
+                ONLINE.len() + 1
+            });
+            let payload = String::from_utf8_lossy(&message.payload[..kept]).into_owned();
             self.found.insert(message.topic.clone(), payload);
         }
     }
 
-    /// The identifier of another machine that has the name of this node, and whether it is online.
-    pub(crate) fn other(&self, topics: &Topics, id: &str) -> Option<(String, bool)> {
+    /// The identifier of another machine that has the name of this node, and whether it is online: this process is not the one that
+    /// has published that.
+    pub(crate) fn other(
+        &self,
+        topics: &Topics,
+        id: &str,
+        process: &[u8],
+    ) -> Option<(String, bool)> {
+        let is_online =
+            self.is_online(&topics.availability) && self.publisher.as_deref() != Some(process);
         let other = device(self.found.get(topics.discovery.as_ref()?)?)?;
-        (other != id).then(|| (other, self.is_online(&topics.availability)))
+        (other != id).then_some((other, is_online))
     }
 
     /// The topics that are to be removed: those of this node that it no longer has, and those of an earlier name, if no other machine
     /// has that name now.
     pub(crate) fn stale(&self, topics: &Topics, id: &str) -> Vec<String> {
         let current = topics.retained();
-        let node = topics.availability.trim_end_matches("availability");
         let is_stale = |topic: &&String| {
             if current.contains(topic) {
                 return false;
             }
             match device(&self.found[*topic]) {
                 Some(device) => device == id,
-                None => topic.starts_with(node) || !self.belongs_to_an_online_node(topic),
+                None => topic.starts_with(&topics.node) || !self.belongs_to_an_online_node(topic),
             }
         };
         self.found.keys().filter(is_stale).cloned().collect()

@@ -1,6 +1,6 @@
 //! One connection as the bridge uses it: what is retained is read, then everything is published, then changes.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use tokio::time::Instant;
 
@@ -137,15 +137,14 @@ impl Session {
             bridge.commands.handle(message);
             return Ok(());
         }
+        if self.is_serving() && topics.discovery.as_ref() != Some(&message.topic) {
+            return Ok(());
+        }
         self.retained.add(topics, &message);
-        // Another machine has taken over the name while this one serves.
-        match &self.outbox {
-            Some(_) if topics.discovery.as_ref() == Some(&message.topic) => {
-                let id = discovery::device(bridge.config);
-                self.retained
-                    .other(topics, &id)
-                    .map_or(Ok(()), |(other, _)| Err(bridge.other(&other)))
-            }
+        let id = discovery::device(bridge.config);
+        match self.retained.other(topics, &id, &bridge.process) {
+            // Another machine has taken over the name.
+            Some((other, _)) if self.is_serving() => Err(bridge.other(&other)),
             _ => Ok(()),
         }
     }
@@ -153,8 +152,12 @@ impl Session {
     /// Publishes everything, if the name belongs to this machine and to no other process.
     fn begin(&mut self, bridge: &mut Bridge<'_>) -> Result<(), Loss> {
         let Bridge { config, topics, .. } = bridge;
+        let (config, topics) = (*config, *topics);
         let publisher = self.retained.publisher.as_deref();
-        if bridge.has_published && publisher.is_some_and(|publisher| publisher != bridge.process) {
+        // Once: a broker that was restored has what an earlier process published.
+        if mem::take(&mut bridge.has_published)
+            && publisher.is_some_and(|publisher| publisher != bridge.process)
+        {
             return Err(Loss {
                 cause: Cause::NotOurs,
                 ..Loss::from(format!(
@@ -164,7 +167,7 @@ impl Session {
             });
         }
         let id = discovery::device(config);
-        match self.retained.other(topics, &id) {
+        match self.retained.other(topics, &id, &bridge.process) {
             Some((other, true)) => return Err(bridge.other(&other)),
             Some((other, false)) => log::warn!(
                 "node {} was that of the device {other}, which is offline: it is {id} now",

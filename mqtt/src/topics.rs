@@ -27,6 +27,8 @@ pub(crate) struct Topics {
     pub(crate) leds: Vec<LedTopics>,
     /// Where all LEDs of the node receive commands.
     pub(crate) shared: Vec<String>,
+    /// `led/NODE/`, below which all topics of this node are.
+    pub(crate) node: String,
     /// Where it is retained whether this program is connected: the topic of the last will.
     pub(crate) availability: String,
     /// Where Home Assistant looks for this node.
@@ -68,6 +70,7 @@ impl Topics {
         Topics {
             leds: config.leds.iter().map(|it| led(it.name.as_ref())).collect(),
             shared: shared.collect(),
+            node: format!("{node}/"),
             availability: format!("{node}/availability"),
             discovery: discovery.map(|prefix| format!("{prefix}/device/{}/config", config.node)),
             status: discovery.map(|_| config.status_topic.clone()),

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 use testing::{
-    Signal,
+    PATIENCE, Signal,
     mqtt::{Broker, Client},
 };
 
@@ -175,6 +175,75 @@ fn forget_removes_an_earlier_node() {
     outcome
         .assert_printed("removed 3 retained messages; if led-mqtt runs for this node, restart it");
     assert!(online.broker.retained().is_empty());
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn forget_of_an_earlier_node_keeps_what_is_retained_of_this_one() {
+    let online = Online::start();
+    end(online.bridge, Signal::TERM);
+    let earlier = online.broker.retained();
+    online.node.reconfigure("'porch'", "'hall'");
+    let _bridge = online.node.bridge();
+    let mut client = online.broker.watch();
+    client.wait_for("led/hall/availability", "online");
+    let expected = online.broker.retained();
+    // As if this user had not been permitted to remove them.
+    for (topic, payload) in &earlier {
+        client.retain(topic, payload);
+    }
+    online
+        .node
+        .run(&["--forget", "--node", "porch"])
+        .assert_code(0);
+    assert_eq!(online.broker.retained(), expected);
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_topic_that_was_removed_once_is_not_removed_again() {
+    let online = Online::start();
+    end(online.bridge, Signal::TERM);
+    online.node.reconfigure("'porch'", "'hall'");
+    let _bridge = online.node.bridge();
+    let mut client = online.broker.watch();
+    client.wait_for("led/hall/availability", "online");
+    // Another machine has the name now.
+    client.retain(AVAILABILITY, "online");
+    client.read_all();
+    client.publish("homeassistant/status", "online");
+    while client.next_retained().topic != "led/hall/availability" {}
+    client.read_all();
+    assert_eq!(client.retained[AVAILABILITY], "online");
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_node_with_the_name_of_a_topic_removes_nothing_of_others() {
+    let broker = Broker::start();
+    let mut client = broker.watch();
+    client.retain("led/garage/state", "ON");
+    client.retain("led/garage/availability", "online");
+    let node = Node::new(&broker.url(), "node = 'availability'", &[]);
+    let _controller = node.controller(0, &[]);
+    let _bridge = node.bridge();
+    client.wait_for("led/availability/availability", "online");
+    let retained = broker.retained();
+    assert_eq!(retained.len(), 5, "{retained:?}");
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_forged_discovery_does_not_lock_the_node_out() {
+    let mut online = Online::start();
+    let forged = r#"{"device":{"identifiers":["led_other"]}}"#;
+    online.client.retain(DISCOVERY, forged);
+    online
+        .bridge
+        .wait_for_log("node porch is that of the device led_other");
+    let line = "node porch was that of the device led_other, which is offline";
+    online.bridge.wait_for_log_within(line, 2 * PATIENCE);
+    online.wait_for("online");
 }
 
 #[test]
