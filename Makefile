@@ -13,7 +13,7 @@ VERIFY_PI := package-arm64 emulate accept
 VERIFY := package-amd64 package-armhf reproduce installed cross other-suite
 
 .PHONY: help demo pi test verify $(TEST) $(VERIFY_PI) $(VERIFY) endure home-assistant miri fuzz check deny machete typos coverage bench \
-        compare bench-mqtt flakes pictures arm64 armhf completions overlays unit-file deb build install uninstall
+        compare bench-mqtt flakes pictures arm64 armhf completions overlays unit-file deb programs build install uninstall
 
 # Debian's architecture of the programs and the package: arm64, but armhf on a 32-bit Raspberry Pi OS.
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null | grep -x armhf || echo arm64)
@@ -49,9 +49,9 @@ test:
 	@+scripts/parts test "$(TEST)"
 verify:
 	@+scripts/parts verify "$(VERIFY_PI)" "$(VERIFY)"
-demo emulate cross manual overlays endure home-assistant deny coverage pictures lint unit other-suite flakes:
+emulate cross manual overlays endure home-assistant deny coverage pictures lint unit other-suite flakes:
 	@scripts/$@
-accept reproduce installed compare bench-mqtt:
+demo accept reproduce installed compare bench-mqtt:
 	@+scripts/$@
 package-arm64 package-armhf package-amd64:
 	@+scripts/package $(@:package-%=%)
@@ -106,9 +106,13 @@ unit-file:
 deb:
 	@+scripts/deb $(ARCH) $(DEB_VERSION) core mqtt
 
-build: unit-file completions
+# The client is `command` to cargo, and `led` to its users.
+programs:
 	@scripts/setup rust
 	cargo build --release --locked --package controller --package command
+	ln -sf command target/release/led
+
+build: unit-file completions programs
 
 install uninstall:
 	@scripts/install $@ "$(PREFIX)" "$(DESTDIR)"

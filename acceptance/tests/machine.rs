@@ -75,8 +75,12 @@ impl Machine {
         fs::create_dir_all(&target).unwrap();
         // Below the workspace, where cargo finds it.
         let folder = TempDir::new_in(target.canonicalize().unwrap()).unwrap();
-        for name in ["controller", "command"] {
-            symlink(programs().join(name), folder.path().join(name)).unwrap();
+        for (program, name) in [
+            ("controller", "controller"),
+            ("command", "command"),
+            ("command", "led"),
+        ] {
+            symlink(programs().join(program), folder.path().join(name)).unwrap();
         }
         let machine = Machine { fixture, folder };
         fs::create_dir(machine.bin()).unwrap();

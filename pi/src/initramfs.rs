@@ -16,8 +16,7 @@ use crate::{
     steps::step,
 };
 
-/// The first process: a shell on the second serial port, the mini UART, where the scenes type. The programs are not on its
-/// PATH: `command` is a builtin of the shell, and users type `./command`. For a user, whose terminal has `ROWS` on the
+/// The first process: a shell on the second serial port, the mini UART, where the scenes type `./command`. For a user, whose terminal has `ROWS` on the
 /// kernel's command line, it is busybox's init, which has job control and `poweroff`.
 const INIT: &str = "\
 #!/bin/busybox sh
@@ -40,6 +39,8 @@ const INITTAB: &str = "ttyS1::respawn:-/bin/sh\n";
 /// The first commands of that shell.
 const PROFILE: &str = "\
 cd /led
+ln -sf command led
+PATH=$PATH:/led
 stty rows $ROWS cols $COLUMNS
 cat /etc/motd
 ";
@@ -47,8 +48,8 @@ cat /etc/motd
 const MOTD: &str = "
 An emulated Raspberry Pi. Type for example:
 
-    ./controller &
-    ./command on
+    controller &
+    led on
 
 A line shows each change of the level of pin 11 (GPIO 17), read from outside.
 `poweroff` or Ctrl-A X ends this.

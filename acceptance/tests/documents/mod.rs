@@ -5,7 +5,9 @@ mod links;
 mod messages;
 mod recipes;
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, process::Command};
+
+use testing::{Running, programs};
 
 use crate::machine::Machine;
 use crate::manual::document;
@@ -186,4 +188,28 @@ fn the_commands_in_the_documents_succeed() {
 fn a_command_in_a_document_cannot_change_this_machine() {
     let outcome = Machine::new().run(": >>/etc/passwd");
     outcome.assert_failed(2, &["/etc/passwd: Read-only file system"]);
+}
+
+#[test]
+fn the_demo_shows_each_command() {
+    let mut demo = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/demo"));
+    let outcome = Running::start(demo.env("LED_PROGRAMS", programs())).wait();
+    outcome.assert_code(0);
+    for verb in [
+        "on",
+        "status",
+        "toggle",
+        "blink 200ms 200ms --count 3",
+        "doctor",
+        "exit",
+    ] {
+        assert!(
+            outcome.out.contains(&format!("$ ./led {verb}\n")),
+            "{outcome:?}"
+        );
+    }
+    assert!(
+        outcome.out.contains("\nended\n== both programs are in "),
+        "{outcome:?}"
+    );
 }

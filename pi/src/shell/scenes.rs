@@ -16,8 +16,8 @@ const SCENES: [(&str, Scene); 2] = [
         "a user turns the LED on, interrupts a program, and powers off",
         &[
             ("stty size\r", "\n24 80\n"),
-            ("./controller &\r", "ready"),
-            ("./command on\r", "pin 11: high"),
+            ("controller &\r", "ready"),
+            ("led on\r", "pin 11: high"),
             ("./command off\r", "pin 11: low"),
             // Printed by the process that is interrupted next, when it is in the foreground. Without the quotes it is not an
             // echo of the input.
@@ -28,7 +28,7 @@ const SCENES: [(&str, Scene); 2] = [
             ("\x03", "^C"),
             ("echo status $?\r", "status 130"),
             ("exit\r", PROMPT),
-            ("./command on\r", "pin 11: high"),
+            ("led on\r", "pin 11: high"),
             // Its init ends the controller, which turns the LED off.
             ("poweroff\r", "pin 11: low"),
         ],
