@@ -75,7 +75,7 @@ fn sources(crates: &[&str]) -> String {
 fn constant_parts(message: &str) -> Vec<String> {
     // What is between quotes is an example.
     let outside = message.split('"').step_by(2);
-    let clauses = outside.flat_map(|text| text.split(['…', '(', ')', ',', ';']));
+    let clauses = outside.flat_map(|text| text.split(['…', '(', ')', ';']));
     let clauses = clauses.flat_map(|text| text.split(": "));
     let mut parts = Vec::new();
     for clause in clauses {
@@ -85,7 +85,7 @@ fn constant_parts(message: &str) -> Vec<String> {
             let is_placeholder = !word.contains(|c: char| c.is_ascii_lowercase())
                 || word.starts_with(|c: char| c.is_ascii_digit() || c == '/')
                 || PLACEHOLDERS.iter().any(|begin| word.starts_with(begin))
-                || is_counted && COUNTED.contains(&word);
+                || is_counted && COUNTED.contains(&word.trim_end_matches(','));
             is_counted = word == "N" || word.starts_with(|c: char| c.is_ascii_digit());
             if is_placeholder {
                 parts.push(part.join(" "));
@@ -96,8 +96,10 @@ fn constant_parts(message: &str) -> Vec<String> {
         }
         parts.push(part.join(" "));
     }
-    parts.retain(|part| !part.is_empty());
-    parts
+    let parts = parts
+        .iter()
+        .map(|part: &String| part.trim_matches([',', ' ']).to_owned());
+    parts.filter(|part| !part.is_empty()).collect()
 }
 
 /// The messages of a section: before the last column of its table, or at the begin of a line.
