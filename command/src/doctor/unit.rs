@@ -47,19 +47,19 @@ pub(super) fn check(key: Key, has_replied: bool) -> Finding {
     let state = format!("{} ({})", get("ActiveState"), get("SubState"));
     match (get("LoadState"), get("ActiveState")) {
         ("not-found", _) if has_replied => Skipped(format!(
-            "{unit} is not installed; this controller runs without it"
+            "{unit}.service is not installed; this controller runs without it"
         )),
         ("not-found", _) => Problem(format!(
-            "{unit} is not installed: install the package led-controller"
+            "{unit}.service is not installed: install the package led-controller"
         )),
         (_, "active") => Good(format!(
-            "{unit} is {state}, {} at boot",
+            "{unit}.service is {state}, {} at boot",
             get("UnitFileState")
         )),
         // Between two attempts to start it is activating. After the last one systemd refuses a start, and still gives the result of
         // that attempt.
         (_, active @ ("failed" | "activating")) => Problem(format!(
-            "{unit} is {state}, {}: \"journalctl -u {unit} -n 20\" has the reason, \"{}sudo systemctl restart {unit}\" \
+            "{unit}.service is {state}, {}: \"journalctl -u {unit} -n 20\" has the reason, \"{}sudo systemctl restart {unit}\" \
              tries again",
             get("Result"),
             if active == "failed" {
@@ -69,10 +69,10 @@ pub(super) fn check(key: Key, has_replied: bool) -> Finding {
             }
         )),
         _ if has_replied => Skipped(format!(
-            "{unit} is {state}; this controller runs without it"
+            "{unit}.service is {state}; this controller runs without it"
         )),
         _ => Problem(format!(
-            "{unit} is {state}: run \"sudo systemctl start {unit}\""
+            "{unit}.service is {state}: run \"sudo systemctl start {unit}\""
         )),
     }
 }
