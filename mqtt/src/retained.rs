@@ -139,6 +139,14 @@ impl Retained {
         self.found.keys().filter(is_stale).cloned().collect()
     }
 
+    /// The first of these topics on which nothing was found: it is gone, or it may not be read.
+    pub(crate) fn missing<'a>(&self, topics: &'a [String]) -> Option<&'a String> {
+        let mut missing = topics
+            .iter()
+            .filter(|topic| !self.found.contains_key(*topic));
+        missing.find(|topic| topic.ends_with("/availability"))
+    }
+
     /// The components in the discovery that are not among these: Home Assistant removes those that are named.
     pub(crate) fn components(&self, topics: &Topics, current: &[&str]) -> Vec<String> {
         let discovery = topics

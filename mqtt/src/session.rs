@@ -177,13 +177,14 @@ impl Session {
         }
         let stale = self.retained.stale(topics, &id);
         let current = topics.retained();
-        bridge.history.write(
-            current
-                .iter()
-                .chain(&bridge.history.without(&current))
-                .cloned()
-                .collect(),
-        );
+        let history = bridge.history.without(&current);
+        if let Some(topic) = self.retained.missing(&history) {
+            log::warn!(
+                "{topic}, an earlier topic of this node: nothing is retained, or {} may not read it: in that case run \"led-mqtt --forget --node OLD\" as a user who may",
+                config.user()
+            );
+        }
+        bridge.history.write([&current[..], &history].concat());
         let removed = self
             .retained
             .components(topics, &discovery::components(config));

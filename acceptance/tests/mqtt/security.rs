@@ -234,3 +234,37 @@ fn what_a_user_may_not_write_is_refused_and_logged() {
     let outcome = node.run(&["--forget"]);
     outcome.assert_failed(1, &["the broker refused a message: not authorized"]);
 }
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn the_log_names_what_removes_an_earlier_name_that_the_user_may_not_read() {
+    let secure = secure();
+    let node = secure.node("mqtt://password", PASSWORD);
+    let _controller = node.controller(0, &[]);
+    let bridge = node.bridge();
+    secure.broker.watch().wait_for(AVAILABILITY, "online");
+    end(bridge, Signal::TERM);
+    // The list permits each user the topics of the node with the same name.
+    node.reconfigure("user = 'porch'", "user = 'garden'");
+    node.reconfigure("node = 'porch'", "node = 'garden'");
+    let bridge = node.bridge();
+    let line = bridge.wait_for_log("led/porch/availability, an earlier topic of this node: ");
+    assert!(line.contains("--forget --node OLD"), "{line}");
+    assert!(!end(bridge, Signal::TERM).contains("refused"));
+    // It is logged once.
+    let bridge = node.bridge();
+    secure
+        .broker
+        .watch()
+        .wait_for("led/garden/availability", "online");
+    assert!(!end(bridge, Signal::TERM).contains("earlier"));
+    node.reconfigure("user = 'garden'", "user = 'porch'");
+    node.run(&["--forget", "--node", "porch"]).assert_code(0);
+    assert!(
+        secure
+            .broker
+            .retained()
+            .keys()
+            .all(|topic| !topic.contains("porch"))
+    );
+}
