@@ -266,7 +266,7 @@ impl Bridge<'_> {
         self.refusals.push(reason.into());
         let config = self.config;
         if reason != "not authorized" {
-            log::error!("the broker refused {what}: {reason}; trying again");
+            log::error!("the broker refused {what}: {reason}");
             return;
         }
         log::error!(

@@ -55,7 +55,7 @@ fn a_state_that_the_broker_refuses_is_published_until_it_is_acknowledged() {
     let (_node, _controller, bridge) = start(&fake);
     let line = bridge.wait_for_log("the broker refused led/porch/state: ");
     assert!(
-        line.contains("quota exceeded; trying again") && !line.contains("permit"),
+        line.contains("quota exceeded") && !line.contains("permit"),
         "{line}"
     );
     wait_until("it is online", || {

@@ -16,7 +16,7 @@ pub(super) const SETTINGS: [&str; 13] = [
     "birth_delay",
     "id",
 ];
-const LED: [&str; 3] = ["key", "name", "owner"];
+pub(super) const LED: [&str; 3] = ["key", "name", "owner"];
 
 /// The line and the setting, if it is a known one. Never the text of the line, and no value: it may have a password.
 pub(super) fn describe(text: &str, error: &toml::de::Error) -> String {

@@ -182,3 +182,20 @@ fn a_name_that_can_be_a_key_is_the_key() {
         "line 2: led: write the key of this LED too: its name is none"
     );
 }
+
+#[test]
+fn the_settings_that_an_error_names_are_all_there_are() {
+    for (text, names) in [
+        ("zz = 1", &problem::SETTINGS[..]),
+        ("[[led]]\nzz = 1", &problem::LED),
+    ] {
+        let error = toml::from_str::<Config>(text).unwrap_err();
+        let (_, known) = error.message().split_once("expected ").unwrap();
+        let mut known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+        known.retain(|name| *name != "led");
+        known.sort_unstable();
+        let mut names = names.to_vec();
+        names.sort_unstable();
+        assert_eq!(names, known);
+    }
+}
