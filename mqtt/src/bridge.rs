@@ -1,10 +1,12 @@
 //! The loop between the broker and the LEDs.
 
 use std::{
+    future::poll_fn,
     hash::{BuildHasher, RandomState},
     io,
     pin::{Pin, pin},
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
@@ -45,15 +47,13 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     let process = RandomState::new().hash_one(()).to_le_bytes();
     let will = (&*topics.availability, OFFLINE, &process[..]);
     let options = Options::new(config, &client_id(config, ""), Some(will))?;
-    let mut signals = [
+    let kinds = [
         SignalKind::terminate(),
         SignalKind::interrupt(),
         SignalKind::hangup(),
-    ]
-    .into_iter()
-    .map(signal)
-    .collect::<io::Result<Vec<_>>>()
-    .map_err(Error::Start)?;
+    ];
+    let signals: io::Result<Vec<_>> = kinds.into_iter().map(signal).collect();
+    let mut signals = signals.map_err(Error::Start)?;
     let commands = Commands::start(config, &topics, &board).map_err(Error::Start)?;
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let mut bridge = Bridge {
@@ -69,16 +69,17 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
         is_quiet: false,
         refusals: Vec::new(),
     };
-    let [terminate, interrupt, hangup] = signals.as_mut_slice() else {
-        return Ok(());
-    };
-    let mut end = pin!(async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    });
+    let mut end = pin!(poll_fn(|context| {
+        let polled = signals.iter_mut().map(|signal| signal.poll_recv(context));
+        // Each of them is polled: it wakes this task up later.
+        polled.fold(Poll::Pending, |any, signal| {
+            if any.is_ready() || signal.is_ready() {
+                Poll::Ready(())
+            } else {
+                any
+            }
+        })
+    }));
     let mut attempts = Attempts {
         config,
         backoff: Backoff::default(),

@@ -53,47 +53,34 @@ impl Outbox {
         stale: Vec<String>,
         discovery: [Option<String>; 2],
     ) -> Outbox {
-        let mut slots: Vec<Slot> = stale
-            .into_iter()
-            .map(|topic| Slot {
-                topic,
-                wanted: Some(String::new()),
-                ..Slot::default()
-            })
-            .collect();
-        let ([first, second], stale) = (discovery, slots.len());
-        slots.extend(topics.discovery.iter().map(|topic| Slot {
+        let slot = |topic: &String, wanted: Option<String>, after: Vec<usize>| Slot {
             topic: topic.clone(),
-            after: (0..stale).collect(),
-            wanted: first.clone().or_else(|| second.clone()),
-            then: first.as_ref().and(second.clone()),
+            wanted,
+            after,
             ..Slot::default()
-        }));
+        };
+        let stale = stale.iter();
+        let mut slots: Vec<Slot> = stale
+            .map(|topic| slot(topic, Some(String::new()), vec![]))
+            .collect();
+        let ([removal, discovery], all_stale) = (discovery, (0..slots.len()).collect());
+        if let Some(topic) = &topics.discovery {
+            let then = removal.is_some().then(|| discovery.clone()).flatten();
+            slots.push(Slot {
+                then,
+                ..slot(topic, removal.or(discovery), all_stale)
+            });
+        }
         let mut leds = Vec::new();
         for led in &topics.leds {
             let state = slots.len();
             leds.push((state, state + 1));
-            slots.push(Slot {
-                topic: led.state.clone(),
-                ..Slot::default()
-            });
+            slots.push(slot(&led.state, None, vec![]));
             // Nobody sees an old state as the current one.
-            slots.push(Slot {
-                topic: led.availability.clone(),
-                after: vec![state],
-                ..Slot::default()
-            });
+            slots.push(slot(&led.availability, None, vec![state]));
         }
-        if topics
-            .leds
-            .iter()
-            .all(|led| led.availability != topics.availability)
-        {
-            slots.push(Slot {
-                topic: topics.availability.clone(),
-                wanted: Some(ONLINE.into()),
-                ..Slot::default()
-            });
+        if slots.iter().all(|slot| slot.topic != topics.availability) {
+            slots.push(slot(&topics.availability, Some(ONLINE.into()), vec![]));
         }
         Outbox {
             slots,
