@@ -10,7 +10,7 @@ SHELL := /bin/bash
 # runs beside it.
 TEST := format lint unit docs manual service
 VERIFY_PI := package-arm64 emulate accept
-VERIFY := package-amd64 package-armhf reproduce installed cross other-suite
+VERIFY := older package-amd64 package-armhf reproduce installed cross other-suite
 
 .PHONY: help demo pi test verify $(TEST) $(VERIFY_PI) $(VERIFY) endure home-assistant miri fuzz check deny machete typos coverage bench \
         compare bench-mqtt flakes pictures arm64 armhf completions overlays unit-file deb programs build install uninstall
@@ -49,7 +49,7 @@ test:
 	@+scripts/parts test "$(TEST)"
 verify:
 	@+scripts/parts verify "$(VERIFY_PI)" "$(VERIFY)"
-emulate cross manual overlays endure home-assistant deny coverage pictures lint unit other-suite flakes:
+emulate cross manual overlays older endure home-assistant deny coverage pictures lint unit other-suite flakes:
 	@scripts/$@
 demo accept reproduce installed compare bench-mqtt:
 	@+scripts/$@
