@@ -1,7 +1,7 @@
 //! What the threads of the LEDs report to the connection.
 
 use logging::RateLimit;
-use shared::State;
+use shared::Light;
 use tokio::sync::{broadcast, watch};
 
 /// The most lines that others can write to the log within a minute.
@@ -13,14 +13,21 @@ const RESPONSES_MAX: usize = 64;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Status {
     /// None if there is no controller.
-    pub(crate) state: Option<State>,
+    pub(crate) light: Option<Light>,
+    /// The number of its levels, with off, as the last controller said.
+    pub(crate) levels: Option<u32>,
     /// Whether a command was not answered in time, and none since.
     pub(crate) is_stalled: bool,
 }
 
 impl Status {
+    /// Whether it has levels between off and on.
+    pub(crate) fn dims(self) -> bool {
+        self.levels.is_some_and(|levels| levels > 2)
+    }
+
     pub(crate) fn is_available(self) -> bool {
-        self.state.is_some() && !self.is_stalled
+        self.light.is_some() && !self.is_stalled
     }
 }
 

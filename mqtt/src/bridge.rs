@@ -132,7 +132,7 @@ impl Bridge<'_> {
         let mut session = Session::default();
         loop {
             if self.statuses.has_changed().unwrap_or_default() {
-                session.update(&self.statuses.borrow_and_update());
+                session.update(self.config, self.topics, &self.statuses.borrow_and_update());
             }
             session.publish(self, &connection);
             let (wake, takes_responses) = (

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, io, sync::Arc};
 
 use client::Target;
+use shared::{Brightness, Command, Refusal};
 use tokio::time::Instant;
 
 use crate::{
@@ -111,9 +112,27 @@ impl<'a> Commands<'a> {
     }
 
     fn pass_on(&self, topic: &str, led: usize, job: Job) {
-        if self.board.status(led).is_stalled {
+        let status = self.board.status(led);
+        if status.is_stalled {
             return self.refuse(topic, job.respond, STALLED);
         }
+        let command = match job.command {
+            // Before it is folded with commands that the controller would apply.
+            Command::On {
+                brightness: Some(brightness),
+                fade,
+            } if status.levels == Some(2) => {
+                if brightness != Brightness::FULL {
+                    return self.refuse(topic, job.respond, &Refusal::TwoLevels.to_string());
+                }
+                Command::On {
+                    brightness: None,
+                    fade,
+                }
+            }
+            command => command,
+        };
+        let job = Job { command, ..job };
         match self.leds[led].put(job) {
             Ok(replaced) => {
                 for job in replaced {

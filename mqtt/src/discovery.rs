@@ -9,12 +9,17 @@ use crate::{config::Config, identity, payload, topics::Topics};
 /// The name of the component of an LED without a name.
 const COMPONENT: &str = "led";
 
-/// The payload of the discovery topic. Home Assistant removes the components with these further names.
-pub(crate) fn encode(config: &Config, topics: &Topics, removed: &[String]) -> String {
+/// The payload of the discovery topic: which LEDs can be dimmed. Home Assistant removes the components with these further names.
+pub(crate) fn encode(
+    config: &Config,
+    topics: &Topics,
+    dims: &[bool],
+    removed: &[String],
+) -> String {
     let id = device(config);
-    let leds = config.leds.iter().zip(&topics.leds);
+    let leds = config.leds.iter().zip(&topics.leds).zip(dims);
     let mut components: Map<String, Value> = leds
-        .map(|(led, led_topics)| {
+        .map(|((led, led_topics), &dims)| {
             let name = led.name.as_deref().unwrap_or(COMPONENT);
             let mut availability = vec![json!({ "topic": led_topics.availability })];
             if led.name.is_some() {
@@ -30,11 +35,12 @@ pub(crate) fn encode(config: &Config, topics: &Topics, removed: &[String]) -> St
                 "state_topic": led_topics.state,
                 "availability": availability,
                 "availability_mode": "all",
-                "supported_color_modes": ["onoff"],
+                "supported_color_modes": [if dims { "brightness" } else { "onoff" }],
+                "brightness_scale": 100,
                 "effect": true,
                 "effect_list": payload::effects().collect::<Vec<_>>(),
                 "flash": true,
-                "transition": false,
+                "transition": dims,
                 "qos": 1,
             });
             (name.to_owned(), component)

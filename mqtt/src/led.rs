@@ -74,11 +74,12 @@ impl Led {
                 match follower.next(None) {
                     Ok(Event::State(info)) => {
                         last_error.clear();
-                        if self.board.status(self.index).state.is_none() {
+                        if self.board.status(self.index).light.is_none() {
                             log::info!("{topic}: the controller has PID {}", info.pid);
                         }
                         self.board.update(self.index, |status| {
-                            status.state = Some(info.state);
+                            status.light = Some(info.light());
+                            status.levels = info.levels;
                             status.is_stalled = false;
                         });
                     }
@@ -86,13 +87,13 @@ impl Led {
                     Ok(Event::NoState(Error::Full { queue, .. })) if queue.is_read() => {}
                     Ok(Event::NoState(error)) => {
                         log::warn!("{topic}: {}", Advised(&error));
-                        self.board.update(self.index, |status| status.state = None);
+                        self.board.update(self.index, |status| status.light = None);
                     }
                     Ok(Event::ReaderGone | Event::TimedOut) => {}
                     Err(error) => break error,
                 }
             };
-            self.board.update(self.index, |status| status.state = None);
+            self.board.update(self.index, |status| status.light = None);
             let error = Advised(&error).to_string();
             if error != last_error {
                 log::error!("{topic}: {error}");

@@ -15,6 +15,8 @@ use crate::{
 
 pub(crate) struct Outbox {
     slots: Vec<Slot>,
+    /// The place of the discovery.
+    discovery: Option<usize>,
     /// The places of the state and the availability of each LED.
     leds: Vec<(usize, usize)>,
     /// Where to begin: an LED that changes all the time must not keep others waiting.
@@ -64,6 +66,7 @@ impl Outbox {
             .map(|topic| slot(topic, Some(String::new()), vec![]))
             .collect();
         let ([removal, discovery], all_stale) = (discovery, (0..slots.len()).collect());
+        let place = topics.discovery.as_ref().map(|_| slots.len());
         if let Some(topic) = &topics.discovery {
             let then = removal.is_some().then(|| discovery.clone()).flatten();
             slots.push(Slot {
@@ -84,6 +87,7 @@ impl Outbox {
         }
         Outbox {
             slots,
+            discovery: place,
             leds,
             first: 0,
             has_removed: true,
@@ -93,8 +97,8 @@ impl Outbox {
     /// What is known of the LEDs now.
     pub(crate) fn update(&mut self, statuses: &[Status]) {
         for (status, &(state, availability)) in statuses.iter().zip(&self.leds) {
-            if let Some(known) = status.state {
-                self.slots[state].wanted = Some(payload::encode(known));
+            if let Some(known) = status.light {
+                self.slots[state].wanted = Some(payload::encode(known, status.dims()));
             }
             let text = if status.is_available() {
                 ONLINE
@@ -102,6 +106,16 @@ impl Outbox {
                 OFFLINE
             };
             self.slots[availability].wanted = Some(text.into());
+        }
+    }
+
+    /// Replaces the discovery.
+    pub(crate) fn describe(&mut self, discovery: String) {
+        if let Some(slot) = self.discovery.map(|place| &mut self.slots[place]) {
+            match &mut slot.then {
+                Some(then) => *then = discovery,
+                None => slot.wanted = Some(discovery),
+            }
         }
     }
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::{Blink, Command, Incoming, Message, MessageType, Refusal, Refused, Request, State};
+use shared::{
+    Blink, Brightness, Command, Fade, Incoming, Message, MessageType, Refusal, Refused, Request,
+    State,
+};
 
 /// The longest payload of a command, in bytes.
 pub const PAYLOAD_MAX: usize = 256;
@@ -39,7 +42,7 @@ pub enum PayloadError {
     #[error("the payload contains a NUL")]
     Nul,
     /// The first word is not that of a command.
-    #[error("unknown command; known are ON, OFF, TOGGLE, BLINK and STATUS")]
+    #[error("unknown command; known are ON, OFF, TOGGLE, BLINK, FLASH and STATUS")]
     Unknown,
     /// The controller would refuse the words.
     #[error("{0}")]
@@ -60,7 +63,10 @@ struct Light {
     effect: Option<String>,
     /// In seconds.
     flash: Option<f64>,
+    /// In percent.
     brightness: Option<f64>,
+    /// In seconds.
+    transition: Option<f64>,
 }
 
 /// The command in a payload: `ON`, `BLINK 500 500 3` or another command of type 1, or JSON such as
@@ -107,43 +113,49 @@ fn words(text: &[u8]) -> Result<Command, PayloadError> {
 }
 
 fn light(light: Light) -> Result<Command, PayloadError> {
-    let state = light.state.as_ref().map(switch).transpose()?;
-    match (state, light) {
-        (Some(Command::OFF), _) => Ok(Command::OFF),
-        // Home Assistant's slider at its lower end.
-        (
-            _,
-            Light {
-                brightness: Some(..=0.0),
-                ..
-            },
-        ) => Ok(Command::OFF),
-        (
-            _,
-            Light {
-                flash: Some(seconds),
-                ..
-            },
-        ) => Ok(Command::Blink(flash(seconds))),
-        (
-            _,
-            Light {
-                effect: Some(effect),
-                ..
-            },
-        ) => blinking(effect.trim()),
-        (Some(command), _) => Ok(command),
-        (
-            None,
-            Light {
-                brightness: Some(_),
-                ..
-            },
-        ) => Ok(Command::ON),
+    let Light {
+        state,
+        effect,
+        flash,
+        brightness,
+        transition,
+    } = light;
+    let state = state.as_ref().map(switch).transpose()?;
+    let fade = transition.and_then(fade);
+    let on = Command::On {
+        brightness: brightness.and_then(percent),
+        fade,
+    };
+    match (state, brightness) {
+        // Zero is Home Assistant's slider at its lower end.
+        (Some(Command::OFF), _) | (_, Some(..=0.0)) => return Ok(Command::Off { fade }),
+        _ => {}
+    }
+    match (flash, effect, state, brightness) {
+        (Some(seconds), ..) => Ok(Command::Flash(flashes(seconds))),
+        (_, Some(effect), ..) => effect_of(effect.trim(), on),
+        (_, _, Some(Command::Toggle), _) => Ok(Command::Toggle),
+        (_, _, Some(_), _) | (.., Some(_)) => Ok(on),
         _ => Err(PayloadError::Json(
             "it has no state, effect, flash or brightness".into(),
         )),
     }
+}
+
+/// A brightness above 0 in percent.
+fn percent(brightness: f64) -> Option<Brightness> {
+    // A cast saturates.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let percent = brightness.round() as u32;
+    Brightness::new(percent.clamp(1, 100))
+}
+
+/// A fade that takes this many seconds; none if they are not positive.
+fn fade(seconds: f64) -> Option<Fade> {
+    let longest = Blink::PHASE.end().as_secs_f64();
+    (seconds > 0.0)
+        .then(|| Duration::from_secs_f64(seconds.clamp(0.001, longest)))
+        .and_then(Fade::new)
 }
 
 fn switch(state: &Value) -> Result<Command, PayloadError> {
@@ -158,9 +170,10 @@ fn switch(state: &Value) -> Result<Command, PayloadError> {
         .ok_or_else(|| PayloadError::Json("its state is not ON, OFF or TOGGLE".into()))
 }
 
-fn blinking(effect: &str) -> Result<Command, PayloadError> {
+/// The command of an effect. `on` is that of an LED that does not blink.
+fn effect_of(effect: &str, on: Command) -> Result<Command, PayloadError> {
     if effect.eq_ignore_ascii_case(NO_EFFECT) {
-        return Ok(Command::ON);
+        return Ok(on);
     }
     let phase = EFFECTS
         .iter()
@@ -176,7 +189,7 @@ fn blinking(effect: &str) -> Result<Command, PayloadError> {
 }
 
 /// One flash a second, at least one.
-fn flash(seconds: f64) -> Blink {
+fn flashes(seconds: f64) -> Blink {
     let half = Duration::from_millis(500);
     // A cast saturates, and NaN becomes 0.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -184,23 +197,27 @@ fn flash(seconds: f64) -> Blink {
     Blink::new(half, half, Some(count)).unwrap_or_else(|| unreachable!("both are in range"))
 }
 
-/// A state as JSON. The number of flashes left is not in it: a retained state would not follow it.
-pub(crate) fn encode(state: State) -> String {
-    let json = match state {
-        State::Off => json!({"state": "OFF", "effect": NO_EFFECT}),
-        State::On => json!({"state": "ON", "effect": NO_EFFECT}),
+/// A state as JSON. The number of flashes left is not in it: a retained state would not follow it. An LED that can be dimmed has a
+/// brightness while it is on.
+pub(crate) fn encode(light: shared::Light, dims: bool) -> String {
+    let effect = match light.state {
+        State::Off => return json!({"state": "OFF", "effect": NO_EFFECT}).to_string(),
+        State::On => NO_EFFECT.to_owned(),
         State::Blink(blink) => {
             let (on, off) = (blink.on().as_millis(), blink.off().as_millis());
             let is_same =
                 |(_, phase): &&(&str, u64)| (on, off) == (u128::from(*phase), u128::from(*phase));
             let effect = EFFECTS.iter().find(is_same);
-            let effect = effect.map_or_else(
+            effect.map_or_else(
                 || format!("blink {on} {off}"),
                 |(name, _)| (*name).to_owned(),
-            );
-            json!({"state": "ON", "effect": effect})
+            )
         }
     };
+    let mut json = json!({"state": "ON", "effect": effect});
+    if dims {
+        json["brightness"] = light.brightness.percent().into();
+    }
     json.to_string()
 }
 

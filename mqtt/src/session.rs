@@ -9,9 +9,12 @@ use crate::{
     board::{Response, Status},
     bridge::Bridge,
     broker::{CLOSED, Cause, Connection, Event, Loss, Message, Outgoing, Published, Tag},
-    client_id, discovery,
+    client_id,
+    config::Config,
+    discovery,
     outbox::Outbox,
     retained::Retained,
+    topics::Topics,
 };
 
 /// What Home Assistant publishes when it has started.
@@ -25,6 +28,8 @@ pub(crate) struct Session {
     outbox: Option<Outbox>,
     /// When to publish everything again, because Home Assistant has started.
     birth: Option<Instant>,
+    /// Which LEDs the discovery says can be dimmed.
+    dims: Vec<bool>,
     /// Whether everything was acknowledged once.
     pub(crate) is_complete: bool,
 }
@@ -45,10 +50,16 @@ impl Session {
         [self.birth, retry].into_iter().flatten().min()
     }
 
-    pub(crate) fn update(&mut self, statuses: &[Status]) {
-        if let Some(outbox) = &mut self.outbox {
-            outbox.update(statuses);
+    pub(crate) fn update(&mut self, config: &Config, topics: &Topics, statuses: &[Status]) {
+        let Some(outbox) = &mut self.outbox else {
+            return;
+        };
+        let dims = statuses.iter().copied().map(Status::dims);
+        if !dims.clone().eq(self.dims.iter().copied()) {
+            self.dims = dims.collect();
+            outbox.describe(discovery::encode(config, topics, &self.dims, &[]));
         }
+        outbox.update(statuses);
     }
 
     /// Publishes what is due.
@@ -188,10 +199,12 @@ impl Session {
         let removed = self
             .retained
             .components(topics, &discovery::components(config));
-        let removal = (!removed.is_empty()).then(|| discovery::encode(config, topics, &removed));
-        let discovery = [removal, Some(discovery::encode(config, topics, &[]))];
-        let mut outbox = Outbox::new(topics, stale, discovery);
-        outbox.update(&bridge.statuses.borrow_and_update());
+        let statuses = bridge.statuses.borrow_and_update();
+        self.dims = statuses.iter().copied().map(Status::dims).collect();
+        let discovery = |removed: &[_]| discovery::encode(config, topics, &self.dims, removed);
+        let removal = (!removed.is_empty()).then(|| discovery(&removed));
+        let mut outbox = Outbox::new(topics, stale, [removal, Some(discovery(&[]))]);
+        outbox.update(&statuses);
         self.outbox = Some(outbox);
         bridge.has_published = true;
         Ok(())

@@ -172,3 +172,28 @@ fn every_refusal_is_on_the_page() {
         .collect();
     assert_eq!(items(&page("led-controller.7"), ".Ss Refusals"), all);
 }
+
+/// A quotation mark in the argument of a macro begins or ends one.
+#[test]
+fn json_in_the_pages_is_shown_as_json() {
+    let mut found = 0;
+    for name in [
+        "command.1",
+        "controller.8",
+        "led-controller.7",
+        "led-mqtt.8",
+    ] {
+        for line in page(name).lines().filter(|line| line.contains('{')) {
+            if line.starts_with('.') {
+                assert!(!line.contains("{\""), "{name}: {line}");
+            }
+            let text = line.replace(r"\(dq", "\"");
+            if let (Some(start), Some(end)) = (text.find("{\""), text.rfind('}')) {
+                let json = serde_json::from_str::<Value>(&text[start..=end]);
+                assert!(json.is_ok(), "{name}: {line}: {json:?}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found >= 4, "{found}");
+}

@@ -40,11 +40,12 @@ fn the_discovery_has_what_home_assistant_needs() {
                 { "topic": "led/porch/availability" },
             ],
             "availability_mode": "all",
-            "supported_color_modes": ["onoff"],
+            "supported_color_modes": ["brightness"],
+            "brightness_scale": 100,
             "effect": true,
             "effect_list": ["blink", "blink fast", "blink slow", "off"],
             "flash": true,
-            "transition": false,
+            "transition": true,
             "qos": 1,
         });
         assert_eq!(component, &expected);
@@ -70,7 +71,8 @@ fn each_effect_of_the_discovery_is_a_command() {
         let command = json!({ "state": "ON", "effect": effect }).to_string();
         let response = online.client.ask(SET, &command);
         assert!(response.starts_with("OK "), "{command}: {response}");
-        online.client.wait_for(STATE, &command);
+        let state = json!({ "state": "ON", "effect": effect, "brightness": 100 });
+        online.client.wait_for(STATE, &state.to_string());
     }
 }
 

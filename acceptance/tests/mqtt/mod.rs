@@ -3,6 +3,7 @@
 mod acknowledgements;
 mod availability;
 mod bad_input;
+mod brightness;
 mod bursts;
 mod certificates;
 mod check;
@@ -26,7 +27,7 @@ const STATE: &str = "led/porch/state";
 const AVAILABILITY: &str = "led/porch/availability";
 
 /// States, as they are retained.
-const ON: &str = r#"{"effect":"off","state":"ON"}"#;
+const ON: &str = r#"{"brightness":100,"effect":"off","state":"ON"}"#;
 const OFF: &str = r#"{"effect":"off","state":"OFF"}"#;
 
 /// Commands that alternate, each with the state after it.
@@ -37,5 +38,5 @@ const DOORS: [&str; 2] = ["door", "gate"];
 
 /// A state with this effect, as it is retained.
 fn blinking(effect: &str) -> String {
-    format!(r#"{{"effect":"{effect}","state":"ON"}}"#)
+    format!(r#"{{"brightness":100,"effect":"{effect}","state":"ON"}}"#)
 }

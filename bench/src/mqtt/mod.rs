@@ -30,7 +30,7 @@ const REST: Duration = Duration::from_secs(10);
 const STATE: &str = "led/bench/state";
 /// Commands that alternate, each with the state after it.
 const TURNS: [(&str, &str); 2] = [
-    ("ON", r#"{"effect":"off","state":"ON"}"#),
+    ("ON", r#"{"brightness":100,"effect":"off","state":"ON"}"#),
     ("OFF", r#"{"effect":"off","state":"OFF"}"#),
 ];
 

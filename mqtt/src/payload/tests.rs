@@ -37,10 +37,10 @@ fn json_of_home_assistant_is_a_command() {
             "BLINK 20 30 4",
         ),
         (r#"{"state":"ON","effect":"off"}"#, "ON"),
-        (r#"{"state":"ON","flash":2}"#, "BLINK 500 500 2"),
+        (r#"{"state":"ON","flash":2}"#, "FLASH 500 500 2"),
         (
             r#"{"state":"ON","flash":10.0,"transition":3,"color":{"r":1}}"#,
-            "BLINK 500 500 10",
+            "FLASH 500 500 10",
         ),
         (r#"{"state":"on"}"#, "ON"),
         (r#"{"state":" Off "}"#, "OFF"),
@@ -50,10 +50,20 @@ fn json_of_home_assistant_is_a_command() {
         (r#"{"state":"ON","effect":"OFF"}"#, "ON"),
         (r#"{"state":"ON","brightness":0}"#, "OFF"),
         (r#"{"state":"ON","brightness":0,"effect":"blink"}"#, "OFF"),
-        (r#"{"state":"ON","brightness":128}"#, "ON"),
-        (r#"{"brightness":1}"#, "ON"),
-        (r#"{"flash":-1e300}"#, "BLINK 500 500 1"),
-        (r#"{"flash":1e300}"#, "BLINK 500 500 3600"),
+        (r#"{"state":"ON","brightness":128}"#, "ON 100"),
+        (
+            r#"{"state":"ON","brightness":40,"transition":2}"#,
+            "ON 40 2000",
+        ),
+        (r#"{"state":"ON","brightness":0.2,"transition":0}"#, "ON 1"),
+        (r#"{"state":"ON","brightness":40,"effect":"off"}"#, "ON 40"),
+        (r#"{"state":"ON","transition":1e9}"#, "ON - 3600000"),
+        (r#"{"state":"OFF","transition":0.5}"#, "OFF 500"),
+        ("ON 40 2000", "ON 40 2000"),
+        ("flash 500 500 2", "FLASH 500 500 2"),
+        (r#"{"brightness":1}"#, "ON 1"),
+        (r#"{"flash":-1e300}"#, "FLASH 500 500 1"),
+        (r#"{"flash":1e300}"#, "FLASH 500 500 3600"),
     ] {
         assert_eq!(command(payload), expected, "{payload}");
     }
@@ -112,7 +122,18 @@ fn each_published_effect_is_a_command_that_has_this_state() {
             Command::Blink(blink) => State::Blink(blink),
             _ => State::On,
         };
-        assert_eq!(command(&encode(state)), words);
+        assert_eq!(command(&encode(state.into(), false)), words);
     }
-    assert_eq!(encode(State::Off), r#"{"effect":"off","state":"OFF"}"#);
+    assert_eq!(
+        encode(State::Off.into(), true),
+        r#"{"effect":"off","state":"OFF"}"#
+    );
+    let light = shared::Light {
+        state: State::On,
+        brightness: Brightness::new(40).unwrap(),
+    };
+    let dimmed = encode(light, true);
+    assert_eq!(dimmed, r#"{"brightness":40,"effect":"off","state":"ON"}"#);
+    assert_eq!(command(&dimmed), "ON 40");
+    assert_eq!(encode(light, false), r#"{"effect":"off","state":"ON"}"#);
 }
