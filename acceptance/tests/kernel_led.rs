@@ -29,8 +29,10 @@ impl Leds<'_> {
         self.0.path().join("leds").join(name).join(file)
     }
 
+    /// The line that was written last. In a file of the kernel it is the only one.
     fn read(&self, name: &str, file: &str) -> String {
-        fs::read_to_string(self.file(name, file)).unwrap()
+        let text = fs::read_to_string(self.file(name, file)).unwrap();
+        text.lines().next().unwrap().to_owned()
     }
 
     fn program(&self, name: &str, arguments: &[&str]) -> Command {
@@ -146,7 +148,7 @@ fn after_a_kill_it_is_off_and_has_its_trigger_again() {
     fs::write(leds.file("ACT", "trigger"), "[none] mmc0 timer\n").unwrap();
     fixture.exit(leds.controller(&["--led", "ACT"]));
     leds.turn_off("ACT").assert_code(0);
-    assert_eq!(leds.read("ACT", "trigger"), "[none] mmc0 timer\n");
+    assert_eq!(leds.read("ACT", "trigger"), "[none] mmc0 timer");
 }
 
 #[test]

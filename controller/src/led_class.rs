@@ -1,6 +1,11 @@
 //! An LED that the kernel drives.
 
-use std::{fs::File, io, io::Write, path::Path, path::PathBuf};
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
 
 use shared::{
     Light,
@@ -14,6 +19,8 @@ use crate::{Output, output::first_level};
 #[derive(Debug)]
 pub(crate) struct LedClass {
     led: KernelLed,
+    /// Its level. It stays open: a fade writes 50 times a second.
+    brightness: File,
     brightest: u32,
     /// The trigger from before the start.
     before: Option<String>,
@@ -95,8 +102,13 @@ impl LedClass {
                 );
             }
         }
+        let brightness = File::options()
+            .write(true)
+            .open(led.brightness())
+            .map_err(|source| file_error(&led.brightness(), source))?;
         let mut taken = LedClass {
             led,
+            brightness,
             brightest: brightest.max(1),
             before,
         };
@@ -118,9 +130,17 @@ impl LedClass {
         Ok(())
     }
 
+    fn set_trigger(&self, trigger: &str) -> io::Result<()> {
+        let mut file = File::options()
+            .write(true)
+            .truncate(true)
+            .open(self.led.trigger())?;
+        file.write_all(trigger.as_bytes())
+    }
+
     fn end_trigger(&self) -> io::Result<()> {
         if let Some(active) = self.led.active_trigger()? {
-            write(&self.led.trigger(), "none")?;
+            self.set_trigger("none")?;
             log::info!("ended trigger {active} of LED {}", self.led.name);
         }
         Ok(())
@@ -133,7 +153,9 @@ impl Output for LedClass {
     }
 
     fn set(&mut self, level: u32) -> io::Result<()> {
-        write(&self.led.brightness(), &level.to_string())
+        // The kernel wants a value in one piece.
+        self.brightness
+            .write_all_at(format!("{level}\n").as_bytes(), 0)
     }
 
     /// Another program can have set a trigger meanwhile. It would go on after a level that is not 0.
@@ -145,16 +167,10 @@ impl Output for LedClass {
         let Some(before) = &self.before else {
             return Ok(());
         };
-        write(&self.led.trigger(), before)?;
+        self.set_trigger(before)?;
         log::info!("LED {} has its trigger {before} again", self.led.name);
         Ok(())
     }
-}
-
-/// Writes a value in one piece, as the kernel wants it.
-fn write(path: &Path, value: &str) -> io::Result<()> {
-    let mut file = File::options().write(true).truncate(true).open(path)?;
-    file.write_all(value.as_bytes())
 }
 
 fn file_error(path: &Path, source: io::Error) -> LedClassError {

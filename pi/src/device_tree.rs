@@ -3,7 +3,28 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use crate::{Error, cache::Cache, parts::Parts, run::run};
+use crate::{
+    Error,
+    cache::{Cache, workspace},
+    parts::Parts,
+    run::run,
+};
+
+/// An LED on pin 18 that the kernel dims, and one on pin 16 with a trigger, as the green one on the board of a Pi.
+const LEDS: &str = r#"
+/ {
+	pwm-leds {
+		compatible = "pwm-leds";
+		led-18 { label = "dim18"; pwms = <&{/soc/pwm@7e20c000} 0 1000000 0>; max-brightness = <255>; };
+	};
+	leds-16 {
+		compatible = "gpio-leds";
+		led-16 { label = "ACT"; gpios = <&{/soc/gpio@7e200000} 16 1>; linux,default-trigger = "heartbeat"; };
+	};
+};
+&{/soc/gpio@7e200000} { pwm18: pwm18 { brcm,pins = <18>; brcm,function = <2>; }; };
+&{/soc/pwm@7e20c000} { pinctrl-0 = <&pwm18>; };
+"#;
 
 /// 32 lines, over a word of memory that is not used otherwise.
 const OTHER_CHIP: &str = r#"
@@ -66,6 +87,32 @@ pub(crate) fn with_other_chip(
 ) -> Result<PathBuf, Error> {
     let tree = source(parts)? + &OTHER_CHIP.replace("LINES", &strings(lines.iter().copied()));
     compile(cache, name, &tree)
+}
+
+/// The Pi's device tree with LEDs that the kernel drives.
+pub(crate) fn with_leds(cache: &Cache, parts: &Parts) -> Result<PathBuf, Error> {
+    compile(cache, "leds", &(source(parts)? + LEDS))
+}
+
+/// The Pi's device tree with an overlay of the package.
+pub(crate) fn with_overlay(cache: &Cache, parts: &Parts, name: &str) -> Result<PathBuf, Error> {
+    let overlay = workspace()?
+        .join("overlays")
+        .join(name)
+        .with_extension("dts");
+    let made_from = (parts.fetched, fs::read(&overlay)?);
+    cache.once(&format!("{name}.dtb"), &made_from, |merged| {
+        let compiled = merged.with_extension("dtbo");
+        run(Command::new("dtc")
+            .args(["-@", "-q", "-I", "dts", "-O", "dtb", "-o"])
+            .args([&compiled, &overlay]))?;
+        run(Command::new("fdtoverlay")
+            .arg("-i")
+            .arg(&parts.device_tree)
+            .arg("-o")
+            .args([merged, &compiled]))
+        .map(drop)
+    })
 }
 
 /// The Pi's device tree with the chips of a Pi 5 instead of its own, for the kernel's simulator.

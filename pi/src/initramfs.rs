@@ -33,12 +33,16 @@ while [ -z \"$ROWS\" ]; do sh; done
 exec init
 ";
 
+/// Loads the modules of the LEDs, in the order of their names.
+pub(crate) const LOAD: &str = "for module in /led/modules/*; do insmod $module || exit; done";
+
 /// The user's shell, on the same port.
 const INITTAB: &str = "ttyS1::respawn:-/bin/sh\n";
 
 /// The first commands of that shell.
 const PROFILE: &str = "\
 cd /led
+for module in /led/modules/*; do insmod $module; done
 ln -sf command led
 PATH=$PATH:/led
 stty rows $ROWS cols $COLUMNS
@@ -51,10 +55,16 @@ An emulated Raspberry Pi. Type for example:
     controller &
     led on
 
-A line shows each change of the level of pin 11 (GPIO 17), read from outside.
+or `controller --led ACT &` for an LED of the kernel. A line shows each change of the level of pin 11 (GPIO 17), read from outside.
 `poweroff` or Ctrl-A X ends this.
 
 ";
+
+/// The modules of the LEDs, as files beside the programs.
+pub(crate) fn led_modules(parts: &Parts) -> impl Iterator<Item = Program> {
+    let modules = Parts::led_modules().enumerate();
+    modules.map(|(place, name)| (format!("modules/{place}-{name}.ko.xz"), parts.module(name)))
+}
 
 /// Packs these programs under the name of a file in the cache.
 pub(crate) fn pack(
@@ -93,7 +103,7 @@ fn pack_files(parts: &Parts, files: &[(String, Vec<u8>)], file: &Path) -> Result
     // Files that no program here reads.
     fs::remove_dir_all(root.join("usr/share"))?;
     let _ = fs::remove_dir_all(root.join("usr/lib/aarch64-linux-gnu/gconv"));
-    for folder in ["etc", "led"] {
+    for folder in ["etc", "led/modules"] {
         fs::create_dir_all(root.join(folder))?;
     }
     for (name, content) in files {

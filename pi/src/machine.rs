@@ -197,6 +197,11 @@ impl Machine {
         self.monitor.pin(17)
     }
 
+    /// Reads a word of physical memory.
+    pub(crate) fn word(&mut self, address: u32) -> Result<u32, Error> {
+        self.monitor.word(address)
+    }
+
     /// Reads another pin from outside, 0 to 31.
     pub(crate) fn pin_of(&mut self, number: u32) -> Result<Pin, Error> {
         self.monitor.pin(number)

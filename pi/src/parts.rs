@@ -15,9 +15,9 @@ const PACKAGES: [&str; 5] = ["busybox-static", "gpiod", "libc6", "libgcc-s1", "s
 /// The series of Debian's kernels that keeps the level of a released output, as a Pi 5 does.
 const KERNELS: &str = r"^linux-image-6\.12\.[0-9]+\+deb[0-9]+-arm64$";
 
-/// Modules of the kernel, in an order in which they can be loaded: for the simulator of GPIO chips, and for a file system on
-/// an SD card.
-const MODULES: [&str; 7] = [
+/// Modules of the kernel, in an order in which they can be loaded: for the simulator of GPIO chips, for a file system on an SD
+/// card, and for LEDs that the kernel drives.
+const MODULES: [&str; 10] = [
     "fs/configfs/configfs",
     "lib/crc16",
     "crypto/crc32c_generic",
@@ -25,6 +25,9 @@ const MODULES: [&str; 7] = [
     "fs/jbd2/jbd2",
     "fs/ext4/ext4",
     "drivers/mmc/host/bcm2835",
+    "drivers/pwm/pwm-bcm2835",
+    "drivers/leds/leds-pwm",
+    "drivers/leds/leds-gpio",
 ];
 
 #[derive(Clone)]
@@ -50,9 +53,12 @@ impl Parts {
 
     /// The names of the modules for a file system on an SD card, in the order in which they are loaded.
     pub(crate) fn card_modules() -> impl Iterator<Item = &'static str> {
-        MODULES[1..]
-            .iter()
-            .filter_map(|path| path.rsplit('/').next())
+        names(&MODULES[1..7])
+    }
+
+    /// The names of the modules for LEDs that the kernel drives, in the order in which they are loaded.
+    pub(crate) fn led_modules() -> impl Iterator<Item = &'static str> {
+        names(&MODULES[7..])
     }
 
     fn in_folder(suite: Suite, folder: &Path, version: &str) -> Result<Parts, Error> {
@@ -66,6 +72,10 @@ impl Parts {
             root: folder.join("root"),
         })
     }
+}
+
+fn names(modules: &'static [&str]) -> impl Iterator<Item = &'static str> {
+    modules.iter().filter_map(|path| path.rsplit('/').next())
 }
 
 pub(crate) fn fetch(cache: &Cache) -> Result<Parts, Error> {

@@ -1,11 +1,13 @@
 //! The scenes of the programs, with the pin read from outside.
 
+pub(crate) mod kernel_led;
 mod operation;
 mod problems;
 
 use crate::{
     Error, build,
     cache::Cache,
+    device_tree,
     groups::{self, Group, Verdict},
     initramfs,
     machine::{Machine, Setup},
@@ -67,6 +69,7 @@ pub(crate) fn play() -> Result<(), Error> {
     groups::play(vec![
         Group::new("faults", |verdict| ready.play(verdict, &FAULTS)),
         Group::new("programs", |verdict| ready.play(verdict, &ready.scenes)),
+        Group::new("LEDs", |verdict| ready.play(verdict, &kernel_led::SCENES)),
         Group::new("make pi", shell::scenes::play),
     ])
 }
@@ -92,16 +95,22 @@ impl Ready {
             Err(error) => not_checked(&format!("32-bit clients on the Pi: {error}"))?,
         }
         let parts = parts::fetch(&cache)?;
+        programs.extend(initramfs::led_modules(&parts));
         let initramfs = initramfs::pack(&cache, &parts, "programs.cpio", &programs)?;
+        let device_tree = Some(device_tree::with_leds(&cache, &parts)?);
         Ok(Ready {
             parts,
-            setup: Setup::new(initramfs, ""),
+            setup: Setup {
+                device_tree,
+                ..Setup::new(initramfs, "")
+            },
             scenes,
         })
     }
 
     fn play(&self, verdict: &mut Verdict, scenes: &[(&str, Scene)]) -> Result<(), Error> {
         let mut machine = verdict.step("boot", || Machine::boot(&self.parts, &self.setup))?;
+        machine.run(initramfs::LOAD)?;
         for (name, scene) in scenes {
             verdict.play(&mut machine, name, *scene, TROUBLE);
             machine.try_run(CLEAR)?;

@@ -2,6 +2,7 @@
 
 mod failures;
 mod initial;
+mod leds;
 mod mqtt;
 mod operation;
 mod raspberry;
@@ -19,6 +20,7 @@ use crate::{
     groups::{self, Group, Verdict},
     machine::{Machine, Setup},
     parts::{self, Parts},
+    simulator::{self, PWM_GPIO},
     stage::Scene,
     suite::Suite,
 };
@@ -101,6 +103,19 @@ const OTHER_LINE: [Named; 1] = [(
     failures::doubled_name,
 )];
 
+#[rustfmt::skip]
+const LEDS: [Named; 3] = [
+    (Chosen, "of the files of devices, the service may write those of LEDs and no others", leds::permissions),
+    (Chosen, "the service drives ACT, over a kill", leds::act),
+    (Chosen, "the service dims an LED, and a kill turns it off", leds::dimmed),
+];
+
+const OVERLAY: [Named; 1] = [(
+    Chosen,
+    "the overlay for older Pis dims pin 17, and a kill turns it off",
+    leds::overlay,
+)];
+
 /// The packages that the scenes install.
 pub(crate) struct Packages<'a> {
     pub(crate) first: &'a str,
@@ -121,7 +136,29 @@ impl Pi {
     fn new(suite: Suite, packages: &Packages<'_>) -> Result<Pi, Error> {
         let cache = Cache::of(suite)?;
         let parts = parts::fetch(&cache)?;
+        Pi::of(cache, parts, packages, "packages", Image::new())
+    }
+
+    /// One with PWM on a GPIO line, and the overlay that uses it.
+    fn with_overlay(suite: Suite, packages: &Packages<'_>) -> Result<Pi, Error> {
+        let cache = Cache::of(suite)?;
+        let parts = parts::fetch(&cache)?;
+        let module = simulator::build(&cache, &parts)?.join(PWM_GPIO);
         let mut image = Image::new();
+        image.put(&format!("usr/lib/leds/{PWM_GPIO}"), fs::read(module)?);
+        let tree = device_tree::with_overlay(&cache, &parts, "led-pwm-gpio")?;
+        let mut pi = Pi::of(cache, parts, packages, "overlay", image)?;
+        pi.debian.device_tree = Some(tree);
+        Ok(pi)
+    }
+
+    fn of(
+        cache: Cache,
+        parts: Parts,
+        packages: &Packages<'_>,
+        name: &str,
+        mut image: Image,
+    ) -> Result<Pi, Error> {
         for (name, package) in [
             ("first", packages.first),
             ("second", packages.second),
@@ -132,12 +169,17 @@ impl Pi {
         image.run("DEBIAN_FRONTEND=noninteractive apt-get install --yes /root/first.deb");
         image.run("useradd --create-home pi; usermod --append --groups gpio pi");
         image.run("useradd --create-home eve");
-        let gpiod = suite.gpiod();
+        let gpiod = parts.suite.gpiod();
         let hold_line = HOLD_LINE
             .replace("HOLD", &gpiod.hold("gpiochip1", 0))
             .replace("INFO", &gpiod.info("gpiochip1"));
         image.enable("hold-line", &hold_line);
-        let initramfs = image.pack(&cache, "packages")?;
+        for (place, name) in Parts::led_modules().enumerate() {
+            let path = format!("usr/lib/leds/{place}-{name}.ko.xz");
+            image.put(&path, fs::read(parts.module(name))?);
+        }
+        image.enable("leds", leds::LOAD);
+        let initramfs = image.pack(&cache, name)?;
         let debian = Setup::of_debian(initramfs);
         Ok(Pi {
             cache,
@@ -192,6 +234,18 @@ pub(crate) fn play(packages: &Packages<'_>, only: Option<&str>) -> Result<(), Er
         Group::new("mqtt", |verdict| {
             let pi = pi()?;
             pi.play(verdict, &pi.debian, MQTT)
+        }),
+        Group::new("LEDs", |verdict| {
+            let pi = pi()?;
+            let setup = Setup {
+                device_tree: Some(device_tree::with_leds(&pi.cache, &pi.parts)?),
+                ..pi.debian.clone()
+            };
+            pi.play(verdict, &setup, LEDS)
+        }),
+        Group::new("overlay", |verdict| {
+            let pi = Pi::with_overlay(suite, packages)?;
+            pi.play(verdict, &pi.debian, OVERLAY)
         }),
         Group::new("chips", |verdict| {
             let pi = pi()?;

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::{
     Error, build,
     cache::Cache,
-    initramfs,
+    device_tree, initramfs,
     machine::{self, MINI_UART_CONSOLE, Monitor, Setup},
     parts,
     steps::say,
@@ -28,8 +28,9 @@ const TICK: Duration = Duration::from_millis(50);
 /// Connects the terminal with the machine until one of them ends.
 pub(crate) fn connect_terminal() -> Result<(), Error> {
     let cache = Cache::of(Suite::chosen()?)?;
-    let programs = build::programs()?;
+    let mut programs = build::programs()?;
     let parts = parts::fetch(&cache)?;
+    programs.extend(initramfs::led_modules(&parts));
     let initramfs = initramfs::pack(&cache, &parts, "shell.cpio", &programs)?;
     let size = tcgetwinsize(stdout())?;
     // A terminal of unknown size reports 0.
@@ -43,7 +44,11 @@ pub(crate) fn connect_terminal() -> Result<(), Error> {
     // QEMU makes the terminal raw, and restores it at its end, also at that of this process. Its terminal does not block, so
     // this process opens it again.
     let mut terminal = File::options().write(true).open("/dev/stdout")?;
-    let mut qemu = Setup::new(initramfs, &arguments)
+    let setup = Setup {
+        device_tree: Some(device_tree::with_leds(&cache, &parts)?),
+        ..Setup::new(initramfs, &arguments)
+    };
+    let mut qemu = setup
         .qemu(&parts, folder.path(), "TERM")?
         .args(["-serial", "mon:stdio"])
         .spawn()?;

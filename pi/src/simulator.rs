@@ -1,5 +1,5 @@
-//! The kernel's simulator of GPIO chips, compiled for the Pi's kernel: Debian's kernels do not include it, but their source
-//! does.
+//! The kernel's simulator of GPIO chips, and its PWM on a GPIO line, compiled for the Pi's kernel: Debian's kernels do not include
+//! them, but their source does.
 //!
 //! Needs root: it is compiled in a chroot, by the suite's own tools.
 
@@ -14,6 +14,9 @@ use crate::{Error, apt::Apt, cache::Cache, debian::chroot, parts::Parts, run::ru
 
 /// The modules, in the order in which they are loaded.
 pub(crate) const MODULES: [&str; 3] = ["configfs.ko.xz", "interrupts.ko", "gpio-sim.ko"];
+
+/// PWM on a GPIO line, in the same folder.
+pub(crate) const PWM_GPIO: &str = "pwm-gpio.ko";
 
 /// Debian's kernels do not include simulated interrupts either. Their source is for a part of the kernel, and calls a
 /// function that modules may not call. This macro replaces it.
@@ -32,7 +35,7 @@ const RESET: &str = "\tgc->free = gpio_sim_free;\n";
 
 /// Compiles the modules once for each kernel, and returns the folder with them.
 pub(crate) fn build(cache: &Cache, parts: &Parts) -> Result<PathBuf, Error> {
-    let made_from = (&parts.version, INTERRUPTS, RESET);
+    let made_from = (&parts.version, INTERRUPTS, RESET, PWM_GPIO);
     cache.once("gpio-sim", &made_from, |folder| {
         let scratch = folder.with_file_name("scratch");
         fs::create_dir(&scratch)?;
@@ -70,20 +73,27 @@ fn compile(parts: &Parts, apt: &Apt, scratch: &Path, folder: &Path) -> Result<()
         .arg("-C")
         .arg(&source)
         .args(["--strip-components=3", "--wildcards"])
-        .args(["*/drivers/gpio/gpio-sim.c", "*/kernel/irq/irq_sim.c"]))?;
+        .args([
+            "*/drivers/gpio/gpio-sim.c",
+            "*/drivers/pwm/pwm-gpio.c",
+            "*/kernel/irq/irq_sim.c",
+        ]))?;
     let chips = fs::read_to_string(source.join("gpio-sim.c"))?;
     if !chips.contains(RESET) {
         return Err("gpio-sim.c has changed: it does not reset a released line".into());
     }
     fs::write(source.join("gpio-sim.c"), chips.replace(RESET, ""))?;
     fs::write(source.join("interrupts.c"), INTERRUPTS)?;
-    fs::write(source.join("Kbuild"), "obj-m := gpio-sim.o interrupts.o\n")?;
+    fs::write(
+        source.join("Kbuild"),
+        "obj-m := gpio-sim.o interrupts.o pwm-gpio.o\n",
+    )?;
     let headers = format!("/usr/src/linux-headers-{}", parts.version);
     chroot(&workshop, &format!("make -C {headers} M=/gpio-sim modules"))?;
 
     fs::create_dir(folder)?;
     fs::copy(parts.module("configfs"), folder.join(MODULES[0]))?;
-    for module in &MODULES[1..] {
+    for module in MODULES[1..].iter().chain([&PWM_GPIO]) {
         fs::copy(source.join(module), folder.join(module))?;
     }
     Ok(())

@@ -61,20 +61,20 @@ impl Monitor {
 
     /// Reads the level and direction of a pin, 0 to 31.
     pub(crate) fn pin(&mut self, number: u32) -> Result<Pin, Error> {
-        let functions = self.register(GPFSEL0 + number / 10 * 4)?;
+        let functions = self.word(GPFSEL0 + number / 10 * 4)?;
         let function = match functions >> (number % 10 * 3) & 0b111 {
             0 => Function::Input,
             1 => Function::Output,
             other => Function::Other(other),
         };
         Ok(Pin {
-            high: self.register(GPLEV0)? >> number & 1 == 1,
+            high: self.word(GPLEV0)? >> number & 1 == 1,
             function,
         })
     }
 
     /// A word of physical memory: `000000003f200034: 0x00020000`.
-    fn register(&mut self, address: u32) -> Result<u32, Error> {
+    pub(super) fn word(&mut self, address: u32) -> Result<u32, Error> {
         let command_line = format!("xp /1wx {address:#x}");
         let reply = self.execute(
             "human-monitor-command",

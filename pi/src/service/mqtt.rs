@@ -59,7 +59,7 @@ pub(super) fn commands(stage: &mut Stage<'_>) -> Result<(), Error> {
         stage.pin_becomes(pin)?;
     }
     becomes(stage, "state", r#"{"effect":"blink fast","state":"ON"}"#)?;
-    let ask = "mosquitto_rr -V 5 -W 60 -t led/$(hostname)/set -e led/$(hostname)/response -m OFF";
+    let ask = "mosquitto_rr -V 5 -W 60 -t led/$(hostname)/set -e led/$(hostname)/response/1 -m OFF";
     stage.says(ask, "OK")?;
     stage.pin_is(OFF)
 }

@@ -19,6 +19,9 @@ const SCENES: [(&str, Scene); 2] = [
             ("controller &\r", "ready"),
             ("led on\r", "pin 11: high"),
             ("./command off\r", "pin 11: low"),
+            // The LED of the board, beside it.
+            ("./controller --led ACT --key 1300 &\r", "took LED ACT"),
+            ("./command --key 1300 on\r", "\non\n"),
             // Printed by the process that is interrupted next, when it is in the foreground. Without the quotes it is not an
             // echo of the input.
             (
