@@ -102,7 +102,7 @@ queues() {
     local key sender receiver
     while read -r key _ _ _ _ sender receiver _; do
         key=$((key & 0xffffffff))
-        [ $((key >> 28 & 7)) -ge 2 ] && [ $((key >> 28 & 7)) -le 6 ] || continue
+        [[ $((key >> 28 & 7)) = [2-6] ]] || continue
         printf '0x%08x, last sender %s, last receiver %s\n' $key "$sender" "$receiver"
     done < <(tail -n +2 /proc/sysvipc/msg) | sort
 }
