@@ -45,16 +45,13 @@ pub(crate) async fn run(path: &Path) -> Result<(), Error> {
     };
     match Config::read(path) {
         Ok(config) => {
-            let (count, plural) = (
-                config.leds.len(),
-                if config.leds.len() == 1 { "" } else { "s" },
-            );
             report(
                 "config",
                 Ok(format!(
-                    "{}: node {}, {count} LED{plural}",
+                    "{}: node {}, {}",
                     path.display(),
-                    config.node
+                    config.node,
+                    shared::count(config.leds.len() as u64, "LED")
                 )),
             );
             let topics = Topics::new(&config);
@@ -135,8 +132,8 @@ async fn broker(config: &Config, topics: &Topics) -> Vec<Finding> {
             }
             Event::Subscribed(_, refused) => {
                 break format!(
-                    "{check}: the broker refused {} topics: {}",
-                    refused.len(),
+                    "{check}: the broker refused {}: {}",
+                    shared::count(refused.len() as u64, "topic"),
                     permit(config, topics)
                 );
             }

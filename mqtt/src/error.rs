@@ -40,7 +40,7 @@ pub enum Error {
     #[error("{0}")]
     Broker(String),
     /// `--check` found so many problems.
-    #[error("{} problem{} found", .0, if *.0 == 1 { "" } else { "s" })]
+    #[error("{} found", shared::count(*.0 as u64, "problem"))]
     Problems(usize),
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn effects() -> impl Iterator<Item = &'static str> {
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
 pub enum PayloadError {
     /// It is longer than [`PAYLOAD_MAX`].
-    #[error("the payload has {0} bytes; the limit is {PAYLOAD_MAX}")]
+    #[error("the payload has {}; the limit is {PAYLOAD_MAX}", shared::count(*.0 as u64, "byte"))]
     TooLong(usize),
     /// It begins like JSON.
     #[error("not the JSON of a light: {0}")]

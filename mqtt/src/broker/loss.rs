@@ -77,7 +77,9 @@ fn reason(error: ConnectionError, is_accepted: bool) -> String {
         ConnectionError::MqttState(StateError::Deserialization(
             mqttbytes::Error::OutgoingPacketTooLarge { pkt_size, max },
         )) => format!(
-            "a packet has {pkt_size} bytes, and the broker takes packets of {max} bytes: permit longer ones, in Mosquitto with max_packet_size"
+            "a packet has {}, and the broker takes packets of {}: permit longer ones, in Mosquitto with max_packet_size",
+            shared::count(pkt_size.into(), "byte"),
+            shared::count(max.into(), "byte")
         ),
         ConnectionError::MqttState(StateError::Deserialization(
             mqttbytes::Error::ProtocolError | mqttbytes::Error::ProtocolViolation(_),
