@@ -1,18 +1,17 @@
 //! The LED: on, off, blinking or fading.
 
+mod blinking;
 mod fading;
 
-use std::{
-    io,
-    time::{Duration, Instant},
-};
+use std::{io, time::Instant};
 
-use shared::{Blink, Brightness, Fade, Light, State};
+use shared::{Brightness, Fade, Light, State};
 
 use crate::{
     Output,
     output::{closest, first_level, level},
 };
+use blinking::{Blinking, Phase};
 use fading::Fading;
 
 /// An LED, and what it does. It does not change by itself: call [`Led::tick`] when it is [`Led::due`].
@@ -30,40 +29,6 @@ enum Activity {
     Steady,
     Blinking(Blinking),
     Fading(Fading),
-}
-
-#[derive(Clone, Copy)]
-struct Blinking {
-    /// The count is the number of flashes left, with the current one.
-    blink: Blink,
-    /// When the current flash began; in its second phase, when the next one begins.
-    begin: Instant,
-    /// How a flash begins.
-    first: Phase,
-    /// What it does after a `FLASH`.
-    then: Option<State>,
-}
-
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Phase {
-    Lit,
-    Dark,
-}
-
-impl Phase {
-    fn other(self) -> Phase {
-        match self {
-            Phase::Lit => Phase::Dark,
-            Phase::Dark => Phase::Lit,
-        }
-    }
-
-    fn time(self, blink: Blink) -> Duration {
-        match self {
-            Phase::Lit => blink.on(),
-            Phase::Dark => blink.off(),
-        }
-    }
 }
 
 impl Led {
@@ -180,47 +145,6 @@ impl Led {
         }
     }
 
-    /// Turns it on, and lets it blink from now on until the next change.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Led::on`].
-    pub fn blink(&mut self, blink: Blink, now: Instant) -> io::Result<Light> {
-        self.begin(Blinking {
-            blink,
-            begin: now,
-            first: Phase::Lit,
-            then: None,
-        })
-    }
-
-    /// Lets it flash from now on, and then do what it does now. If it is lit, a flash begins with off.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Led::on`].
-    pub fn flash(&mut self, blink: Blink, now: Instant) -> io::Result<Light> {
-        let then = match self.activity {
-            Activity::Blinking(Blinking {
-                then: Some(first), ..
-            }) => first,
-            _ => self.light().state,
-        };
-        self.begin(Blinking {
-            blink,
-            begin: now,
-            first: self.phase().other(),
-            then: Some(then),
-        })
-    }
-
-    fn begin(&mut self, blinking: Blinking) -> io::Result<Light> {
-        self.take()?;
-        self.write_phase(blinking.first)?;
-        self.activity = Activity::Blinking(blinking);
-        Ok(self.light())
-    }
-
     /// When it is to change next; none if it does not blink or fade.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
@@ -256,53 +180,6 @@ impl Led {
             Activity::Blinking(blinking) => self.tick_blinking(blinking, now)?,
         }
         Ok(self.light())
-    }
-
-    fn tick_blinking(&mut self, blinking: Blinking, now: Instant) -> io::Result<()> {
-        let Blinking {
-            blink,
-            mut begin,
-            first,
-            then,
-        } = blinking;
-        if self.phase() != first {
-            return self.write_phase(first);
-        }
-        let Some(left) = blink.after_flash() else {
-            return self.resume(then.unwrap_or(State::Off), first.other(), now);
-        };
-        self.write_phase(first.other())?;
-        let period = blink.on() + blink.off();
-        begin += period;
-        let missed = now.saturating_duration_since(begin).as_nanos() / period.as_nanos();
-        begin += period * u32::try_from(missed).unwrap_or(u32::MAX);
-        self.activity = Activity::Blinking(Blinking {
-            blink: left,
-            begin,
-            ..blinking
-        });
-        Ok(())
-    }
-
-    /// Does this after the last flash, at whose end the LED has this phase.
-    fn resume(&mut self, state: State, phase: Phase, now: Instant) -> io::Result<()> {
-        match state {
-            State::Off => self.change(0, None, now),
-            State::On => self.change(self.level_of(Phase::Lit), None, now),
-            State::Blink(blink) => {
-                self.write_phase(phase)?;
-                self.activity = Activity::Blinking(Blinking {
-                    blink,
-                    begin: match phase {
-                        Phase::Lit => now,
-                        Phase::Dark => now + blink.off(),
-                    },
-                    first: Phase::Lit,
-                    then: None,
-                });
-                Ok(())
-            }
-        }
     }
 
     fn phase(&self) -> Phase {

@@ -1,43 +1,17 @@
 //! The model, written from led-controller(7).
 
+mod activity;
+
 use std::{collections::VecDeque, fs, mem, process, str};
 
 use super::steps::Text;
 use crate::fake::Change;
+use activity::{Activity, Blink};
 
 /// Its type and text.
 pub(crate) type Reply = (i64, String);
 
 const BLANKS: &[char] = &[' ', '\t', '\r', '\n', '\x0c'];
-
-/// What an LED does that is not simply on or off.
-#[derive(Clone, Default)]
-enum Activity {
-    #[default]
-    Steady,
-    Blink(Blink),
-    /// The percent at its end, and its milliseconds.
-    Fade(u64, u64),
-}
-
-#[derive(Clone)]
-struct Blink {
-    /// Milliseconds.
-    on: u64,
-    off: u64,
-    left: Option<u64>,
-    /// Whether a flash begins with on.
-    begins_lit: bool,
-    /// What `FLASH` returns to: off, on, or blinking.
-    then: Option<Box<Then>>,
-}
-
-#[derive(Clone)]
-enum Then {
-    Off,
-    On,
-    Blink(Blink),
-}
 
 #[derive(Default)]
 pub(crate) struct Model {
@@ -316,28 +290,6 @@ impl Model {
         Ok(Some(self.reply_of_state()))
     }
 
-    /// A fade to this percent, if it is another level.
-    fn fade(&self, to: u64, ms: u64) -> (u64, Activity) {
-        let activity = if to == self.level {
-            Activity::Steady
-        } else {
-            Activity::Fade(to, ms)
-        };
-        (to, activity)
-    }
-
-    /// What a flash that begins now returns to.
-    fn then(&self) -> Option<Box<Then>> {
-        Some(Box::new(match &self.activity {
-            Activity::Blink(Blink {
-                then: Some(then), ..
-            }) => return Some(then.clone()),
-            Activity::Blink(blink) => Then::Blink(blink.clone()),
-            _ if self.is_off() => Then::Off,
-            _ => Then::On,
-        }))
-    }
-
     fn reply_of_state(&self) -> String {
         let (state, brightness) = (self.state(), self.brightness);
         if state == "OFF" || brightness == 100 {
@@ -379,43 +331,6 @@ impl Model {
         replies.push_back((reply_to, text));
     }
 
-    /// Lets phases and fades of 1 ms pass, up to a longer one. Returns whether there were any.
-    pub(crate) fn pass_time(&mut self) -> bool {
-        let before = self.changes.len();
-        loop {
-            match mem::take(&mut self.activity) {
-                Activity::Fade(to, 1) => self.write(to),
-                Activity::Blink(blink) if blink.phase(self.level) == 1 => self.end_phase(blink),
-                activity => {
-                    self.activity = activity;
-                    return self.changes.len() > before;
-                }
-            }
-        }
-    }
-
-    /// Ends the phase in which the LED is.
-    fn end_phase(&mut self, mut blink: Blink) {
-        let is_lit = self.level > 0;
-        let level = if is_lit { 0 } else { self.brightness };
-        if is_lit == blink.begins_lit {
-            if blink.left == Some(1) {
-                match blink.then.map_or(Then::Off, |then| *then) {
-                    Then::Off => self.write(0),
-                    Then::On => self.write(self.brightness),
-                    Then::Blink(before) => {
-                        self.write(level);
-                        self.activity = Activity::Blink(before);
-                    }
-                }
-                return;
-            }
-            blink.left = blink.left.map(|left| left - 1);
-        }
-        self.write(level);
-        self.activity = Activity::Blink(blink);
-    }
-
     /// The replies at the end, which this text requests, with these commands waiting; none if the reply queue was removed.
     pub(crate) fn end(
         &mut self,
@@ -440,13 +355,6 @@ impl Model {
                 .map(|reply_to| (reply_to, replied.to_owned())),
         );
         Some(replies)
-    }
-}
-
-impl Blink {
-    /// The milliseconds of the phase with this level.
-    fn phase(&self, level: u64) -> u64 {
-        if level > 0 { self.on } else { self.off }
     }
 }
 
