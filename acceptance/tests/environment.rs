@@ -17,7 +17,7 @@ const PID_NAMESPACE: [&str; 4] = ["unshare", "--pid", "--fork", "--kill-child"];
 
 /// A wrapper with mounts of its own, which runs this script first. unshare(1) cannot set the propagation of mounts in a chroot
 /// whose `/` is not a mount point. There the script mounts the root over /run, which is one.
-fn with_mounts(script: &str) -> Vec<String> {
+pub(crate) fn with_mounts(script: &str) -> Vec<String> {
     let script = format!(
         "if mountpoint --quiet /; then mount --make-rprivate / && root=/; \
          else mount --make-private /run && mount --rbind / /run && mount --make-rprivate /run && root=/run; fi && \

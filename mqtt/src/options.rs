@@ -38,6 +38,10 @@ pub struct Options {
     #[arg(long, value_name = "URL", requires = "setup")]
     pub broker: Option<String>,
 
+    /// With --setup: the certificate of the authority that signed the broker's
+    #[arg(long, value_name = "FILE", requires = "setup")]
+    pub ca: Option<PathBuf>,
+
     /// With --setup: the user, or an empty text for none
     #[arg(long, value_name = "USER", requires = "setup")]
     pub user: Option<String>,

@@ -45,7 +45,10 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
         }
     };
     let answers = answers(options, &text).map_err(Error::Answer)?;
-    let text = changed(&text, &answers);
+    let mut text = changed(&text, &answers);
+    if let Some(ca) = &options.ca {
+        text = with_setting(&text, "ca", Some(&ca.display().to_string()));
+    }
     // Before anything is written.
     Config::from_text(&text, path).map_err(|problem| Error::Config {
         path: path.clone(),

@@ -12,6 +12,7 @@ mod configuration;
 mod connections;
 mod discovery;
 mod ending;
+mod guide;
 mod identity;
 mod log;
 mod node;
