@@ -69,7 +69,11 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("docs/performance.md", "", "output of `make bench`"),
     ("docs/reliability.md", "", "output of `make home-assistant`"),
     ("docs/recipes.md", "", "recipes.rs runs each"),
-    ("docs/mqtt.md", "", "mqtt/guide.rs and the other tests of led-mqtt run them"),
+    (
+        "docs/mqtt.md",
+        "",
+        "mqtt/guide.rs and the other tests of led-mqtt run them",
+    ),
 ];
 
 /// Blocks that serve until they are ended, in a terminal of their own. They are ready when there is another queue.

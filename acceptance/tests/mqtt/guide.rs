@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use testing::{Fixture, Outcome, bridge, mqtt::address};
+use testing::{Fixture, Outcome, bridge, mqtt::address, programs};
 
 use crate::{environment::with_mounts, manual::document};
 
@@ -25,6 +25,11 @@ echo "include_dir /etc/mosquitto/conf.d" >/etc/mosquitto/mosquitto.conf
 cp "$FOLDER/mqtt.toml" /etc/led-controller
 trap 'kill $(cat "$FOLDER"/*.pid) 2>/dev/null || true; wait' EXIT
 cd "$FOLDER/work"
+"#;
+
+/// `mosquitto_pub` does not wait for the LED.
+const END: &str = r#"
+until "$LED" --key "$KEY" status | grep -q "^on"; do sleep 0.01; done
 "#;
 
 const SYSTEMCTL: &str = r#"
@@ -86,7 +91,7 @@ fn a_broker_with_users_and_tls_as_the_guide_makes_it() {
             &format!("mqtts://broker.example.org:{port}"),
         );
     assert!(typed.contains("mosquitto_pub"), "{typed}");
-    let script = format!("{BEGIN}{typed}");
+    let script = format!("{BEGIN}{typed}{END}");
     let wrapper = with_mounts("true");
     let mut shell = Command::new(&wrapper[0]);
     shell.args(&wrapper[1..]).args(["sh", "-c", &script]);
@@ -94,7 +99,10 @@ fn a_broker_with_users_and_tls_as_the_guide_makes_it() {
     shell
         .env("HOST", host.to_string())
         .env("LED_LOCK_DIRECTORY", fixture.path());
-    shell.env("STATE_DIRECTORY", fixture.path());
+    shell
+        .env("STATE_DIRECTORY", fixture.path())
+        .env("KEY", fixture.key.to_string());
+    shell.env("LED", programs().join("command"));
     let outcome = Outcome::of(&mut shell);
     outcome.assert_code(0);
     assert!(
