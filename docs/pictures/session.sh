@@ -6,10 +6,10 @@ set -euo pipefail
 
 commands=(
     'on'
+    'on 40%'
+    'blink 100ms 200ms --count 2'
+    'flash 200ms'
     'toggle'
-    'blink 100ms 400ms --count 2'
-    'status'
-    'doctor'
     'exit'
 )
 
@@ -20,8 +20,9 @@ log=$LED_LOCK_DIRECTORY/controller.log
 
 type_() { printf '\e[1m$ %s\e[0m\n' "$1"; }
 
-type_ 'controller --simulate 2>controller.log &'
-controller --simulate 2>"$log" &
+type_ 'controller --simulate 2>log &'
+# The lines of the controller are told apart by their colour and their place.
+controller --simulate 2>"$log" > >(sed --unbuffered $'s/.*/\e[33m                    &\e[0m/') &
 trap 'kill $! 2>/dev/null || true; wait; rm -r "$LED_LOCK_DIRECTORY"' EXIT
 until grep -qs ready "$log"; do
     kill -0 $!
@@ -34,5 +35,5 @@ for arguments in "${commands[@]}"; do
     # shellcheck disable=SC2086
     (exec -a led "$1/command" $arguments)
     # Until the LED has blinked.
-    sleep 0.7
+    sleep 0.8
 done

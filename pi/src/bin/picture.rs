@@ -10,6 +10,8 @@ fn main() -> io::Result<()> {
     // Bright colours instead of the plain ones, which are too dark on black.
     let mut palette = WIN10_CONSOLE;
     palette.0.copy_within(9..15, 1);
-    let picture = Term::new().palette(palette).render_svg(written.trim_end());
+    // As wide as the lines are, so that they can be read on a phone.
+    let term = Term::new().palette(palette).min_width_px(0);
+    let picture = term.render_svg(written.trim_end());
     io::stdout().write_all(picture.as_bytes())
 }
