@@ -119,7 +119,7 @@ pub(super) fn two(stage: &mut Stage<'_>) -> Result<(), Error> {
         stage.run(
             &format!("led --key {key} doctor"),
             0,
-            &[&format!("led-controller@{instance} is active")],
+            &[&format!("led-controller@{instance}.service is active")],
         )?;
         stage.ok(&format!(
             "systemctl stop led-controller@{instance}; rm /etc/default/led-controller-{instance}"
