@@ -14,6 +14,32 @@ const USER_NAMESPACE: [&str; 3] = [
 
 #[test]
 #[ignore = "needs strace"]
+fn a_command_whose_reply_cannot_be_received_may_have_been_applied() {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    let fails = "--inject=msgrcv:error=ENOSYS";
+    let strace = [
+        "strace",
+        "--follow-forks",
+        "--output=/dev/null",
+        "--trace=msgrcv",
+        fails,
+    ];
+    for (verb, line) in [("on", "LED on"), ("toggle", "LED off")] {
+        let outcome = Outcome::of(fixture.wrapped(&strace, "command").arg(verb));
+        outcome.assert_failed(
+            5,
+            &[
+                "Function not implemented",
+                "the command may have been applied",
+            ],
+        );
+        assert_eq!(controller.line(), line);
+    }
+}
+
+#[test]
+#[ignore = "needs strace"]
 fn a_toggle_of_a_controller_killed_before_its_reply_may_have_been_applied() {
     let fixture = Fixture::new();
     // A call of msgsnd(2) marks the reply queue, and each reply is one.

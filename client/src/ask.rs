@@ -185,10 +185,13 @@ fn finish(
 
 /// Replaces an error that says that the command was not applied, if that is not certain.
 fn checked(command: Command, may_be_applied: bool, error: Error) -> Error {
-    if may_be_applied && command != Command::Status && error.is_not_applied() {
-        Error::Unconfirmed { light: None }
-    } else {
-        error
+    match error {
+        error if !may_be_applied || command == Command::Status => error,
+        error if error.is_not_applied() => Error::Unconfirmed { light: None },
+        error @ Error::Queue { .. } => Error::NotReceived {
+            cause: Box::new(error),
+        },
+        error => error,
     }
 }
 

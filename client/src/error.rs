@@ -107,6 +107,12 @@ pub enum Error {
         /// What the LED does now, if it is known.
         light: Option<Light>,
     },
+    /// The command was sent, and its reply cannot be received.
+    #[error("{cause}; the command may have been applied")]
+    NotReceived {
+        /// Why not.
+        cause: Box<Error>,
+    },
     /// The command queue has no reply queue.
     #[error(
         "queue {key} belongs to another program: there is no reply queue with key {}; nothing was sent", key.reply()
@@ -183,9 +189,10 @@ impl Error {
             Error::NotPermitted { .. } | Error::Untrusted { .. } | Error::Unmapped { .. } => {
                 Kind::NotPermitted
             }
-            Error::NoReply { .. } | Error::NoReplies { .. } | Error::Unconfirmed { .. } => {
-                Kind::NoReply
-            }
+            Error::NoReply { .. }
+            | Error::NoReplies { .. }
+            | Error::NotReceived { .. }
+            | Error::Unconfirmed { .. } => Kind::NoReply,
             Error::Full { .. } | Error::TooSmall { .. } => Kind::Full,
         }
     }
