@@ -34,12 +34,52 @@ pub(super) fn check(name: &str, queue: Option<&QueueStatus>) -> Finding {
     }
 }
 
-/// Whether the user who created the queue may write to the LED, as root, as its owner, or as a member of its group.
+/// Whether the owner of the queue, as whom the controller runs, may write to the LED, as root, as its owner, or as a member of its group.
 fn may_write(led: &KernelLed, queue: Option<&QueueStatus>) -> bool {
     let (Some(queue), Ok(file)) = (queue, fs::metadata(led.brightness())) else {
         return true;
     };
-    let user = User(queue.creator);
+    // Root creates the queues of the service.
+    let user = User(queue.permissions.owner);
     let is_in_group = || file.mode() & 0o020 != 0 && Group(file.gid()).has(user);
-    [0, file.uid()].contains(&queue.creator) || file.mode() & 0o002 != 0 || is_in_group()
+    [0, file.uid()].contains(&user.0) || file.mode() & 0o002 != 0 || is_in_group()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use shared::{Mode, Permissions, Queue};
+
+    use super::*;
+
+    #[test]
+    fn who_writes_is_the_owner_of_the_queue_and_not_root_who_created_it_for_the_service() {
+        let directory = tempfile::tempdir().unwrap();
+        let led = KernelLed::new(directory.path().to_str().unwrap());
+        fs::write(led.brightness(), "0").unwrap();
+        let own = fs::metadata(led.brightness()).unwrap().uid();
+        let queue = Queue::private(Mode::new(0o600).unwrap()).unwrap();
+        let found = queue.status().unwrap();
+        let of = |owner| QueueStatus {
+            creator: 0,
+            permissions: Permissions {
+                owner,
+                ..found.permissions
+            },
+            ..found
+        };
+        for (owner, mode, expected) in [
+            (own, 0o644, true),
+            (54_321, 0o644, false),
+            (54_321, 0o646, true),
+        ] {
+            fs::set_permissions(led.brightness(), fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(
+                may_write(&led, Some(&of(owner))),
+                expected,
+                "{owner} {mode:o}"
+            );
+        }
+    }
 }
