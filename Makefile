@@ -112,7 +112,7 @@ programs:
 	cargo build --release --locked --package controller --package command
 	ln -sf command target/release/led
 
-build: unit-file completions programs
+build: unit-file completions overlays programs
 
 install uninstall:
 	@scripts/install $@ "$(PREFIX)" "$(DESTDIR)"
