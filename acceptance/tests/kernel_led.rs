@@ -1,5 +1,7 @@
 //! `controller --led`, with files in the place of the kernel's. The kernel's own LEDs are on the emulated Pi.
 
+mod failures;
+
 use std::{fs, path::PathBuf, process::Command};
 
 use serde_json::json;

@@ -8,7 +8,7 @@ use std::{io, time::Instant};
 use shared::{Brightness, Fade, Light, State};
 
 use crate::{
-    Output,
+    Locks, Output,
     output::{closest, first_level, level},
 };
 use blinking::{Blinking, Phase};
@@ -122,15 +122,25 @@ impl Led {
     ///
     /// # Errors
     ///
-    /// Those of [`Led::off`], and of [`Output::give_back`].
+    /// Those of [`Led::off`].
     pub fn turn_off(&mut self) -> io::Result<Light> {
         let now = Instant::now();
-        let off = match self.off(None, now) {
+        match self.off(None, now) {
             // A terminal that was not read in time will not be read now.
             Err(error) if error.kind() != io::ErrorKind::TimedOut => self.off(None, now),
             result => result,
-        };
-        off.and_then(|light| self.output.give_back().map(|()| light))
+        }
+    }
+
+    /// Lets what else drives it do so again, after it was turned off for good. Logs an error, and leaves that to the next
+    /// controller: the LED is off all the same.
+    pub(crate) fn give_back(&mut self, locks: &mut Locks) {
+        match self.output.give_back() {
+            Ok(()) => locks.forget_led(),
+            Err(error) => log::warn!(
+                "the LED is off, and its trigger is not set again: {error}; --turn-off or the next controller tries again"
+            ),
+        }
     }
 
     /// Turns it on if it is off, else off. Turns a blinking LED off.

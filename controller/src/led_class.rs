@@ -7,13 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use shared::{
-    Light,
-    led_class::KernelLed,
-    lock::{Lock, RecordedLed},
-};
+use shared::{Light, led_class::KernelLed, lock::RecordedLed};
 
-use crate::{Output, output::first_level};
+use crate::{Locks, Output, output::first_level};
 
 /// An LED of the kernel, driven by this process as long as no other process writes to its files.
 #[derive(Debug)]
@@ -47,6 +43,20 @@ pub enum LedClassError {
     },
 }
 
+/// For the reply to a client, who may not be the one to follow the advice.
+impl From<LedClassError> for io::Error {
+    fn from(error: LedClassError) -> io::Error {
+        match error {
+            LedClassError::File { path, source } => {
+                io::Error::new(source.kind(), format!("{}: {source}", path.display()))
+            }
+            LedClassError::Unknown { .. } => {
+                io::Error::new(io::ErrorKind::NotFound, error.to_string())
+            }
+        }
+    }
+}
+
 fn known(names: &[String]) -> String {
     if names.is_empty() {
         "it has none".into()
@@ -67,10 +77,12 @@ fn advice(error: &io::Error) -> &'static str {
 
 impl LedClass {
     /// Finds the LED, ends its trigger, which the record keeps until it is given back, and lets the LED begin with this.
+    ///
+    /// If that fails, the trigger is set again.
     pub(crate) fn take(
         name: &str,
         initial: Light,
-        lock: &mut Option<Lock>,
+        locks: &mut Locks,
     ) -> Result<LedClass, LedClassError> {
         let led = KernelLed::new(name);
         let brightest = match led.brightest() {
@@ -80,69 +92,75 @@ impl LedClass {
                     names: KernelLed::names(),
                 });
             }
-            brightest => brightest.map_err(|source| file_error(&led.brightness(), source))?,
+            brightest => brightest.map_err(at(&led.max_brightness()))?,
         };
-        let at_trigger = |source| file_error(&led.trigger(), source);
-        let active = led.active_trigger().map_err(at_trigger)?;
+        let active = led.active_trigger().map_err(at(&led.trigger()))?;
         // A controller that was killed has ended the trigger.
-        let recorded = || {
-            lock.as_ref()?
-                .led()
-                .filter(|recorded| recorded.name == name)
-        };
-        let before = active.or_else(|| recorded().map(|recorded| recorded.trigger.clone()));
-        if let (Some(lock), Some(trigger)) = (lock, &before) {
-            let recorded = lock.record_led(Some(RecordedLed {
-                name: name.to_owned(),
-                trigger: trigger.clone(),
-            }));
-            if let Err(error) = recorded {
-                log::warn!(
-                    "cannot record the trigger {trigger}: {error}; it is lost if this process is killed"
-                );
-            }
-        }
+        let recorded = locks.led().filter(|recorded| recorded.name == name);
+        let before = active.or_else(|| recorded.map(|recorded| recorded.trigger.clone()));
         let brightness = File::options()
             .write(true)
             .open(led.brightness())
-            .map_err(|source| file_error(&led.brightness(), source))?;
+            .map_err(at(&led.brightness()))?;
+        if let Some(trigger) = &before {
+            locks.record_led(RecordedLed {
+                name: name.to_owned(),
+                trigger: trigger.clone(),
+            });
+        }
         let mut taken = LedClass {
             led,
             brightness,
             brightest: brightest.max(1),
             before,
         };
-        taken
-            .end_trigger()
-            .map_err(|source| file_error(&taken.led.trigger(), source))?;
-        taken
-            .set(first_level(initial, taken.brightest))
-            .map_err(|source| file_error(&taken.led.brightness(), source))?;
+        let level = first_level(initial, taken.brightest);
+        if let Err(error) = taken.end_trigger().and_then(|()| taken.write(level)) {
+            if taken.give_back().is_ok() {
+                locks.forget_led();
+            }
+            return Err(error);
+        }
         log::info!("took LED {name}");
         Ok(taken)
     }
 
     /// Gives an LED back that is off, after a controller that was killed.
-    pub(crate) fn release(mut self) -> Result<(), LedClassError> {
-        self.give_back()
-            .map_err(|source| file_error(&self.led.trigger(), source))?;
+    pub(crate) fn release(self) -> Result<(), LedClassError> {
+        self.set_trigger_again()?;
         log::info!("LED {} is off", self.led.name);
         Ok(())
     }
 
-    fn set_trigger(&self, trigger: &str) -> io::Result<()> {
-        let mut file = File::options()
-            .write(true)
-            .truncate(true)
-            .open(self.led.trigger())?;
-        file.write_all(trigger.as_bytes())
+    fn write(&self, level: u32) -> Result<(), LedClassError> {
+        // The kernel wants a value in one piece.
+        self.brightness
+            .write_all_at(format!("{level}\n").as_bytes(), 0)
+            .map_err(at(&self.led.brightness()))
     }
 
-    fn end_trigger(&self) -> io::Result<()> {
-        if let Some(active) = self.led.active_trigger()? {
+    fn set_trigger(&self, trigger: &str) -> Result<(), LedClassError> {
+        let path = self.led.trigger();
+        let file = File::options().write(true).truncate(true).open(&path);
+        file.and_then(|mut file| file.write_all(trigger.as_bytes()))
+            .map_err(at(&path))
+    }
+
+    fn end_trigger(&self) -> Result<(), LedClassError> {
+        let active = self.led.active_trigger();
+        if let Some(active) = active.map_err(at(&self.led.trigger()))? {
             self.set_trigger("none")?;
             log::info!("ended trigger {active} of LED {}", self.led.name);
         }
+        Ok(())
+    }
+
+    fn set_trigger_again(&self) -> Result<(), LedClassError> {
+        let Some(before) = &self.before else {
+            return Ok(());
+        };
+        self.set_trigger(before)?;
+        log::info!("LED {} has its trigger {before} again", self.led.name);
         Ok(())
     }
 }
@@ -153,29 +171,21 @@ impl Output for LedClass {
     }
 
     fn set(&mut self, level: u32) -> io::Result<()> {
-        // The kernel wants a value in one piece.
-        self.brightness
-            .write_all_at(format!("{level}\n").as_bytes(), 0)
+        Ok(self.write(level)?)
     }
 
     /// Another program can have set a trigger meanwhile. It would go on after a level that is not 0.
     fn take(&mut self) -> io::Result<()> {
-        self.end_trigger()
+        Ok(self.end_trigger()?)
     }
 
     fn give_back(&mut self) -> io::Result<()> {
-        let Some(before) = &self.before else {
-            return Ok(());
-        };
-        self.set_trigger(before)?;
-        log::info!("LED {} has its trigger {before} again", self.led.name);
-        Ok(())
+        Ok(self.set_trigger_again()?)
     }
 }
 
-fn file_error(path: &Path, source: io::Error) -> LedClassError {
-    LedClassError::File {
-        path: path.to_owned(),
-        source,
-    }
+/// Adds the file to an error.
+fn at(path: &Path) -> impl FnOnce(io::Error) -> LedClassError {
+    let path = path.to_owned();
+    |source| LedClassError::File { path, source }
 }

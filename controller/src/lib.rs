@@ -29,7 +29,7 @@ pub use locks::Locks;
 pub use notify::notify;
 pub use options::Options;
 pub use output::Output;
-pub use queue_pair::{QueueOptions, QueuePair};
+pub use queue_pair::{NotCreated, QueueOptions, QueuePair};
 pub use saved_state::SavedState;
 pub use saver::Saver;
 pub use server::Server;
@@ -39,7 +39,7 @@ use gpio::GpioLine;
 use led_class::LedClass;
 use logging::RateLimit;
 use options::Initial;
-use shared::{Light, Place, State};
+use shared::{Light, Place, State, lock::RecordedLed};
 use simulated::Simulated;
 
 /// The lines of the log that clients cause, and those of an LED that fails: bad messages must not hide the latter.
@@ -66,6 +66,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
     })?;
     let queue_options = options.queue_options()?;
     let mut locks = Locks::acquire(options.key, None)?;
+    give_back_earlier(options, &mut locks);
     let (initial, saver) = initial(options)?;
     let (output, place) = match output(options, initial, &mut locks, &shutdown) {
         // A signal ended the wait for the chip.
@@ -78,9 +79,11 @@ pub fn run(options: &Options) -> Result<(), Error> {
             .saving(saver)
             .starting_with(initial.state)
             .run(),
-        Err(error) => {
+        Err(NotCreated { error, mut locks }) => {
             if let Err(error) = led.turn_off() {
                 log::error!("{}", Error::TurnOff(error));
+            } else {
+                led.give_back(&mut locks);
             }
             Err(error)
         }
@@ -102,7 +105,7 @@ fn output(
         return Ok((Box::new(output), Place::Simulated));
     }
     if let Some(name) = &options.led {
-        let output = LedClass::take(name, initial, &mut locks.commands)?;
+        let output = LedClass::take(name, initial, locks)?;
         return Ok((Box::new(output), Place::Led(name.clone())));
     }
     let line_options = options.line_options();
@@ -136,6 +139,9 @@ fn initial(options: &Options) -> Result<(Light, Option<Saver>), Error> {
 /// Cleans up after a controller that was killed: its LED, and its queues. An error in one does not stop the other.
 fn turn_off(options: &Options) -> Result<(), Error> {
     let mut locks = Locks::acquire(options.key, None);
+    if let Ok(locks) = &mut locks {
+        give_back_earlier(options, locks);
+    }
     let off = if options.simulate {
         Ok(())
     } else if let Some(name) = &options.led {
@@ -150,8 +156,22 @@ fn turn_off(options: &Options) -> Result<(), Error> {
     off.and(removed)
 }
 
+/// Turns off the LED of a controller that was killed and had another `--led`, and sets its trigger again. It is tried once: its
+/// record makes room for that of this controller.
+fn give_back_earlier(options: &Options, locks: &mut Locks) {
+    let recorded = locks.led().cloned();
+    let Some(led) = recorded.filter(|led| options.led.as_ref() != Some(&led.name)) else {
+        return;
+    };
+    let RecordedLed { name, trigger } = led;
+    if let Err(error) = turn_off_led(&name, locks) {
+        log::warn!("LED {name} may be on, and does not have its trigger {trigger} again: {error}");
+        locks.forget_led();
+    }
+}
+
 fn turn_off_led(name: &str, locks: &mut Locks) -> Result<(), Error> {
-    LedClass::take(name, State::Off.into(), &mut locks.commands)?.release()?;
+    LedClass::take(name, State::Off.into(), locks)?.release()?;
     locks.forget_led();
     Ok(())
 }

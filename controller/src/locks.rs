@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use shared::{
     Key, Queue,
-    lock::{Lock, LockError},
+    lock::{Lock, LockError, RecordedLed},
 };
 
 use crate::{Error, wait::within};
@@ -44,6 +44,25 @@ impl Locks {
             commands: acquire(key)?,
             replies: acquire(key.reply())?,
         })
+    }
+
+    /// The LED of the kernel whose trigger is recorded, see [`Lock::led`].
+    pub(crate) fn led(&self) -> Option<&RecordedLed> {
+        self.commands.as_ref()?.led()
+    }
+
+    /// Records the trigger of an LED, for the controller after this one.
+    pub(crate) fn record_led(&mut self, led: RecordedLed) {
+        let trigger = led.trigger.clone();
+        if let Some(Err(error)) = self
+            .commands
+            .as_mut()
+            .map(|lock| lock.record_led(Some(led)))
+        {
+            log::warn!(
+                "cannot record the trigger {trigger}: {error}; it is lost if this process is killed"
+            );
+        }
     }
 
     /// Records that the LED has its trigger again.

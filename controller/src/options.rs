@@ -3,7 +3,7 @@
 use std::{env, ffi::OsString, str::FromStr};
 
 use clap::{Parser, ValueEnum, builder::NonEmptyStringValueParser};
-use shared::{Key, Mode, account};
+use shared::{Key, Mode, account, led_class::KernelLed};
 
 use crate::{Error, QueueOptions, gpio::LineOptions};
 
@@ -128,8 +128,7 @@ fn without_earlier_keys(mut arguments: Vec<OsString>) -> Vec<OsString> {
 
 /// A name that is one directory.
 fn led_name(text: &str) -> Result<String, String> {
-    let is_name = !["", ".", ".."].contains(&text) && !text.contains(['/', '\n', '\0']);
-    if is_name {
+    if KernelLed::is_name(text) {
         Ok(text.into())
     } else {
         Err("an LED has the name of a directory in /sys/class/leds".into())

@@ -43,6 +43,22 @@ pub struct QueuePair {
     pub(crate) locks: Locks,
 }
 
+/// Why there are no queues. The locks keep other controllers from the LED until it is off.
+#[derive(Debug)]
+pub struct NotCreated {
+    pub(crate) error: Error,
+    pub(crate) locks: Box<Locks>,
+}
+
+impl NotCreated {
+    fn new(error: Error, locks: Locks) -> NotCreated {
+        NotCreated {
+            error,
+            locks: Box::new(locks),
+        }
+    }
+}
+
 impl QueuePair {
     /// Creates both queues, in place of stale ones.
     ///
@@ -53,23 +69,30 @@ impl QueuePair {
     ///
     /// [`Error::Taken`] if a queue of another program has one of the keys; [`Error::Limit`] if the kernel's limit of a queue is
     /// too small for a message; [`Error::Queue`].
-    pub fn create(options: QueueOptions, mut locks: Locks) -> Result<QueuePair, Error> {
+    pub fn create(options: QueueOptions, mut locks: Locks) -> Result<QueuePair, NotCreated> {
         let key = options.key;
-        remove_stale(key, &locks)?;
+        if let Err(error) = remove_stale(key, &locks) {
+            return Err(NotCreated::new(error, locks));
+        }
         let mut attempt = 1;
         loop {
+            let created = create(key, &locks.commands)
+                .and_then(|commands| Ok((commands, create(key.reply(), &locks.replies)?)));
+            let (commands, replies) = match created {
+                Ok(created) => created,
+                Err(error) => return Err(NotCreated::new(error, locks)),
+            };
             let mut pair = QueuePair {
-                commands: create(key, &locks.commands)?,
-                replies: create(key.reply(), &locks.replies)?,
+                commands,
+                replies,
                 options,
                 locks,
             };
             match pair.open() {
+                Ok(()) => return Ok(pair),
                 Err(shared::Error::Removed(_)) if attempt < ATTEMPTS => attempt += 1,
-                result => {
-                    return result
-                        .map(|()| pair)
-                        .map_err(|source| Error::Queue { key, source });
+                Err(source) => {
+                    return Err(NotCreated::new(Error::Queue { key, source }, pair.locks));
                 }
             }
             locks = pair.locks;

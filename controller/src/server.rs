@@ -98,7 +98,7 @@ impl Server {
         let drained = drain(&self.queues.commands, Some(&replies));
         let turned_off = self.led.turn_off();
         if turned_off.is_ok() {
-            self.queues.locks.forget_led();
+            self.led.give_back(&mut self.queues.locks);
         }
         drop(self.led);
         let mut patience = RECEIVE_PATIENCE;
@@ -130,7 +130,7 @@ impl Server {
         turned_off.map_err(Error::TurnOff)?;
         served?;
         let by = self.shutdown.requested().unwrap_or("exit");
-        log::info!("ended by {by}: LED off, line released, queues removed");
+        log::info!("ended by {by}: LED off and released, queues removed");
         Ok(())
     }
 

@@ -36,6 +36,18 @@ impl KernelLed {
         names
     }
 
+    /// Whether this can be the name of an LED: that of one directory.
+    #[must_use]
+    pub fn is_name(text: &str) -> bool {
+        !["", ".", ".."].contains(&text) && !text.contains(['/', '\n', '\0'])
+    }
+
+    /// The file with its highest level.
+    #[must_use]
+    pub fn max_brightness(&self) -> PathBuf {
+        self.directory.join("max_brightness")
+    }
+
     /// The file with its level.
     #[must_use]
     pub fn brightness(&self) -> PathBuf {
@@ -54,7 +66,7 @@ impl KernelLed {
     ///
     /// Those of open(2) and read(2); [`io::ErrorKind::NotFound`] if there is no such LED.
     pub fn brightest(&self) -> io::Result<u32> {
-        let text = fs::read_to_string(self.directory.join("max_brightness"))?;
+        let text = fs::read_to_string(self.max_brightness())?;
         text.trim().parse().map_err(io::Error::other)
     }
 

@@ -19,7 +19,7 @@ fn each_signal_ends_it_and_cleans_up() {
         controller.signal(signal);
         let ended = fixture.assert_clean_end(controller);
         assert_eq!(ended.out, "LED on\nLED off\n");
-        ended.assert_logged(&["LED off, line released, queues removed"]);
+        ended.assert_logged(&["LED off and released, queues removed"]);
     }
 }
 

@@ -3,8 +3,8 @@
 use std::{io, ops::ControlFlow, time::Instant};
 
 use shared::{
-    Brightness, Command, Incoming, Info, Known, Light, Message, MessageType, Refusal, Refused,
-    Reply, Request,
+    Brightness, Command, Fade, Incoming, Info, Known, Light, Message, MessageType, Refusal,
+    Refused, Reply, Request,
 };
 
 use super::Server;
@@ -94,11 +94,11 @@ impl Server {
         let now = Instant::now();
         let light = match command {
             Command::On { brightness, fade } => {
-                fade.map_or(Ok(()), |_| self.needs_timer())?;
+                self.can_fade(fade)?;
                 self.led.on(brightness, fade, now)?
             }
             Command::Off { fade } => {
-                fade.map_or(Ok(()), |_| self.needs_timer())?;
+                self.can_fade(fade)?;
                 self.led.off(fade, now)?
             }
             Command::Toggle => self.led.toggle(now)?,
@@ -117,6 +117,14 @@ impl Server {
             saver.save(self.led.lasting());
         }
         Ok(light)
+    }
+
+    /// An LED with two levels changes at once.
+    fn can_fade(&self, fade: Option<Fade>) -> io::Result<()> {
+        match fade {
+            Some(_) if self.led.levels() > 2 => self.needs_timer(),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn needs_timer(&self) -> io::Result<()> {

@@ -178,6 +178,7 @@ impl Lock {
         let before = self
             .recorded
             .clone()
+            .filter(|record| !record.is_old())
             .unwrap_or_else(|| Record::own(self.key, None));
         self.write(Record { led, ..before })
     }

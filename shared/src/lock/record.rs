@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::process::{Identity, boot, differ};
-use crate::{Key, Name, Queue, QueueStatus, account::own_user, file};
+use crate::{Key, Name, Queue, QueueStatus, account::own_user, file, led_class::KernelLed};
 
 /// What a controller writes beside its lock, for clients and for the next controller: lines of a name and a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -124,7 +124,9 @@ impl Record {
         };
         let led = || {
             Some(RecordedLed {
-                name: value("led")?.to_owned(),
+                name: value("led")
+                    .filter(|name| KernelLed::is_name(name))?
+                    .to_owned(),
                 trigger: value("trigger")?.to_owned(),
             })
         };
@@ -235,6 +237,7 @@ mod tests {
         for text in [
             "pid 1\npid_namespace 4026531836\nqueue 3\n",
             "pid 1\npid_namespace 4026531836\nqueue x\ncreator 0\nname Door\nnew 5\n",
+            "pid 1\npid_namespace 4026531836\nled ../ACT\ntrigger mmc0\n",
         ] {
             assert_eq!(
                 Record::from_text(text),

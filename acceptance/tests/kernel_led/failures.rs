@@ -1,0 +1,148 @@
+//! What is left of an LED of the kernel after an error: it is off, and its trigger drives it again, or will.
+
+use std::{fs, os::unix::fs::symlink, process::Command};
+
+use shared::{Mode, Queue};
+use testing::{Fixture, Outcome, Running};
+
+use super::Leds;
+
+/// Whether the record still has a trigger for the next controller.
+fn is_recorded(fixture: &Fixture) -> bool {
+    let record = fs::read_to_string(fixture.lock_file("record")).unwrap();
+    record.contains("trigger mmc0")
+}
+
+#[test]
+fn a_trigger_that_cannot_be_set_again_is_a_warning_and_left_to_the_next_controller() {
+    let fixture = Fixture::new();
+    let leds = Leds::new(&fixture);
+    let controller = leds.controller(&["--led", "ACT"]);
+    fixture.command(&["on"]).assert_printed("on");
+    fs::remove_file(leds.file("ACT", "trigger")).unwrap();
+    fs::create_dir(leds.file("ACT", "trigger")).unwrap();
+    let refused = fixture.command(&["on"]);
+    refused.assert_failed(1, &["cannot set the LED: ", "leds/ACT/trigger: "]);
+    // The LED is off, which is what counts.
+    fixture.command(&["exit"]).assert_printed("ended");
+    let ended = controller.wait();
+    ended.assert_code(0);
+    ended.assert_logged(&["the LED is off, and its trigger", "leds/ACT/trigger: "]);
+    assert_eq!(leds.read("ACT", "brightness"), "0");
+    assert!(is_recorded(&fixture));
+    fs::remove_dir(leds.file("ACT", "trigger")).unwrap();
+    fs::write(leds.file("ACT", "trigger"), "[none] mmc0\n").unwrap();
+    leds.turn_off("ACT").assert_code(0);
+    assert_eq!(leds.read("ACT", "trigger"), "mmc0");
+}
+
+#[test]
+fn without_queues_the_trigger_is_set_again_and_not_remembered() {
+    let fixture = Fixture::new();
+    let leds = Leds::new(&fixture);
+    let queue = Queue::create(fixture.key, Mode::new(0o600).unwrap()).unwrap();
+    let failed = Outcome::of(&mut leds.program("controller", &["--led", "ACT"]));
+    failed.assert_failed(78, &["was created by user", "has its trigger mmc0 again"]);
+    assert_eq!(leds.read("ACT", "trigger"), "mmc0");
+    assert!(!is_recorded(&fixture));
+    drop(queue);
+}
+
+#[test]
+fn an_led_that_cannot_be_set_at_the_start_has_its_trigger_again() {
+    let fixture = Fixture::new();
+    let leds = Leds::new(&fixture);
+    fs::remove_file(leds.file("ACT", "brightness")).unwrap();
+    symlink("/dev/full", leds.file("ACT", "brightness")).unwrap();
+    let failed = Outcome::of(&mut leds.program("controller", &["--led", "ACT"]));
+    failed.assert_failed(1, &["leds/ACT/brightness: No space left"]);
+    assert_eq!(leds.read("ACT", "trigger"), "mmc0");
+    assert!(!is_recorded(&fixture));
+}
+
+#[test]
+fn a_highest_level_that_is_no_number_is_an_error_that_names_its_file() {
+    let fixture = Fixture::new();
+    let leds = Leds::new(&fixture);
+    fs::write(leds.file("dim", "max_brightness"), "-1\n").unwrap();
+    let failed = Outcome::of(&mut leds.program("controller", &["--led", "dim"]));
+    failed.assert_failed(1, &["leds/dim/max_brightness: "]);
+}
+
+#[test]
+fn after_a_kill_and_another_led_in_the_options_the_first_one_is_given_back() {
+    for options in [
+        &["--led", "dim"][..],
+        &["--simulate"],
+        &["--led", "dim", "--turn-off"],
+        &["--simulate", "--turn-off"],
+    ] {
+        let fixture = Fixture::new();
+        let leds = Leds::new(&fixture);
+        let killed = leds.controller(&["--led", "ACT", "--initial", "on"]);
+        killed.kill();
+        if options.contains(&"--turn-off") {
+            Outcome::of(&mut leds.program("controller", options)).assert_code(0);
+        } else {
+            fixture.exit(leds.controller(options));
+        }
+        assert_eq!(leds.read("ACT", "brightness"), "0", "{options:?}");
+        assert_eq!(leds.read("ACT", "trigger"), "mmc0", "{options:?}");
+        assert!(!is_recorded(&fixture));
+    }
+}
+
+#[test]
+fn a_trigger_is_remembered_in_place_of_a_record_from_before_the_boot() {
+    let fixture = Fixture::new();
+    let leds = Leds::new(&fixture);
+    let old = "pid 1\npid_namespace 1\nboot 15e1d2c5-8f4c-4d2c-9a32-7e8b4e5a0c11\n";
+    fs::write(fixture.lock_file("record"), old).unwrap();
+    leds.controller(&["--led", "ACT"]).kill();
+    assert!(is_recorded(&fixture));
+    leds.turn_off("ACT").assert_code(0);
+    assert_eq!(leds.read("ACT", "trigger"), "mmc0");
+}
+
+#[test]
+fn an_earlier_led_that_is_gone_is_a_warning() {
+    let fixture = Fixture::new();
+    let leds = Leds::new(&fixture);
+    leds.controller(&["--led", "ACT"]).kill();
+    fs::remove_dir_all(fixture.path().join("leds/ACT")).unwrap();
+    let controller = Running::start(&mut leds.program("controller", &["--led", "dim"]));
+    controller.wait_for_log("does not have its trigger mmc0 again: the kernel has no LED ACT");
+    fixture.exit(controller.when_ready());
+}
+
+#[test]
+fn an_led_that_can_only_be_on_or_off_needs_no_timer_for_a_fade() {
+    let fixture = Fixture::new();
+    let leds = Leds::new(&fixture);
+    let start = |name| {
+        let program = leds.program("controller", &["--led", name]);
+        let mut shell = Command::new("bash");
+        shell
+            .args(["-c", "ulimit -i 0; exec \"$0\" \"$@\""])
+            .arg(program.get_program())
+            .args(program.get_args());
+        shell.envs(
+            program
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        Running::start(&mut shell).when_ready()
+    };
+    let controller = start("ACT");
+    let fade = ["on", "--fade", "1h"];
+    fixture.command(&fade).assert_printed("on");
+    assert_eq!(leds.read("ACT", "brightness"), "1");
+    fixture
+        .command(&["off", "--fade", "1h"])
+        .assert_printed("off");
+    fixture.exit(controller);
+    let _controller = start("dim");
+    fixture
+        .command(&fade)
+        .assert_failed(1, &["cannot blink or fade without a timer"]);
+}
