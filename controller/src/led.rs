@@ -90,7 +90,7 @@ impl Led {
         }
     }
 
-    /// Turns it on, at this brightness or at the last one. An LED with two levels does not fade.
+    /// Turns it on, at this brightness or at the last one. A fade begins at this instant; an LED with two levels does not fade.
     ///
     /// # Errors
     ///
@@ -98,12 +98,11 @@ impl Led {
     pub fn on(
         &mut self,
         brightness: Option<Brightness>,
-        fade: Option<Fade>,
-        now: Instant,
+        fade: Option<(Fade, Instant)>,
     ) -> io::Result<Light> {
         let brightness = brightness.unwrap_or(self.brightness);
         self.take()?;
-        self.change(level(brightness, self.output.brightest()), fade, now)?;
+        self.change(level(brightness, self.output.brightest()), fade)?;
         self.brightness = brightness;
         Ok(self.light())
     }
@@ -113,8 +112,8 @@ impl Led {
     /// # Errors
     ///
     /// Those of [`Led::on`].
-    pub fn off(&mut self, fade: Option<Fade>, now: Instant) -> io::Result<Light> {
-        self.change(0, fade, now)?;
+    pub fn off(&mut self, fade: Option<(Fade, Instant)>) -> io::Result<Light> {
+        self.change(0, fade)?;
         Ok(self.light())
     }
 
@@ -124,10 +123,9 @@ impl Led {
     ///
     /// Those of [`Led::off`].
     pub fn turn_off(&mut self) -> io::Result<Light> {
-        let now = Instant::now();
-        match self.off(None, now) {
+        match self.off(None) {
             // A terminal that was not read in time will not be read now.
-            Err(error) if error.kind() != io::ErrorKind::TimedOut => self.off(None, now),
+            Err(error) if error.kind() != io::ErrorKind::TimedOut => self.off(None),
             result => result,
         }
     }
@@ -148,10 +146,10 @@ impl Led {
     /// # Errors
     ///
     /// Those of [`Led::on`].
-    pub fn toggle(&mut self, now: Instant) -> io::Result<Light> {
+    pub fn toggle(&mut self) -> io::Result<Light> {
         match self.light().state {
-            State::Off => self.on(None, None, now),
-            State::On | State::Blink(_) => self.off(None, now),
+            State::Off => self.on(None, None),
+            State::On | State::Blink(_) => self.off(None),
         }
     }
 
@@ -207,16 +205,17 @@ impl Led {
         }
     }
 
-    fn change(&mut self, to: u32, fade: Option<Fade>, now: Instant) -> io::Result<()> {
-        self.activity = match fade {
-            Some(fade) if self.output.brightest() > 1 && to != self.level => {
-                Activity::Fading(Fading::new(self.level, to, now, fade.time()))
-            }
-            _ => {
-                self.write(to)?;
-                Activity::Steady
-            }
-        };
+    #[inline]
+    fn change(&mut self, to: u32, fade: Option<(Fade, Instant)>) -> io::Result<()> {
+        if let Some((fade, now)) = fade
+            && self.output.brightest() > 1
+            && to != self.level
+        {
+            self.activity = Activity::Fading(Fading::new(self.level, to, now, fade.time()));
+            return Ok(());
+        }
+        self.write(to)?;
+        self.activity = Activity::Steady;
         Ok(())
     }
 

@@ -114,8 +114,8 @@ impl Led {
     /// Does this after the last flash, at whose end the LED has this phase.
     fn resume(&mut self, state: State, phase: Phase, now: Instant) -> io::Result<()> {
         match state {
-            State::Off => self.change(0, None, now),
-            State::On => self.change(self.level_of(Phase::Lit), None, now),
+            State::Off => self.change(0, None),
+            State::On => self.change(self.level_of(Phase::Lit), None),
             State::Blink(blink) => {
                 self.write_phase(phase)?;
                 self.activity = Activity::Blinking(Blinking {

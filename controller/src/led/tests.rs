@@ -98,9 +98,9 @@ fn each_command_ends_blinking_in_either_phase() {
             led.blink(blink(3_600_000, 3_600_000, None), start).unwrap();
             run(&mut led, start, phase);
             let set = if is_toggle {
-                led.toggle(start)
+                led.toggle()
             } else {
-                led.on(None, None, start)
+                led.on(None, None)
             };
             assert_eq!(set.unwrap(), state.into());
             assert_eq!((led.light(), led.due()), (state.into(), None));

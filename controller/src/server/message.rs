@@ -28,37 +28,42 @@ impl Server {
         &mut self,
         message: &Incoming,
     ) -> Result<ControlFlow<Option<MessageType>>, Error> {
-        match Request::decode(message).and_then(|request| self.possible(request)) {
+        match Request::decode(message) {
+            Ok(Request { command, reply_to }) if self.lacks_levels(command) => {
+                let refusal = Refusal::TwoLevels;
+                self.refuse(Refused { refusal, reply_to }, message)?;
+            }
             Ok(Request { command, reply_to }) => match (command, reply_to) {
                 (Command::Exit, _) => return Ok(ControlFlow::Break(reply_to)),
                 (Command::Watch(known), Some(reply_to)) => self.handle_watch(reply_to, known)?,
                 (Command::Watch(_), None) => {}
                 _ => self.obey(command, reply_to)?,
             },
-            Err(Refused { refusal, reply_to }) => {
-                self.info.refused += 1;
-                if CLIENT_LINES.allows() {
-                    log::warn!("refused, {refusal}: {message}");
-                }
-                if let Some(reply_to) = reply_to {
-                    self.reply(&Reply::Err(refusal).encode(reply_to))?;
-                }
-            }
+            Err(refused) => self.refuse(refused, message)?,
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The request, unless this LED can never do that.
-    fn possible(&self, request: Request) -> Result<Request, Refused> {
-        match request.command {
+    /// Whether this LED can never do that: it has no levels between off and on.
+    fn lacks_levels(&self, command: Command) -> bool {
+        match command {
             Command::On {
                 brightness: Some(brightness),
                 ..
-            } if brightness != Brightness::FULL && self.led.levels() == 2 => Err(Refused {
-                refusal: Refusal::TwoLevels,
-                reply_to: request.reply_to,
-            }),
-            _ => Ok(request),
+            } => brightness != Brightness::FULL && self.led.levels() == 2,
+            _ => false,
+        }
+    }
+
+    fn refuse(&mut self, refused: Refused, message: &Incoming) -> Result<(), Error> {
+        let Refused { refusal, reply_to } = refused;
+        self.info.refused += 1;
+        if CLIENT_LINES.allows() {
+            log::warn!("refused, {refusal}: {message}");
+        }
+        match reply_to {
+            Some(reply_to) => self.reply(&Reply::Err(refusal).encode(reply_to)).map(drop),
+            None => Ok(()),
         }
     }
 
@@ -91,24 +96,25 @@ impl Server {
     }
 
     fn apply(&mut self, command: Command) -> io::Result<Light> {
-        let now = Instant::now();
+        // The clock is read only where time counts.
+        let begin = |fade: Fade| (fade, Instant::now());
         let light = match command {
             Command::On { brightness, fade } => {
                 self.can_fade(fade)?;
-                self.led.on(brightness, fade, now)?
+                self.led.on(brightness, fade.map(begin))?
             }
             Command::Off { fade } => {
                 self.can_fade(fade)?;
-                self.led.off(fade, now)?
+                self.led.off(fade.map(begin))?
             }
-            Command::Toggle => self.led.toggle(now)?,
+            Command::Toggle => self.led.toggle()?,
             Command::Blink(blink) => {
                 self.needs_timer()?;
-                self.led.blink(blink, now)?
+                self.led.blink(blink, Instant::now())?
             }
             Command::Flash(blink) => {
                 self.needs_timer()?;
-                self.led.flash(blink, now)?
+                self.led.flash(blink, Instant::now())?
             }
             Command::Status | Command::Watch(_) | Command::Exit => return Ok(self.led.light()),
         };

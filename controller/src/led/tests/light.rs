@@ -15,19 +15,19 @@ fn light(state: State, percent: u32) -> Light {
     }
 }
 
-fn fade(ms: u32) -> Option<Fade> {
-    Some(Fade::new(ms * MS).unwrap())
+fn fade(ms: u32, begin: Instant) -> Option<(Fade, Instant)> {
+    Some((Fade::new(ms * MS).unwrap(), begin))
 }
 
 #[test]
 fn the_last_brightness_comes_back_and_blinking_uses_it() {
     let ((mut led, changes), now) = (led_with(255, &[]), Instant::now());
     assert_eq!(led.levels(), 256);
-    assert_eq!(led.on(None, None, now).unwrap(), light(State::On, 100));
-    let dimmed = led.on(Some(brightness(40)), None, now).unwrap();
+    assert_eq!(led.on(None, None).unwrap(), light(State::On, 100));
+    let dimmed = led.on(Some(brightness(40)), None).unwrap();
     assert_eq!(dimmed, light(State::On, 40));
-    assert_eq!(led.off(None, now).unwrap(), light(State::Off, 40));
-    assert_eq!(led.toggle(now).unwrap(), dimmed);
+    assert_eq!(led.off(None).unwrap(), light(State::Off, 40));
+    assert_eq!(led.toggle().unwrap(), dimmed);
     led.blink(blink(1, 1, None), now).unwrap();
     run(&mut led, now, 2);
     assert_eq!(led.light(), light(State::Blink(blink(1, 1, None)), 40));
@@ -48,13 +48,13 @@ fn a_fade_is_linear_and_ends_exactly_at_its_target_and_at_its_end() {
     for brightest in [2, 3, 10, 100, 255, 1000, u32::MAX] {
         for ms in [1, 19, 20, 39, 41, 999, 2000, 3_600_000] {
             let ((mut led, changes), start) = (led_with(brightest, &[]), Instant::now());
-            let faded = led.on(None, fade(ms), start).unwrap();
+            let faded = led.on(None, fade(ms, start)).unwrap();
             assert_eq!(faded, light(State::On, 100), "the target");
             let up = run_fade(&mut led, &changes, start);
             assert_eq!(up.last(), Some(&(ms * MS, brightest)));
             assert_eq!((led.light(), led.due()), (light(State::On, 100), None));
             assert_eq!(
-                led.off(fade(ms), start).unwrap(),
+                led.off(fade(ms, start)).unwrap(),
                 light(State::Off, 100),
                 "the target"
             );
@@ -76,7 +76,7 @@ fn a_fade_is_linear_and_ends_exactly_at_its_target_and_at_its_end() {
 #[test]
 fn a_fade_of_two_seconds_takes_a_hundred_steps() {
     let ((mut led, changes), start) = (led_with(1000, &[]), Instant::now());
-    led.on(Some(brightness(40)), fade(2000), start).unwrap();
+    led.on(Some(brightness(40)), fade(2000, start)).unwrap();
     let steps = run_fade(&mut led, &changes, start);
     let expected: Vec<_> = (1..=100).map(|step| (step * 20 * MS, step * 4)).collect();
     assert_eq!(steps, expected);
@@ -85,7 +85,7 @@ fn a_fade_of_two_seconds_takes_a_hundred_steps() {
 #[test]
 fn a_late_step_is_where_the_fade_is_then() {
     let ((mut led, changes), start) = (led_with(100, &[]), Instant::now());
-    led.on(None, fade(1000), start).unwrap();
+    led.on(None, fade(1000, start)).unwrap();
     led.tick(start + 505 * MS).unwrap();
     assert_eq!(led.due(), Some(start + 525 * MS));
     led.tick(start + Duration::from_secs(3600)).unwrap();
@@ -96,27 +96,23 @@ fn a_late_step_is_where_the_fade_is_then() {
 #[test]
 fn each_command_ends_a_fade_at_the_level_where_it_is() {
     let ((mut led, changes), start) = (led_with(100, &[]), Instant::now());
-    led.on(Some(brightness(80)), fade(1000), start).unwrap();
+    led.on(Some(brightness(80)), fade(1000, start)).unwrap();
     led.tick(start + 500 * MS).unwrap();
     // The next fade begins there.
-    led.off(fade(40), start + 500 * MS).unwrap();
+    led.off(fade(40, start + 500 * MS)).unwrap();
     led.tick(start + 520 * MS).unwrap();
-    led.off(None, start).unwrap();
+    led.off(None).unwrap();
     assert_eq!(changes.try_iter().collect::<Vec<_>>(), [40, 20, 0]);
     assert_eq!((led.light(), led.due()), (light(State::Off, 80), None));
-    led.on(None, fade(1000), start).unwrap();
-    assert_eq!(
-        led.toggle(start).unwrap().state,
-        State::Off,
-        "of its target"
-    );
+    led.on(None, fade(1000, start)).unwrap();
+    assert_eq!(led.toggle().unwrap().state, State::Off, "of its target");
 }
 
 #[test]
 fn an_led_with_two_levels_does_not_fade() {
     let ((mut led, changes), now) = (led(&[]), Instant::now());
-    led.on(None, fade(1000), now).unwrap();
-    led.off(fade(1000), now).unwrap();
+    led.on(None, fade(1000, now)).unwrap();
+    led.off(fade(1000, now)).unwrap();
     assert_eq!(changes.try_iter().collect::<Vec<_>>(), [1, 0]);
     assert_eq!(led.due(), None);
 }
@@ -124,7 +120,7 @@ fn an_led_with_two_levels_does_not_fade() {
 #[test]
 fn an_error_ends_a_fade_at_the_level_where_it_is() {
     let ((mut led, _), start) = (led_with(100, &[1]), Instant::now());
-    led.on(None, fade(1000), start).unwrap();
+    led.on(None, fade(1000, start)).unwrap();
     led.tick(start + 300 * MS).unwrap();
     led.tick(start + 400 * MS).unwrap_err();
     assert_eq!((led.light(), led.due()), (light(State::On, 30), None));
@@ -149,7 +145,7 @@ fn a_flash_returns_to_what_the_led_did_before() {
     );
     assert_eq!((levels(), led.due()), (vec![100, 0, 100, 0], None));
     // Of one that is on: off first.
-    led.on(Some(brightness(40)), None, now).unwrap();
+    led.on(Some(brightness(40)), None).unwrap();
     assert_eq!(flash(&mut led, 2), (at(&[5, 8, 13]), light(State::On, 40)));
     assert_eq!((levels(), led.due()), (vec![40, 0, 40, 0, 40], None));
     // A counted blink goes on with the flashes that it had left.
@@ -169,9 +165,9 @@ fn a_flash_returns_to_what_the_led_did_before() {
     run(&mut led, now, 100);
     assert_eq!(levels(), [40, 0, 40, 0]);
     // A fade goes to its target.
-    led.on(None, fade(1000), now).unwrap();
+    led.on(None, fade(1000, now)).unwrap();
     assert_eq!(flash(&mut led, 1).1, light(State::On, 40));
-    led.off(fade(1000), now).unwrap();
+    led.off(fade(1000, now)).unwrap();
     assert_eq!(flash(&mut led, 1).1, light(State::Off, 40));
     assert_eq!((levels(), led.due()), (vec![40, 40, 0, 0], None));
 }
@@ -179,7 +175,7 @@ fn a_flash_returns_to_what_the_led_did_before() {
 #[test]
 fn a_flash_within_a_flash_returns_to_the_first_state_and_that_is_what_lasts() {
     let ((mut led, changes), start) = (led(&[]), Instant::now());
-    led.on(None, None, start).unwrap();
+    led.on(None, None).unwrap();
     led.flash(blink(3, 5, Some(9)), start).unwrap();
     assert_eq!(led.lasting(), State::On.into());
     led.flash(blink(3, 5, Some(1)), start).unwrap();
