@@ -109,16 +109,16 @@ fn list_prints_every_led() {
     };
     let stopped = start(&["--key", "1300"]);
     stopped.stop();
-    let attic = start(&["--key", "attic"]);
+    let attic = start(&["--key", "attic-of-the-left-house"]);
     let other = [&wrapper, &["ipcmk", "-Q"][..]].concat();
     Outcome::of(Command::new(other[0]).args(&other[1..])).assert_code(0);
 
     let list = client(&fixture, &door, &["list", "--timeout", "100ms"]);
     let expected = format!(
-        "KEY          STATE                LED          CONTROLLER\n\
-         1300         no reply             -            PID {}\n\
-         attic        off                  simulated    PID {}\n\
-         door         on                   simulated    PID {}\n",
+        "KEY                     STATE                LED          CONTROLLER\n\
+         1300                    no reply             -            PID {}\n\
+         attic-of-the-left-house off                  simulated    PID {}\n\
+         door                    on                   simulated    PID {}\n",
         stopped.pid(),
         attic.pid(),
         door.pid()
@@ -132,7 +132,7 @@ fn list_prints_every_led() {
         .collect();
     let expected = [
         (Value::Null, Value::Null),
-        ("attic".into(), "off".into()),
+        ("attic-of-the-left-house".into(), "off".into()),
         ("door".into(), "on".into()),
     ];
     assert_eq!(found, expected);

@@ -11,6 +11,9 @@ use crate::{
     view::QueueView,
 };
 
+/// The width of the keys, unless a name is longer.
+const KEY_WIDTH: usize = 12;
+
 /// Prints a line for each controller whose queues this user can find, in the order of their names and keys.
 ///
 /// # Errors
@@ -26,13 +29,18 @@ pub(crate) fn run(owner: Option<u32>, timeout: Duration, format: Format) -> Resu
         .map(|target| (target, QueueView::new(&target)))
         .collect();
     views.sort_by_key(|(_, view)| (view.key.name().map(|name| name.to_string()), view.key.get()));
+    let keys = views.iter().map(|(_, view)| view.key.to_string().len());
+    let width = keys.max().unwrap_or_default().max(KEY_WIDTH);
     if format == Format::Text {
-        print(row(["KEY", "STATE", "LED", "CONTROLLER"].map(str::to_owned)))?;
+        print(row(
+            width,
+            ["KEY", "STATE", "LED", "CONTROLLER"].map(str::to_owned),
+        ))?;
     }
     for (target, view) in views {
         let asked = client::ask_info(&target, timeout);
         print(match format {
-            Format::Text => text(&view, &asked),
+            Format::Text => text(width, &view, &asked),
             Format::Json => status::json(&view, asked.as_ref().ok()),
         })?;
     }
@@ -60,7 +68,7 @@ fn is_of_controller(target: &Target) -> bool {
 }
 
 /// `door        on                  GPIO17              640`
-fn text(view: &QueueView, asked: &Result<Info, ClientError>) -> String {
+fn text(width: usize, view: &QueueView, asked: &Result<Info, ClientError>) -> String {
     let state = match asked {
         Ok(info) => StateText(info.light()).to_string(),
         Err(ClientError::NotRunning { .. } | ClientError::Stale { .. }) => "ended".into(),
@@ -70,16 +78,44 @@ fn text(view: &QueueView, asked: &Result<Info, ClientError>) -> String {
         Err(_) => "no reply".into(),
     };
     let info = asked.as_ref().ok();
-    let place = info.map_or("-".into(), |info| match &info.place {
-        Place::Simulated => "simulated".into(),
-        Place::Line(line) => line.name.clone(),
-        Place::Led(name) => name.clone(),
-    });
+    let place = info.map_or("-".into(), |info| place(&info.place));
     let pid = view.holder.pid().or(info.map(|info| info.pid));
     let pid = pid.map_or("-".into(), |pid| format!("PID {pid}"));
-    row([view.key.to_string(), state, place, pid])
+    row(width, [view.key.to_string(), state, place, pid])
 }
 
-fn row([key, state, place, controller]: [String; 4]) -> String {
-    format!("{key:<12} {state:<20} {place:<12} {controller}")
+/// The LED, safe for a terminal.
+fn place(place: &Place) -> String {
+    match place {
+        Place::Simulated => "simulated".into(),
+        Place::Line(line) => line.name.escape_debug().to_string(),
+        Place::Led(name) => name.escape_debug().to_string(),
+    }
+}
+
+fn row(width: usize, [key, state, place, controller]: [String; 4]) -> String {
+    format!("{key:<width$} {state:<20} {place:<12} {controller}")
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::Line;
+
+    use super::*;
+
+    #[test]
+    fn the_name_of_an_led_or_a_line_does_not_command_the_terminal() {
+        let line = Line {
+            name: "GPIO\u{1b}[2J".into(),
+            offset: 17,
+            chip: "gpiochip0".into(),
+            label: "pinctrl\r".into(),
+        };
+        assert_eq!(
+            line.to_string(),
+            r"GPIO\u{1b}[2J (offset 17 of gpiochip0, pinctrl\r)"
+        );
+        assert_eq!(place(&Place::Line(line)), r"GPIO\u{1b}[2J");
+        assert_eq!(place(&Place::Led("mmc0::\n".into())), r"mmc0::\n");
+    }
 }

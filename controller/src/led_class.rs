@@ -116,7 +116,7 @@ impl LedClass {
         };
         let level = first_level(initial, taken.brightest);
         if let Err(error) = taken.end_trigger().and_then(|()| taken.write(level)) {
-            if taken.give_back().is_ok() {
+            if taken.has_trigger() || taken.set_trigger_again().is_ok() {
                 locks.forget_led();
             }
             return Err(error);
@@ -153,6 +153,12 @@ impl LedClass {
             log::info!("ended trigger {active} of LED {}", self.led.name);
         }
         Ok(())
+    }
+
+    /// Whether the trigger from before the start drives it.
+    fn has_trigger(&self) -> bool {
+        let active = self.led.active_trigger();
+        active.is_ok_and(|active| active == self.before)
     }
 
     fn set_trigger_again(&self) -> Result<(), LedClassError> {

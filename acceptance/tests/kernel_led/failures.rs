@@ -1,9 +1,13 @@
 //! What is left of an LED of the kernel after an error: it is off, and its trigger drives it again, or will.
 
-use std::{fs, os::unix::fs::symlink, process::Command};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{PermissionsExt, symlink},
+    process::Command,
+};
 
 use shared::{Mode, Queue};
-use testing::{Fixture, Outcome, Running};
+use testing::{Fixture, OTHER_USER, Outcome, Running};
 
 use super::Leds;
 
@@ -145,4 +149,38 @@ fn an_led_that_can_only_be_on_or_off_needs_no_timer_for_a_fade() {
     fixture
         .command(&fade)
         .assert_failed(1, &["cannot blink or fade without a timer"]);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_trigger_that_could_not_be_ended_is_not_remembered() {
+    let fixture = Fixture::new();
+    let leds = Leds::new(&fixture);
+    for (file, mode) in [("brightness", 0o666), ("trigger", 0o644)] {
+        fs::set_permissions(leds.file("ACT", file), Permissions::from_mode(mode)).unwrap();
+    }
+    let mut controller = fixture.program("controller", Some(OTHER_USER));
+    controller
+        .args(["--led", "ACT"])
+        .env("LED_CLASS_DIRECTORY", fixture.path().join("leds"));
+    Outcome::of(&mut controller).assert_failed(1, &["leds/ACT/trigger: Permission denied"]);
+    assert!(!is_recorded(&fixture));
+}
+
+#[test]
+fn the_name_of_an_led_does_not_command_the_terminal() {
+    let fixture = Fixture::new();
+    let leds = Leds::new(&fixture);
+    let name = "dim\u{1b}[31m";
+    fs::rename(leds.file("dim", ""), leds.file(name, "")).unwrap();
+    let controller = leds.controller(&["--led", name]);
+    fs::write(leds.file(name, "trigger"), "[ti\u{1b}[2Jmer]\n").unwrap();
+    let doctor = Outcome::of(&mut leds.program("command", &["doctor"]));
+    assert!(
+        doctor
+            .out
+            .contains(r"LED dim\u{1b}[31m is also driven by its trigger ti\u{1b}[2Jmer"),
+        "{doctor:?}"
+    );
+    fixture.exit(controller);
 }

@@ -13,6 +13,7 @@ use super::{Finding, Good, Problem};
 /// `queue` is that of the controller, whose user drives the LED.
 pub(super) fn check(name: &str, queue: Option<&QueueStatus>) -> Finding {
     let led = KernelLed::new(name);
+    let name = name.escape_debug();
     let found = led
         .brightest()
         .and_then(|brightest| Ok((brightest, led.active_trigger()?)));
@@ -22,12 +23,13 @@ pub(super) fn check(name: &str, queue: Option<&QueueStatus>) -> Finding {
         )),
         Err(error) => Problem(format!("LED {name}: {error}")),
         Ok((_, Some(trigger))) => Problem(format!(
-            "LED {name} is also driven by its trigger {trigger}, which another program has set: \"led on\" ends it"
+            "LED {name} is also driven by its trigger {}, which another program has set: \"led on\" ends it",
+            trigger.escape_debug()
         )),
         Ok(_) if !may_write(&led, queue) => Problem(format!(
             "the controller may not write {}: install the udev rule of the package, or run \"sudo udevadm trigger \
              --action=change --subsystem-match=leds\"",
-            led.brightness().display()
+            led.brightness().display().to_string().escape_debug()
         )),
         Ok((1, None)) => Good(format!("LED {name} can only be on or off")),
         Ok((brightest, None)) => Good(format!("LED {name} has {brightest} levels above off")),

@@ -97,13 +97,16 @@ impl Line {
     pub const CONSUMER: &'static str = "led-controller";
 }
 
-/// `GPIO17 (offset 17 of gpiochip0, pinctrl-rp1)`
+/// `GPIO17 (offset 17 of gpiochip0, pinctrl-rp1)`, safe for a terminal.
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "{} (offset {} of {}, {})",
-            self.name, self.offset, self.chip, self.label
+            self.name.escape_debug(),
+            self.offset,
+            self.chip.escape_debug(),
+            self.label.escape_debug()
         )
     }
 }
