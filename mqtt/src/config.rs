@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use shared::Key;
 
 pub(crate) use broker::Broker;
@@ -121,7 +121,15 @@ impl Config {
     }
 
     pub(crate) fn parse(text: &str) -> Result<Config, String> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        Config::parse_as(text.strip_prefix('\u{feff}').unwrap_or(text))
+    }
+
+    /// A text as a type.
+    ///
+    /// # Errors
+    ///
+    /// The line that is wrong.
+    pub(crate) fn parse_as<T: DeserializeOwned>(text: &str) -> Result<T, String> {
         toml::from_str(text).map_err(|error| problem::describe(text, &error))
     }
 

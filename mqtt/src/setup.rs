@@ -1,8 +1,11 @@
 //! `--setup`: asks for the broker, writes the configuration and the password, and checks them.
 
+mod text;
+
 use std::{
     fs::{self, DirBuilder, Permissions},
     io::{self, BufRead, IsTerminal, Write},
+    net::Ipv6Addr,
     os::{
         fd::AsRawFd,
         unix::fs::{DirBuilderExt, PermissionsExt},
@@ -13,6 +16,7 @@ use std::{
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use shared::file;
 
+use self::text::Text;
 use crate::{Error, Options, check, config::Config};
 
 /// The file of the password, in the directory `secrets` beside the configuration.
@@ -44,17 +48,16 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
             });
         }
     };
-    let answers = answers(options, &text).map_err(Error::Answer)?;
-    let mut text = changed(&text, &answers);
-    if let Some(ca) = &options.ca {
-        text = with_setting(&text, "ca", Some(&ca.display().to_string()));
-    }
-    // Before anything is written.
-    Config::from_text(&text, path).map_err(|problem| Error::Config {
+    let wrong = |problem| Error::Config {
         path: path.clone(),
         problem,
-    })?;
-    write(path, &text, 0o644)?;
+    };
+    let text = Text::parse(&text).map_err(wrong)?;
+    let answers = answers(options, &text).map_err(Error::Answer)?;
+    let text = changed(text, &answers, options.ca.as_deref()).map_err(wrong)?;
+    // Before anything is written.
+    Config::from_text(text.as_str(), path).map_err(wrong)?;
+    write(path, text.as_str(), 0o644)?;
     if let Some(password) = &answers.password {
         let secrets = path.parent().unwrap_or(Path::new(".")).join("secrets");
         match DirBuilder::new().mode(0o700).create(&secrets) {
@@ -74,10 +77,10 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
 }
 
 /// The answers: those of the options, else of the person at the terminal, else what the configuration has.
-fn answers(options: &Options, text: &str) -> io::Result<Answers> {
+fn answers(options: &Options, text: &Text) -> io::Result<Answers> {
     let asks = io::stdin().is_terminal();
     let answer = |option: &Option<String>, question: &str, name: &str| {
-        let now = setting(text, name).unwrap_or_default();
+        let now = text.get(name).unwrap_or_default();
         match option {
             Some(value) => Ok(value.clone()),
             None if asks => ask(question, now),
@@ -91,6 +94,8 @@ fn answers(options: &Options, text: &str) -> io::Result<Answers> {
     )?;
     let broker = if broker.contains("://") {
         broker
+    } else if broker.parse::<Ipv6Addr>().is_ok() {
+        format!("mqtt://[{broker}]")
     } else {
         format!("mqtt://{broker}")
     };
@@ -160,54 +165,36 @@ fn say(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// The value of a setting before the first table, if it is a text and not a comment.
-fn setting<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let top = text.lines().take_while(|line| !line.starts_with('['));
-    let mut values = top.filter_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('='));
-    values.next()?.split('"').nth(1)
-}
-
-/// The configuration with these answers: each replaces the line of its setting, also one that is a comment.
-fn changed(text: &str, answers: &Answers) -> String {
-    let has_user = !answers.user.is_empty();
-    let has_node = !answers.node.is_empty();
-    let settings = [
-        ("broker", &*answers.broker, true),
-        ("user", &*answers.user, has_user),
-        ("password_file", PASSWORD, has_user),
-        ("node", &*answers.node, has_node),
-    ];
-    settings
-        .into_iter()
-        .fold(text.to_owned(), |text, (name, value, is_set)| {
-            with_setting(&text, name, is_set.then_some(value))
-        })
-}
-
-fn with_setting(text: &str, name: &str, value: Option<&str>) -> String {
-    let is_line = |line: &&str| {
-        let rest = line.strip_prefix('#').unwrap_or(line).strip_prefix(name);
-        rest.is_some_and(|rest| rest.trim_start().starts_with('='))
+/// The configuration with these answers.
+fn changed(text: Text, answers: &Answers, ca: Option<&Path>) -> Result<Text, String> {
+    let Answers {
+        broker,
+        user,
+        password,
+        node,
+    } = answers;
+    let set = |value: &str| Some(value.to_owned()).filter(|value| !value.is_empty());
+    let password_file = match text.get("password_file") {
+        _ if user.is_empty() => None,
+        // One that has the password already.
+        Some(file) if password.is_none() => Some(file.to_owned()),
+        _ => Some(PASSWORD.to_owned()),
     };
-    // A string of JSON is one of TOML.
-    let new = value.map(|value| format!("{name} = {}", serde_json::Value::from(value)));
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let top = lines
-        .iter()
-        .position(|line| line.trim_start_matches('#').starts_with('['))
-        .unwrap_or(lines.len());
-    let found = lines[..top].iter().position(|line| is_line(&line.as_str()));
-    match (found, new) {
-        (Some(index), Some(new)) => lines[index] = new,
-        (Some(index), None) if !lines[index].starts_with('#') => lines[index].insert(0, '#'),
-        (None, Some(new)) => lines.insert(0, new),
-        _ => {}
-    }
-    lines.join("\n") + "\n"
+    let settings = [
+        ("node", set(node)),
+        ("password_file", password_file),
+        ("user", set(user)),
+        ("broker", set(broker)),
+    ];
+    let ca = ca.map(|ca| ("ca", Some(ca.display().to_string())));
+    let mut settings = settings.into_iter().chain(ca);
+    settings.try_fold(text, |text, (name, value)| text.set(name, value.as_deref()))
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
-    let replaced = file::replace(path, text, |file| {
+    // What a symbolic link leads to is replaced, and not the link.
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let replaced = file::replace(&target, text, |file| {
         file.set_permissions(Permissions::from_mode(mode))?;
         file.sync_all()
     });
@@ -215,32 +202,4 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
         path: path.to_owned(),
         source,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_replace_the_lines_of_their_settings_and_nothing_else() {
-        let text = "# comment\nbroker = \"mqtt://localhost\"\n#user = \"pi\"\n#node = \"%H\"\n[[led]]\nuser = 1\n";
-        let mut answers = Answers {
-            broker: "mqtt://192.0.2.1".into(),
-            user: "a\"b".into(),
-            password: None,
-            node: String::new(),
-        };
-        let with_user = changed(text, &answers);
-        let expected = "password_file = \"password\"\n# comment\nbroker = \"mqtt://192.0.2.1\"\nuser = \"a\\\"b\"\n\
-                        #node = \"%H\"\n[[led]]\nuser = 1\n";
-        assert_eq!(with_user, expected);
-        answers.user = String::new();
-        let without = changed(&with_user, &answers);
-        assert!(
-            without.contains("\n#user = ") && without.starts_with("#password_file"),
-            "{without}"
-        );
-        assert_eq!(setting(&with_user, "broker"), Some("mqtt://192.0.2.1"));
-        assert_eq!(setting(&without, "user"), None);
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{PermissionsExt, symlink},
     process::{Command, Stdio},
 };
 
@@ -89,4 +89,32 @@ fn options_answer_its_questions_and_the_rest_of_the_configuration_stays() {
             .unwrap()
             .contains("porch-2")
     );
+}
+
+#[test]
+fn what_no_option_answers_stays_however_it_is_written() {
+    let node = Node::configured("");
+    let broker = address();
+    let text = format!(
+        "  broker = 'mqtt://{broker}' # here\r\n#user = \"pi\"\r\nuser = 'a\"b'\r\npassword_file = 'node.pw'\r\n#node = \"%H\"\r\nnode = 'porch'\r\n"
+    );
+    // A configuration that is kept elsewhere.
+    let kept = node.leds[0].write("kept.toml", &text);
+    fs::remove_file(&node.config).unwrap();
+    symlink(&kept, &node.config).unwrap();
+    let mut setup = node.program();
+    let outcome = Outcome::of(setup.args(["--setup", "--node", "hall"]));
+    // There is no file with the password, which is said after the configuration is written.
+    assert!(outcome.out.contains("node hall, 1 LED"), "{outcome:?}");
+    let written = fs::read_to_string(&kept).unwrap();
+    assert_eq!(written, text.replace("'porch'", "\"hall\""));
+    assert!(node.config.is_symlink());
+}
+
+#[test]
+fn a_configuration_that_cannot_be_parsed_is_named_before_any_question() {
+    let node = Node::configured("broker = 'mqtt://x'\nuser = 'secret\n");
+    let setup = node.run(&["--setup", "--node", "hall"]);
+    setup.assert_failed(78, &["line 2: user: "]);
+    assert!(!setup.err.contains("secret"));
 }
