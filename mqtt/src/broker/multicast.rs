@@ -2,14 +2,19 @@
 //!
 //! A program that is linked statically has no nss-mdns(8), so this asks avahi-daemon(8) as that does.
 
-use std::{io, path::Path};
+use std::{io, net::Ipv4Addr, path::Path, time::Duration};
 
 use rumqttc::{NetworkOptions, default_socket_connect};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpStream, UnixStream},
+    time::timeout,
 };
 
+/// How long it may take: less than the connection may. It gives up after five seconds itself.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The longest reply, in bytes.
+const REPLY_MAX: u64 = 1024;
 /// Where avahi-daemon serves its simple protocol.
 const AVAHI: &str = "/run/avahi-daemon/socket";
 
@@ -34,18 +39,25 @@ pub(super) async fn connect(host: String, options: NetworkOptions) -> io::Result
 }
 
 /// The IPv4 address that avahi-daemon finds.
-async fn resolve(avahi: &Path, name: &str) -> io::Result<String> {
-    let mut stream = BufReader::new(UnixStream::connect(avahi).await?);
+async fn resolve(avahi: &Path, name: &str) -> io::Result<Ipv4Addr> {
+    timeout(PATIENCE, ask(avahi, name)).await?
+}
+
+async fn ask(avahi: &Path, name: &str) -> io::Result<Ipv4Addr> {
+    let mut stream = UnixStream::connect(avahi).await?;
     let question = format!("RESOLVE-HOSTNAME-IPV4 {name}\n");
     stream.write_all(question.as_bytes()).await?;
     let mut reply = String::new();
+    let mut stream = BufReader::new(stream.take(REPLY_MAX));
     stream.read_line(&mut reply).await?;
     // `+ INTERFACE PROTOCOL NAME ADDRESS`, or `-ERROR TEXT`.
-    let mut words = reply.split_ascii_whitespace();
-    match (words.next(), words.nth(3)) {
-        (Some("+"), Some(address)) => Ok(address.to_owned()),
-        _ => Err(io::Error::new(io::ErrorKind::NotFound, reply)),
-    }
+    let line = reply.strip_suffix('\n').unwrap_or_default();
+    let mut words = line.split_ascii_whitespace();
+    let address = match (words.next(), words.nth(3)) {
+        (Some("+"), Some(address)) => address.parse().ok(),
+        _ => None,
+    };
+    address.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, reply))
 }
 
 #[cfg(test)]
@@ -63,27 +75,37 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         let listener = UnixListener::bind(&path).unwrap();
+        let flood = "+ 2 0 x.local 192.0.2.7 ".repeat(100_000);
         let replies = [
             "+ 2 0 homeassistant.local 192.0.2.7\n",
             "-15 Timeout reached\n",
             "",
-        ];
+            "+ 2 0 x.local evil.example.org\n",
+            &flood,
+        ]
+        .map(str::to_owned);
         let avahi = thread::spawn(move || {
             replies.map(|reply| {
                 let (stream, _) = listener.accept().unwrap();
                 let mut question = String::new();
                 let mut reader = std::io::BufReader::new(&stream);
                 reader.read_line(&mut question).unwrap();
-                (&stream).write_all(reply.as_bytes()).unwrap();
+                // Nobody reads all of a long one.
+                let _ = (&stream).write_all(reply.as_bytes());
                 question
             })
         });
         let address = resolve(&path, "homeassistant.local").await.unwrap();
-        assert_eq!(address, "192.0.2.7");
-        for _ in 1..replies.len() {
+        assert_eq!(address.to_string(), "192.0.2.7");
+        for _ in 1..5 {
             let error = resolve(&path, "x.local").await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::NotFound);
         }
+        // It does not reply at all.
+        let silent = UnixListener::bind(folder.path().join("silent")).unwrap();
+        let error = resolve(&folder.path().join("silent"), "x.local").await;
+        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        drop(silent);
         let questions = avahi.join().unwrap();
         assert_eq!(questions[0], "RESOLVE-HOSTNAME-IPV4 homeassistant.local\n");
         assert!(
