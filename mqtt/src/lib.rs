@@ -73,7 +73,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
         let mut config = Config::read(&options.config)?;
         let mut kept = Vec::new();
         match &options.node {
-            Some(Some(node)) => {
+            Some(Some(node)) if options.forget => {
                 let own = Topics::new(&config).retained();
                 config.set_node(&options.config, node)?;
                 // Those of this node, if another one is forgotten.
@@ -83,7 +83,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
                     .filter(|topic| !forgotten.contains(topic))
                     .collect();
             }
-            Some(None) if !options.forget => {
+            Some(_) if !options.forget => {
                 let _ = writeln!(io::stdout(), "{}", config.node);
                 return Ok(());
             }

@@ -6,11 +6,10 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
 use mqtt::Options;
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::read();
     // The MQTT library logs nothing unless RUST_LOG says so: its errors are in the lines of this program.
     let log = logging::start_in_background("mqtt", "info,rumqttc=off,rumqttc_core=off");
     let result = mqtt::run(&options);

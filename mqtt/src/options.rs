@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser, error::ErrorKind};
 
 /// Connect the LEDs of this machine to an MQTT broker, for Home Assistant and others.
 ///
@@ -53,4 +53,19 @@ pub struct Options {
     /// Print the name of this node, and exit; with --setup: set it; with --forget: forget the node with this name instead
     #[arg(long, value_name = "NODE", num_args = 0..=1)]
     pub node: Option<Option<String>>,
+}
+
+impl Options {
+    /// Those of the command line. Ends the process if they are wrong, with exit status 2.
+    #[must_use]
+    pub fn read() -> Options {
+        let options = Options::parse();
+        if matches!(options.node, Some(Some(_))) && !options.forget && !options.setup {
+            let reason = "--node NODE is for --forget and --setup; the name is a setting, node";
+            Options::command()
+                .error(ErrorKind::ArgumentConflict, reason)
+                .exit();
+        }
+        options
+    }
 }

@@ -89,10 +89,12 @@ fn a_credential_of_systemd_is_read() {
 
 #[test]
 fn a_wrong_command_line_has_exit_status_2() {
-    let node = Node::configured("");
+    let node = Node::configured("broker = 'mqtt://x'");
     for (arguments, part) in [
         (["--check", "--forget"], "--forget"),
         (["--port", "1"], "--port"),
+        // It would serve as another node.
+        (["--node", "hall"], "--node NODE"),
     ] {
         node.run(&arguments).assert_failed(2, &[part]);
     }
