@@ -179,7 +179,7 @@ fn a_name_that_can_be_a_key_is_the_key() {
     let error = read("broker = 'mqtt://localhost'\n[[led]]\nname = 'My_Gate'\n").unwrap_err();
     assert_eq!(
         error,
-        "line 2: led: write the key of this LED too: its name is none"
+        "line 2: led: write the key of this LED too: its name cannot be one"
     );
 }
 

@@ -73,7 +73,7 @@ impl TryFrom<Led> for super::Led {
             (None, None) => Key::DEFAULT,
             (None, Some(name)) => {
                 let name = name.parse::<Name>();
-                name.map_err(|_| "write the key of this LED too: its name is none")?
+                name.map_err(|_| "write the key of this LED too: its name cannot be one")?
                     .into()
             }
         };
