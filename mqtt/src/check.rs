@@ -162,7 +162,6 @@ async fn broker(config: &Config, topics: &Topics) -> Vec<Finding> {
 
 /// All topics of this node: a broker does not always say which one it refused.
 fn permit(config: &Config, topics: &Topics) -> String {
-    let user = config.user.as_deref().unwrap_or("\"\"");
     let own = format!("{}/{}/", config.prefix, config.node);
     let others = topics.subscribed();
     let others: Vec<_> = others
@@ -172,7 +171,8 @@ fn permit(config: &Config, topics: &Topics) -> String {
         .collect();
     let discovery = topics.discovery.iter().map(|topic| format!(" and {topic}"));
     format!(
-        "permit user {user} to read and write {own}#{}, and to read {}",
+        "permit {} to read and write {own}#{}, and to read {}",
+        config.user(),
         discovery.collect::<String>(),
         others.join(", ")
     )

@@ -123,7 +123,7 @@ fn check_tells_that_a_broker_without_mqtt_5_is_possible() {
 /// RabbitMQ ends the connection of a user who may not use a topic, with or without a reply.
 #[test]
 fn check_names_the_topics_if_the_broker_closes_the_connection_instead_of_refusing_them() {
-    let advice = "permit user garden to read and write led/porch/# and homeassistant/device/porch/config, \
+    let advice = "permit user \"garden\" to read and write led/porch/# and homeassistant/device/porch/config, \
                   and to read homeassistant/status, led/all/set, led/group/shed/set\n";
     let nothing = |_: &[u8]| Vec::new();
     for (replies, line) in [

@@ -210,7 +210,7 @@ fn what_a_user_may_not_write_is_refused_and_logged() {
     let _controller = node.controller(0, &[]);
     let out = node.check(1);
     let expected =
-        "led/porch/check: not authorized: permit user garden to read and write led/porch/#";
+        "led/porch/check: not authorized: permit user \"garden\" to read and write led/porch/#";
     assert!(out.contains(expected), "{out}");
     let bridge = node.bridge();
     let line =
