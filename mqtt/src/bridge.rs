@@ -55,6 +55,9 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     let signals: io::Result<Vec<_>> = kinds.into_iter().map(signal).collect();
     let mut signals = signals.map_err(Error::Start)?;
     let commands = Commands::start(config, &topics, &board).map_err(Error::Start)?;
+    // Before the broker knows the last will: it is retained also if this process is killed while it connects.
+    let mut history = History::read();
+    history.add(&topics.retained());
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let mut bridge = Bridge {
         config,
@@ -63,9 +66,9 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
         statuses: board.statuses.subscribe(),
         responses: board.responses.subscribe(),
         board: &board,
-        history: History::read(),
+        history,
         process,
-        has_published: false,
+        others: None,
         is_quiet: false,
         refusals: Vec::new(),
     };
@@ -112,8 +115,8 @@ pub(crate) struct Bridge<'a> {
     pub(crate) history: History,
     /// A number that no other process has.
     pub(crate) process: [u8; 8],
-    /// Whether this process has published its availability.
-    pub(crate) has_published: bool,
+    /// Once this process has published its availability: at how many connections in a row another one had done so after it.
+    pub(crate) others: Option<u8>,
     /// Whether the last connection did not serve, for a reason that was logged before.
     pub(crate) is_quiet: bool,
     /// Why the broker refused something. Each is logged once.

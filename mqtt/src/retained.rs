@@ -49,6 +49,11 @@ impl History {
         stale.cloned().collect()
     }
 
+    /// Adds the topics that are not in the file.
+    pub(crate) fn add(&mut self, topics: &[String]) {
+        self.write([topics, &self.without(topics)].concat());
+    }
+
     /// Replaces the file, if it has other topics. Without its directory there is none.
     pub(crate) fn write(&mut self, topics: Vec<String>) {
         if self.topics == topics {
@@ -60,7 +65,7 @@ impl History {
         match written {
             Err(error) if self.path.parent().is_some_and(Path::exists) => {
                 log::warn!(
-                    "{}: {error}: after another name of a node or LED, run --forget",
+                    "cannot write {}: {error}: before another name of the node or an LED, stop led-mqtt and run \"led-mqtt --forget\"",
                     self.path.display()
                 );
             }
@@ -127,8 +132,13 @@ impl Retained {
     /// has that name now.
     pub(crate) fn stale(&self, topics: &Topics, id: &str) -> Vec<String> {
         let current = topics.retained();
+        let discoveries = self.found.values();
+        let others: Vec<&String> = discoveries
+            .filter(|text| device(text).is_some_and(|device| device != id))
+            .collect();
         let is_stale = |topic: &&String| {
-            if current.contains(topic) {
+            let quoted = format!("\"{topic}\"");
+            if current.contains(topic) || others.iter().any(|other| other.contains(&quoted)) {
                 return false;
             }
             match device(&self.found[*topic]) {

@@ -1,6 +1,6 @@
 //! One connection as the bridge uses it: what is retained is read, then everything is published, then changes.
 
-use std::{mem, time::Duration};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::{
     backoff::random_up_to,
     board::{Response, Status},
     bridge::Bridge,
-    broker::{CLOSED, Cause, Connection, Event, Loss, Message, Outgoing, Published, Tag},
+    broker::{CLOSED, Connection, Event, Loss, Message, Outgoing, Published, Tag},
     client_id,
     config::Config,
     discovery,
@@ -165,17 +165,16 @@ impl Session {
         let Bridge { config, topics, .. } = bridge;
         let (config, topics) = (*config, *topics);
         let publisher = self.retained.publisher.as_deref();
-        // Once: a broker that was restored has what an earlier process published.
-        if mem::take(&mut bridge.has_published)
-            && publisher.is_some_and(|publisher| publisher != bridge.process)
-        {
-            return Err(Loss {
-                cause: Cause::NotOurs,
-                ..Loss::from(format!(
-                    "led-mqtt runs twice with the identifier {}: give each node its own name",
-                    client_id(config, "")
-                ))
-            });
+        let is_other = publisher.is_some_and(|publisher| publisher != bridge.process);
+        let others = bridge.others.map_or(0, |others| others + 1);
+        bridge.others = Some(if is_other { others } else { 0 });
+        // Not at the first one: a broker that was restored has what an earlier process published.
+        if is_other && others > 1 {
+            bridge.others = None;
+            return Err(Loss::not_ours(format!(
+                "led-mqtt runs twice with the identifier {}: give each node its own name",
+                client_id(config, "")
+            )));
         }
         let id = discovery::device(config);
         match self.retained.other(topics, &id, &bridge.process) {
@@ -187,15 +186,13 @@ impl Session {
             None => {}
         }
         let stale = self.retained.stale(topics, &id);
-        let current = topics.retained();
-        let history = bridge.history.without(&current);
+        let history = bridge.history.without(&topics.retained());
         if let Some(topic) = self.retained.missing(&history) {
             log::warn!(
                 "{topic}, an earlier topic of this node: nothing is retained, or {} may not read it: in that case run \"led-mqtt --forget --node OLD\" as a user who may",
                 config.user()
             );
         }
-        bridge.history.write([&current[..], &history].concat());
         let removed = self
             .retained
             .components(topics, &discovery::components(config));
@@ -206,7 +203,6 @@ impl Session {
         let mut outbox = Outbox::new(topics, stale, [removal, Some(discovery(&[]))]);
         outbox.update(&statuses);
         self.outbox = Some(outbox);
-        bridge.has_published = true;
         Ok(())
     }
 
@@ -290,12 +286,9 @@ impl Bridge<'_> {
 
     /// The name of this node is that of another machine, which is online.
     fn other(&self, other: &str) -> Loss {
-        Loss {
-            cause: Cause::NotOurs,
-            ..Loss::from(format!(
-                "node {} is that of the device {other}, which is online: give one of them another name, or run \"led-mqtt --take-over\"",
-                self.config.node
-            ))
-        }
+        Loss::not_ours(format!(
+            "node {} is that of the device {other}, which is online: give one of them another name, or run \"led-mqtt --take-over\"",
+            self.config.node
+        ))
     }
 }

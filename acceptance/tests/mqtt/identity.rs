@@ -1,11 +1,11 @@
-//! What stays at the broker when a node or an LED gets another name, and two machines with one name.
+//! What stays at the broker when a node or an LED gets another name.
 
 use std::fs;
 
 use serde_json::Value;
 use testing::{
-    PATIENCE, Signal,
-    mqtt::{Broker, Client},
+    Signal,
+    mqtt::{Broker, Fake, fake},
 };
 
 use super::{
@@ -13,10 +13,10 @@ use super::{
     node::{Node, Online, end},
 };
 
-const DISCOVERY: &str = "homeassistant/device/porch/config";
+pub(super) const DISCOVERY: &str = "homeassistant/device/porch/config";
 
 /// The identifier of the device in a discovery.
-fn device(discovery: &str) -> String {
+pub(super) fn device(discovery: &str) -> String {
     let discovery: Value = serde_json::from_str(discovery).unwrap();
     discovery["device"]["identifiers"][0]
         .as_str()
@@ -98,73 +98,6 @@ fn an_earlier_name_that_another_machine_has_now_is_left_alone() {
     assert_eq!(device(&client.retained[DISCOVERY]), "led_other");
 }
 
-/// Another machine with this name of the node.
-fn other(online: &Online) -> Node {
-    Node::new(&online.broker.url(), "id = 'other'", &[])
-}
-
-#[test]
-#[ignore = "needs mosquitto"]
-fn a_name_belongs_to_one_machine_while_it_is_online() {
-    let mut online = Online::start();
-    let other = other(&online);
-    let _controller = other.controller(0, &["--initial", "on"]);
-    let bridge = other.start();
-    let line = bridge.wait_for_log("node porch is that of the device led_");
-    assert!(
-        line.contains("ERROR") && line.contains("--take-over"),
-        "{line}"
-    );
-    // Nothing of the first one has changed, not even by the last will.
-    end(bridge, Signal::TERM);
-    let before = online.client.retained.clone();
-    online.client.read_all();
-    assert_eq!(online.client.retained, before);
-}
-
-#[test]
-#[ignore = "needs mosquitto"]
-fn the_name_of_a_machine_that_is_offline_is_taken() {
-    let mut online = Online::start();
-    online.bridge.signal(Signal::TERM);
-    online.wait_for("offline");
-    let other = other(&online);
-    let _controller = other.controller(0, &[]);
-    let bridge = other.start();
-    bridge.wait_for_log("which is offline: it is led_other now");
-    online.wait_for("online");
-    assert_eq!(device(&online.client.retained[DISCOVERY]), "led_other");
-}
-
-#[test]
-#[ignore = "needs mosquitto"]
-fn take_over_decides_if_the_broker_keeps_that_a_machine_is_online() {
-    let online = Online::start();
-    let retained = online.broker.retained();
-    drop(online.bridge);
-    // As after a restore of the broker.
-    let mut client: Client = online.broker.watch();
-    client.wait_for(AVAILABILITY, "offline");
-    for (topic, payload) in &retained {
-        client.retain(topic, payload);
-    }
-    client.read_all();
-    let other = Node::new(&online.broker.url(), "id = 'other'", &[]);
-    let _controller = other.controller(0, &[]);
-    drop(
-        other
-            .start()
-            .wait_for_log("node porch is that of the device led_"),
-    );
-    other
-        .run(&["--take-over"])
-        .assert_printed("node porch can be taken: restart led-mqtt, or wait for two minutes");
-    client.wait_for(AVAILABILITY, "offline");
-    let _bridge = other.bridge();
-    client.wait_for(AVAILABILITY, "online");
-    assert_eq!(device(&client.retained[DISCOVERY]), "led_other");
-}
-
 #[test]
 #[ignore = "needs mosquitto"]
 fn forget_removes_an_earlier_node() {
@@ -233,17 +166,19 @@ fn a_node_with_the_name_of_a_topic_removes_nothing_of_others() {
 }
 
 #[test]
-#[ignore = "needs mosquitto"]
-fn a_forged_discovery_does_not_lock_the_node_out() {
-    let mut online = Online::start();
-    let forged = r#"{"device":{"identifiers":["led_other"]}}"#;
-    online.client.retain(DISCOVERY, forged);
-    online
-        .bridge
-        .wait_for_log("node porch is that of the device led_other");
-    let line = "node porch was that of the device led_other, which is offline";
-    online.bridge.wait_for_log_within(line, 2 * PATIENCE);
-    online.wait_for("online");
+fn the_topic_of_the_last_will_is_known_to_later_processes_before_there_is_one() {
+    // It is killed before the broker replies to its subscriptions, and the broker retains the last will.
+    let fake = Fake::start(|packet, stream| {
+        if packet.0 == 0x10 {
+            fake::serve(packet, stream);
+        }
+        true
+    });
+    let node = Node::new(&fake.url(), "", &[]);
+    node.bridge().kill();
+    let history = fs::read_to_string(node.leds[0].path().join("topics")).unwrap();
+    let mut topics = history.lines();
+    assert!(topics.any(|topic| topic == AVAILABILITY), "{history}");
 }
 
 #[test]

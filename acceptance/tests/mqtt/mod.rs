@@ -16,6 +16,7 @@ mod guide;
 mod identity;
 mod log;
 mod node;
+mod one_name;
 mod outages;
 mod races;
 mod responses;

@@ -39,6 +39,14 @@ impl<T: Into<String>> From<T> for Loss {
 }
 
 impl Loss {
+    /// The name of the node belongs to another client.
+    pub(crate) fn not_ours(reason: String) -> Loss {
+        Loss {
+            reason,
+            cause: Cause::NotOurs,
+        }
+    }
+
     pub(super) fn new(error: ConnectionError, is_accepted: bool) -> Loss {
         let is_takeover = matches!(
             error,
