@@ -16,7 +16,7 @@ use rumqttc::{
     SubscribeFilter, SubscribeReasonCode,
 };
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, mpsc, watch},
     task::JoinHandle,
     time::{Instant, timeout},
 };
@@ -31,6 +31,8 @@ use crate::board::ResponseTo;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long the broker may take to acknowledge a message or a subscription, and to reply to a ping.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may take if it acknowledges others meanwhile: it may take one after the other.
+const PATIENCE_OF_MANY: Duration = Duration::from_secs(45);
 /// The most messages in each direction that wait for an acknowledgement. They take memory.
 const IN_FLIGHT: u16 = 16;
 /// The most events that wait for their receiver.
@@ -104,6 +106,8 @@ pub(crate) struct Connection {
     /// For the tasks that wait for acknowledgements.
     replies: mpsc::Sender<Event>,
     room: Arc<Semaphore>,
+    /// Changes with each acknowledgement.
+    progress: watch::Sender<()>,
     /// The longest packet that the broker takes.
     packet_max: usize,
 }
@@ -128,6 +132,7 @@ impl Connection {
             events,
             replies,
             room: Arc::new(Semaphore::new(IN_FLIGHT.into())),
+            progress: watch::Sender::new(()),
             packet_max: usize::MAX,
         }
     }
@@ -170,9 +175,17 @@ impl Connection {
         let Ok(notice) = self.client.try_publish_tracked(topic, payload, options) else {
             return Published::NoRoom;
         };
-        let replies = self.replies.clone();
+        let (replies, progress) = (self.replies.clone(), self.progress.clone());
         tokio::spawn(async move {
-            let event = match timeout(PATIENCE, notice.wait_completion_async()).await {
+            let mut others = progress.subscribe();
+            // Nothing is acknowledged.
+            let stands =
+                async { while let Ok(Ok(())) = timeout(PATIENCE, others.changed()).await {} };
+            let result = tokio::select! {
+                result = notice.wait_completion_async() => Ok(result),
+                stuck = timeout(PATIENCE_OF_MANY, stands) => Err(stuck),
+            };
+            let event = match result {
                 Ok(Ok(())) => Event::Acknowledged(tag, Ok(())),
                 Ok(Err(PublishNoticeError::V5PubAck(reason))) => {
                     Event::Acknowledged(tag, Err(words::of(reason)))
@@ -184,6 +197,7 @@ impl Connection {
                 Ok(Err(_)) => return,
                 Err(_) => Event::Lost(Loss::from("the broker acknowledges no message")),
             };
+            progress.send_replace(());
             drop(permit);
             let _ = replies.send(event).await;
         });

@@ -122,11 +122,9 @@ impl Outbox {
     /// Retains that everything is offline, and nothing else.
     pub(crate) fn go_offline(&mut self) {
         for slot in &mut self.slots {
-            slot.wanted = slot
-                .topic
-                .ends_with("/availability")
-                .then(|| OFFLINE.into())
-                .filter(|_| slot.wanted.as_deref() != Some(""));
+            let is_kept = slot.wanted.take().is_some_and(|wanted| !wanted.is_empty());
+            let is_availability = slot.topic.ends_with("/availability");
+            slot.wanted = (is_kept && is_availability).then(|| OFFLINE.into());
         }
     }
 
@@ -140,6 +138,10 @@ impl Outbox {
     /// Publishes what is due, as far as there is room, with the number of this process. Returns the topic of a message that is too long for the broker.
     pub(crate) fn publish(&mut self, connection: &Connection, process: &[u8]) -> Option<String> {
         let now = Instant::now();
+        for slot in &mut self.slots {
+            // It can still have to wait for other messages, which wake this up.
+            slot.retry = slot.retry.filter(|retry| *retry > now);
+        }
         for place in 0..self.slots.len() {
             let place = (self.first + place) % self.slots.len();
             let slot = &self.slots[place];
@@ -148,7 +150,7 @@ impl Outbox {
                     .iter()
                     .any(|&before| !self.slots[before].is_settled())
             };
-            let waits = slot.sent.is_some() || slot.retry.is_some_and(|retry| retry > now);
+            let waits = slot.sent.is_some() || slot.retry.is_some();
             let Some(wanted) = slot.wanted.clone().filter(|_| !waits && !slot.is_settled()) else {
                 continue;
             };
@@ -162,17 +164,14 @@ impl Outbox {
                 is_retained: true,
             };
             let published = connection.publish(Tag::Slot(place), &message);
-            let slot = &mut self.slots[place];
-            match published {
-                Published::Sent => slot.sent = Some(wanted),
-                Published::NoRoom => {
-                    self.first = place;
-                    break;
-                }
-                Published::TooLong => {
-                    slot.acknowledged = Some(wanted);
-                    return Some(slot.topic.clone());
-                }
+            if published == Published::NoRoom {
+                self.first = place;
+                break;
+            }
+            self.slots[place].sent = Some(wanted);
+            if published == Published::TooLong {
+                // It would be as long the next time.
+                return Some(self.acknowledged(place, true).to_owned());
             }
         }
         None

@@ -137,8 +137,10 @@ impl Session {
     fn message(&mut self, bridge: &mut Bridge<'_>, message: Message) -> Result<(), Loss> {
         let topics = bridge.topics;
         if topics.status.as_ref() == Some(&message.topic) {
-            if message.payload == BIRTH {
-                self.birth = Some(Instant::now() + random_up_to(bridge.config.birth_delay));
+            // What is published before it serves, and while it waits, is for this birth too.
+            if message.payload == BIRTH && self.is_serving() {
+                let delay = random_up_to(bridge.config.birth_delay);
+                self.birth.get_or_insert_with(|| Instant::now() + delay);
             }
             return Ok(());
         }

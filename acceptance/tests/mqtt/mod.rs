@@ -14,6 +14,7 @@ mod discovery;
 mod ending;
 mod guide;
 mod identity;
+mod idle;
 mod log;
 mod node;
 mod one_name;

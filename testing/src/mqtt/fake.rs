@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use super::{address, packet};
+use super::{Properties, address, packet};
 
 /// A packet of the client: its first byte, and what follows its length.
 pub type Packet<'a> = (u8, &'a [u8]);
@@ -69,6 +69,12 @@ pub fn serve((first, body): Packet<'_>, stream: &mut TcpStream) {
     };
     // The client may have gone.
     let _ = stream.write_all(&reply);
+}
+
+/// Sends a message to the client, with QoS 0.
+pub fn send(topic: &str, payload: &str, with: Properties<'_>, stream: &mut TcpStream) {
+    // The client may have gone.
+    let _ = stream.write_all(&packet::publish(topic, payload.as_ref(), &[], with));
 }
 
 /// Refuses a message that was published, with this reason code.
