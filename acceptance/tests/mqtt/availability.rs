@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testing::{Outcome, SetOnDrop, Signal, mqtt::Broker, rounds, wait_until};
+use testing::{
+    Outcome, SetOnDrop, Signal,
+    mqtt::{Broker, Client},
+    rounds, wait_until,
+};
 
 use super::{
     AVAILABILITY, DOORS, OFF, ON, SET, STATE, TURNS,
@@ -180,9 +184,11 @@ fn a_queue_that_others_fill_does_not_make_an_led_unavailable() {
                 }
             });
         }
-        // The state changes all the time, and there is often no room for the question for the next one.
+        // The state changes all the time, and there is often no room for a command or for the question for the next state.
         let start = Instant::now();
+        let mut publisher = Client::connect(online.broker.address, &[]);
         wait_until("some seconds are over", || {
+            publisher.publish(SET, "TOGGLE");
             start.elapsed() > Duration::from_secs(5)
         });
         drop(end);
