@@ -79,17 +79,18 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
 /// The answers: those of the options, else of the person at the terminal, else what the configuration has.
 fn answers(options: &Options, text: &Text) -> io::Result<Answers> {
     let asks = io::stdin().is_terminal();
-    let answer = |option: &Option<String>, question: &str, name: &str| {
+    let answer = |option: &Option<String>, question: &str, none: &str, name: &str| {
         let now = text.get(name).unwrap_or_default();
         match option {
             Some(value) => Ok(value.clone()),
-            None if asks => ask(question, now),
+            None if asks => ask(&prompt(question, none, now), now),
             None => Ok(now.to_owned()),
         }
     };
     let broker = answer(
         &options.broker,
         "Broker: its host name or address",
+        "",
         "broker",
     )?;
     let broker = if broker.contains("://") {
@@ -99,7 +100,12 @@ fn answers(options: &Options, text: &Text) -> io::Result<Answers> {
     } else {
         format!("mqtt://{broker}")
     };
-    let user = answer(&options.user, "User at the broker, empty for none", "user")?;
+    let user = answer(
+        &options.user,
+        "User at the broker",
+        ", empty for none",
+        "user",
+    )?;
     let password = match &options.password_file {
         Some(path) if path == Path::new("-") => Some(io::read_to_string(io::stdin())?),
         Some(path) => Some(fs::read_to_string(path)?),
@@ -110,7 +116,8 @@ fn answers(options: &Options, text: &Text) -> io::Result<Answers> {
     let node = options.node.clone().flatten();
     let node = answer(
         &node,
-        "Name of this machine on the broker, empty for its host name",
+        "Name of this machine on the broker",
+        ", empty for its host name",
         "node",
     )?;
     Ok(Answers {
@@ -121,14 +128,18 @@ fn answers(options: &Options, text: &Text) -> io::Result<Answers> {
     })
 }
 
-/// The line that was typed, or what is the case now if it is empty.
-fn ask(question: &str, now: &str) -> io::Result<String> {
-    let hint = if now.is_empty() {
-        String::new()
+/// A question, with what an empty answer means: what the setting is now, or none.
+fn prompt(question: &str, none: &str, now: &str) -> String {
+    if now.is_empty() {
+        format!("{question}{none}: ")
     } else {
-        format!(" [{now}]")
-    };
-    say(&format!("{question}{hint}: "));
+        format!("{question} [{}]: ", logging::escape(now))
+    }
+}
+
+/// The line that was typed, or what is the case now if it is empty.
+fn ask(prompt: &str, now: &str) -> io::Result<String> {
+    say(prompt);
     let line = line()?;
     Ok(if line.is_empty() {
         now.to_owned()
@@ -202,4 +213,20 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
         path: path.to_owned(),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_says_what_an_empty_answer_means() {
+        for (now, expected) in [
+            ("", "User, empty for none: "),
+            ("pi", "User [pi]: "),
+            ("\u{1b}[2J", "User [\\u{1b}[2J]: "),
+        ] {
+            assert_eq!(prompt("User", ", empty for none", now), expected);
+        }
+    }
 }

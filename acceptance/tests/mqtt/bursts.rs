@@ -105,10 +105,14 @@ fn bursts_of_several_publishers_and_the_queue_end_in_the_last_state() {
         });
         // Behind all of them.
         assert!(online.client.ask(SET, "STATUS").starts_with("OK "));
+        // A FLASH ends in what was before it.
+        wait_until("no flash is left", || !online.node.led(0).contains("left"));
         let state = match online.node.led(0).as_str() {
-            "on" => ON.to_owned(),
             "off" => OFF.to_owned(),
             "blink 125ms 125ms" => blinking("blink fast"),
+            "blink 125ms 125ms, 40%" => blinking("blink fast").replace("100", "40"),
+            "on" => ON.to_owned(),
+            "on 40%" => ON.replace("100", "40"),
             other => panic!("unexpected state {other}"),
         };
         online.client.wait_for(STATE, &state);
@@ -117,5 +121,14 @@ fn bursts_of_several_publishers_and_the_queue_end_in_the_last_state() {
 }
 
 fn verb(random: &mut Random) -> &'static str {
-    ["ON", "OFF", "TOGGLE", "BLINK 125 125"][usize::try_from(random.below(4)).unwrap()]
+    let verbs = [
+        "ON",
+        "OFF",
+        "TOGGLE",
+        "BLINK 125 125",
+        "ON 40",
+        "ON 100",
+        "FLASH 5 5 1",
+    ];
+    verbs[usize::try_from(random.below(7)).unwrap()]
 }
