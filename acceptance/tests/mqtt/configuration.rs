@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use testing::{Outcome, mqtt::address};
+use testing::{Outcome, Signal, mqtt::address};
 
-use super::node::Node;
+use super::node::{Node, Online, end};
 
 #[test]
 fn what_is_wrong_with_the_configuration_is_named_with_its_line() {
@@ -73,6 +73,21 @@ fn a_missing_file_is_named() {
         let line = format!("FAIL {name:<12}{reason}");
         assert!(outcome.out.contains(&line), "{outcome:?}");
     }
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_password_that_is_too_long_is_refused_and_what_is_retained_stays() {
+    let online = Online::start();
+    end(online.bridge, Signal::TERM);
+    let retained = online.broker.retained();
+    let (node, path) = (&online.node, online.node.leds[0].path().join("password"));
+    fs::write(&path, "x".repeat(70_000)).unwrap();
+    let user = format!("user = 'a'\npassword_file = '{}'\nnode", path.display());
+    node.reconfigure("node", &user);
+    let parts = [&*path.display().to_string(), "at most 65535 bytes"];
+    node.run(&[]).assert_failed(78, &parts);
+    assert_eq!(online.broker.retained(), retained);
 }
 
 #[test]
