@@ -94,62 +94,80 @@ impl<'a> Commands<'a> {
             Ok(_) if expiry.is_some_and(|expiry| expiry <= Instant::now()) => {
                 self.refuse(&topic, respond, EXPIRED);
             }
-            Ok(command) => {
+            Ok(commands) => {
                 for &led in leds {
-                    let respond = respond.clone();
-                    self.pass_on(
-                        &topic,
-                        led,
-                        Job {
-                            command,
-                            respond,
-                            expiry,
-                        },
-                    );
+                    self.pass_on(&topic, led, &commands, respond.clone(), expiry);
                 }
             }
         }
     }
 
-    fn pass_on(&self, topic: &str, led: usize, job: Job) {
+    /// Passes the commands of a message on to an LED, or refuses all of them. The response is that to the last one.
+    fn pass_on(
+        &self,
+        topic: &str,
+        led: usize,
+        commands: &[Command],
+        mut respond: Option<ResponseTo>,
+        expiry: Option<Instant>,
+    ) {
         let status = self.board.status(led);
         if status.is_stalled {
-            return self.refuse(topic, job.respond, STALLED);
+            return self.refuse(topic, respond, STALLED);
         }
-        let command = match job.command {
-            // Before it is folded with commands that the controller would apply.
-            Command::On {
-                brightness: Some(brightness),
-                fade,
-            } if status.levels == Some(2) => {
-                if brightness != Brightness::FULL {
-                    return self.refuse(topic, job.respond, &Refusal::TwoLevels.to_string());
-                }
-                Command::On {
-                    brightness: None,
-                    fade,
-                }
-            }
-            command => command,
+        // Before they are folded with commands that the controller would apply.
+        let fitting: Result<Vec<Command>, Refusal> = match status.levels {
+            Some(2) => commands
+                .iter()
+                .map(|&command| two_levels(command))
+                .collect(),
+            _ => Ok(commands.to_vec()),
         };
-        let job = Job { command, ..job };
-        match self.leds[led].put(job) {
-            Ok(replaced) => {
-                for job in replaced {
-                    self.board.respond(job.respond, || REPLACED.into());
+        let commands = match fitting {
+            Ok(commands) => commands,
+            Err(refusal) => return self.refuse(topic, respond, &refusal.to_string()),
+        };
+        let last = commands.len().saturating_sub(1);
+        for (index, command) in commands.into_iter().enumerate() {
+            let respond = respond.take_if(|_| index == last);
+            let job = Job {
+                command,
+                respond,
+                expiry,
+            };
+            match self.leds[led].put(job) {
+                Ok(replaced) => {
+                    for job in replaced {
+                        self.board.respond(job.respond, || REPLACED.into());
+                    }
                 }
+                Err(job) => self.refuse(
+                    topic,
+                    job.respond,
+                    "too many commands wait for the controller",
+                ),
             }
-            Err(job) => self.refuse(
-                topic,
-                job.respond,
-                "too many commands wait for the controller",
-            ),
         }
     }
 
     fn refuse(&self, topic: &str, respond: Option<ResponseTo>, reason: &str) {
         self.board.warn(|| format!("{topic}: refused: {reason}"));
         self.board.respond(respond, || format!("ERR {reason}"));
+    }
+}
+
+/// The command for an LED that is on or off, and nothing between.
+fn two_levels(command: Command) -> Result<Command, Refusal> {
+    match command {
+        Command::On {
+            brightness: Some(brightness),
+            ..
+        } if brightness != Brightness::FULL => Err(Refusal::TwoLevels),
+        Command::On { fade, .. } => Ok(Command::On {
+            brightness: None,
+            fade,
+        }),
+        command => Ok(command),
     }
 }
 

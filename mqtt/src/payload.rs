@@ -70,12 +70,13 @@ struct Light {
 }
 
 /// The command in a payload: `ON`, `BLINK 500 500 3` or another command of type 1, or JSON such as
-/// `{"state": "ON", "effect": "blink"}`. Exit is not a command of type 1, so no payload ends the controller.
+/// `{"state": "ON", "effect": "blink"}`. JSON with an effect and a brightness is two commands, the brightness first. Exit is not a
+/// command of type 1, so no payload ends the controller.
 ///
 /// # Errors
 ///
 /// The payload is not a command.
-pub fn decode(payload: &[u8]) -> Result<Command, PayloadError> {
+pub fn decode(payload: &[u8]) -> Result<Vec<Command>, PayloadError> {
     if payload.len() > PAYLOAD_MAX {
         return Err(PayloadError::TooLong(payload.len()));
     }
@@ -85,10 +86,10 @@ pub fn decode(payload: &[u8]) -> Result<Command, PayloadError> {
             .map_err(|error| PayloadError::Json(error.to_string()))
             .and_then(light),
         // What some publishers make of a word or a boolean.
-        [b'"', word @ .., b'"'] => words(word.trim_ascii()),
-        b"true" => Ok(Command::ON),
-        b"false" => Ok(Command::OFF),
-        _ => words(text),
+        [b'"', word @ .., b'"'] => words(word.trim_ascii()).map(|word| vec![word]),
+        b"true" => Ok(vec![Command::ON]),
+        b"false" => Ok(vec![Command::OFF]),
+        _ => words(text).map(|command| vec![command]),
     }
 }
 
@@ -112,7 +113,7 @@ fn words(text: &[u8]) -> Result<Command, PayloadError> {
     }
 }
 
-fn light(light: Light) -> Result<Command, PayloadError> {
+fn light(light: Light) -> Result<Vec<Command>, PayloadError> {
     let Light {
         state,
         effect,
@@ -128,14 +129,27 @@ fn light(light: Light) -> Result<Command, PayloadError> {
     };
     match (state, brightness) {
         // Zero is Home Assistant's slider at its lower end.
-        (Some(Command::OFF), _) | (_, Some(..=0.0)) => return Ok(Command::Off { fade }),
+        (Some(Command::OFF), _) | (_, Some(..=0.0)) => return Ok(vec![Command::Off { fade }]),
         _ => {}
     }
     match (flash, effect, state, brightness) {
-        (Some(seconds), ..) => Ok(Command::Flash(flashes(seconds))),
-        (_, Some(effect), ..) => effect_of(effect.trim(), on),
-        (_, _, Some(Command::Toggle), _) => Ok(Command::Toggle),
-        (_, _, Some(_), _) | (.., Some(_)) => Ok(on),
+        (Some(seconds), ..) => Ok(vec![Command::Flash(flashes(seconds))]),
+        (_, Some(effect), ..) => {
+            let brightness = brightness.and_then(percent);
+            Ok(match (effect_of(effect.trim())?, brightness) {
+                (None, _) => vec![on],
+                (Some(blink), None) => vec![blink],
+                (Some(blink), _) => vec![
+                    Command::On {
+                        brightness,
+                        fade: None,
+                    },
+                    blink,
+                ],
+            })
+        }
+        (_, _, Some(Command::Toggle), _) => Ok(vec![Command::Toggle]),
+        (_, _, Some(_), _) | (.., Some(_)) => Ok(vec![on]),
         _ => Err(PayloadError::Json(
             "it has no state, effect, flash or brightness".into(),
         )),
@@ -170,22 +184,22 @@ fn switch(state: &Value) -> Result<Command, PayloadError> {
         .ok_or_else(|| PayloadError::Json("its state is not ON, OFF or TOGGLE".into()))
 }
 
-/// The command of an effect. `on` is that of an LED that does not blink.
-fn effect_of(effect: &str, on: Command) -> Result<Command, PayloadError> {
+/// The command of an effect; none for that of an LED that does not blink.
+fn effect_of(effect: &str) -> Result<Option<Command>, PayloadError> {
     if effect.eq_ignore_ascii_case(NO_EFFECT) {
-        return Ok(on);
+        return Ok(None);
     }
     let phase = EFFECTS
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case(effect))
         .map(|(_, phase)| Duration::from_millis(*phase));
-    match phase.and_then(|phase| Blink::new(phase, phase, None)) {
-        Some(blink) => Ok(Command::Blink(blink)),
+    let command = match phase.and_then(|phase| Blink::new(phase, phase, None)) {
+        Some(blink) => Some(Command::Blink(blink)),
         None => words(effect.as_bytes())
             .ok()
-            .filter(|command| matches!(command, Command::Blink(_)))
-            .ok_or(PayloadError::Effect),
-    }
+            .filter(|command| matches!(command, Command::Blink(_))),
+    };
+    command.map(Some).ok_or(PayloadError::Effect)
 }
 
 /// One flash a second, at least one.

@@ -32,6 +32,12 @@ fn an_led_is_dimmed_fades_and_flashes() {
         ("ON 20 1", "on 20%", &on_at(20)),
         (r#"{"state":"OFF","transition":0.02}"#, "off", OFF),
         (r#"{"state":"ON"}"#, "on 20%", &on_at(20)),
+        // A scene of Home Assistant has both.
+        (
+            r#"{"state":"ON","brightness":40,"effect":"blink"}"#,
+            "blink 500ms 500ms",
+            &blinking("blink").replace("100", "40"),
+        ),
     ] {
         online.client.publish(SET, payload);
         online.client.wait_for(STATE, state);
@@ -73,15 +79,22 @@ fn the_discovery_follows_the_number_of_levels() {
         .env("LED_CLASS_DIRECTORY", &leds);
     let _controller = Running::start(&mut controller).when_ready();
     online.wait_for("online");
-    let refused = online.client.ask(SET, "ON 40");
-    assert!(
-        refused.starts_with("ERR this LED can only be on or off"),
-        "{refused}"
-    );
+    for command in [
+        "ON 40",
+        r#"{"state":"ON","brightness":40,"effect":"blink"}"#,
+    ] {
+        let refused = online.client.ask(SET, command);
+        assert!(
+            refused.starts_with("ERR this LED can only be on or off"),
+            "{refused}"
+        );
+    }
     online.client.wait_for(STATE, OFF);
     assert_eq!(online.client.ask(SET, "ON 100"), "OK ON");
     online
         .client
         .wait_for(STATE, r#"{"effect":"off","state":"ON"}"#);
+    let both = r#"{"state":"ON","brightness":100,"effect":"blink"}"#;
+    assert_eq!(online.client.ask(SET, both), "OK BLINK 500 500");
     assert_eq!(modes(&mut online), "onoff");
 }

@@ -1,7 +1,11 @@
 use super::*;
 
 fn command(payload: &str) -> String {
-    decode(payload.as_bytes()).map_or_else(|error| error.to_string(), |command| command.to_string())
+    let commands = match decode(payload.as_bytes()) {
+        Ok(commands) => commands.iter().map(Command::to_string).collect(),
+        Err(error) => vec![error.to_string()],
+    };
+    commands.join(", ")
 }
 
 #[test]
@@ -57,6 +61,14 @@ fn json_of_home_assistant_is_a_command() {
         ),
         (r#"{"state":"ON","brightness":0.2,"transition":0}"#, "ON 1"),
         (r#"{"state":"ON","brightness":40,"effect":"off"}"#, "ON 40"),
+        (
+            r#"{"state":"ON","brightness":40,"effect":"blink"}"#,
+            "ON 40, BLINK 500 500",
+        ),
+        (
+            r#"{"state":"ON","brightness":40,"effect":"blink","transition":2}"#,
+            "ON 40, BLINK 500 500",
+        ),
         (r#"{"state":"ON","transition":1e9}"#, "ON - 3600000"),
         (r#"{"state":"OFF","transition":0.5}"#, "OFF 500"),
         ("ON 40 2000", "ON 40 2000"),
@@ -118,8 +130,8 @@ fn each_published_effect_is_a_command_that_has_this_state() {
         "BLINK 1000 1000",
         "BLINK 1 2",
     ] {
-        let state = match decode(words.as_bytes()).unwrap() {
-            Command::Blink(blink) => State::Blink(blink),
+        let state = match decode(words.as_bytes()).unwrap()[..] {
+            [Command::Blink(blink)] => State::Blink(blink),
             _ => State::On,
         };
         assert_eq!(command(&encode(state.into(), false)), words);
