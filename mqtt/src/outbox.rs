@@ -10,7 +10,7 @@ use crate::{
     board::Status,
     broker::{Connection, Outgoing, Published, Tag},
     payload,
-    topics::{OFFLINE, ONLINE, Topics},
+    topics::{OFFLINE, ONLINE, Topics, is_discovery},
 };
 
 pub(crate) struct Outbox {
@@ -48,8 +48,8 @@ impl Slot {
 }
 
 impl Outbox {
-    /// Removes what is retained on the stale topics, then publishes the discovery: each of these payloads, after the one before is
-    /// acknowledged.
+    /// Removes stale discoveries, then publishes the discovery: each of these payloads, after the one before is acknowledged. Then
+    /// removes what else is stale: Home Assistant cannot read the empty state of a light that it still has.
     pub(crate) fn new(
         topics: &Topics,
         stale: Vec<String>,
@@ -61,19 +61,28 @@ impl Outbox {
             after,
             ..Slot::default()
         };
-        let stale = stale.iter();
-        let mut slots: Vec<Slot> = stale
-            .map(|topic| slot(topic, Some(String::new()), vec![]))
+        let removal = |topic, after| slot(topic, Some(String::new()), after);
+        let (discoveries, others): (Vec<_>, Vec<_>) =
+            stale.iter().partition(|topic| is_discovery(topic));
+        let mut slots: Vec<Slot> = discoveries
+            .into_iter()
+            .map(|topic| removal(topic, vec![]))
             .collect();
-        let ([removal, discovery], all_stale) = (discovery, (0..slots.len()).collect());
+        let ([first, discovery], stale) = (discovery, (0..slots.len()).collect());
         let place = topics.discovery.as_ref().map(|_| slots.len());
         if let Some(topic) = &topics.discovery {
-            let then = removal.is_some().then(|| discovery.clone()).flatten();
+            let then = first.is_some().then(|| discovery.clone()).flatten();
             slots.push(Slot {
                 then,
-                ..slot(topic, removal.or(discovery), all_stale)
+                ..slot(topic, first.or(discovery), stale)
             });
         }
+        let after: Vec<usize> = (0..slots.len()).collect();
+        slots.extend(
+            others
+                .into_iter()
+                .map(|topic| removal(topic, after.clone())),
+        );
         let mut leds = Vec::new();
         for led in &topics.leds {
             let state = slots.len();
@@ -188,7 +197,7 @@ impl Outbox {
             if let Some(then) = slot.then.take() {
                 slot.wanted = Some(then);
             }
-        } else if slot.wanted.as_deref() == Some("") {
+        } else if slot.wanted.as_deref() == Some("") && slot.then.is_none() {
             // Another user published it. The log names what removes it.
             slot.wanted = None;
             self.has_removed = false;

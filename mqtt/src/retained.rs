@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     broker::Message,
-    topics::{ONLINE, Topics},
+    topics::{ONLINE, Topics, is_discovery},
 };
 
 /// The most topics that are looked at.
@@ -103,8 +103,7 @@ impl Retained {
             self.found.remove(&message.topic);
         } else if self.found.len() < TOPICS_MAX {
             // Others may have written anything: no more is kept than is compared.
-            let is_discovery = message.topic.ends_with("/config");
-            let kept = message.payload.len().min(if is_discovery {
+            let kept = message.payload.len().min(if is_discovery(&message.topic) {
                 usize::MAX
             } else {
                 ONLINE.len() + 1
@@ -129,7 +128,7 @@ impl Retained {
     }
 
     /// The topics that are to be removed: those of this node that it no longer has, and those of an earlier name, if no other machine
-    /// has that name now.
+    /// has that name now. Those of discovery are the first.
     pub(crate) fn stale(&self, topics: &Topics, id: &str) -> Vec<String> {
         let current = topics.retained();
         let discoveries = self.found.values();
@@ -146,7 +145,9 @@ impl Retained {
                 None => topic.starts_with(&topics.node) || !self.belongs_to_an_online_node(topic),
             }
         };
-        self.found.keys().filter(is_stale).cloned().collect()
+        let mut stale: Vec<String> = self.found.keys().filter(is_stale).cloned().collect();
+        stale.sort_by_key(|topic| !is_discovery(topic));
+        stale
     }
 
     /// The first of these topics on which nothing was found: it is gone, or it may not be read.

@@ -179,8 +179,9 @@ impl Session {
             )));
         }
         let id = discovery::device(config);
-        match self.retained.other(topics, &id, &bridge.process) {
-            Some((other, true)) => return Err(bridge.other(&other)),
+        let other = self.retained.other(topics, &id, &bridge.process);
+        match &other {
+            Some((other, true)) => return Err(bridge.other(other)),
             Some((other, false)) => log::warn!(
                 "node {} was that of the device {other}, which is offline: it is {id} now",
                 config.node
@@ -201,7 +202,11 @@ impl Session {
         let statuses = bridge.statuses.borrow_and_update();
         self.dims = statuses.iter().copied().map(Status::dims).collect();
         let discovery = |removed: &[_]| discovery::encode(config, topics, &self.dims, removed);
-        let removal = (!removed.is_empty()).then(|| discovery(&removed));
+        let removal = match other {
+            // Home Assistant would take it for a change of that machine's LEDs.
+            Some(_) => Some(String::new()),
+            None => (!removed.is_empty()).then(|| discovery(&removed)),
+        };
         let mut outbox = Outbox::new(topics, stale, [removal, Some(discovery(&[]))]);
         outbox.update(&statuses);
         self.outbox = Some(outbox);

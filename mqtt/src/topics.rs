@@ -20,6 +20,11 @@ pub(crate) const OFFLINE: &str = "offline";
 const LEVELS_MAX: usize = 32;
 const BYTES_MAX: usize = 256;
 
+/// Whether this is a topic of discovery. No other one ends like it.
+pub(crate) fn is_discovery(topic: &str) -> bool {
+    topic.ends_with("/config")
+}
+
 /// The topics of a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Topics {
