@@ -6,6 +6,7 @@ They are alone in their namespaces, so the ports and keys are the usual ones, an
 import json
 import os
 import queue
+import re
 import shutil
 import subprocess
 import time
@@ -17,8 +18,12 @@ PROJECT = Path("/mnt")
 PROGRAMS = PROJECT / "target/release"
 LOGS = PROJECT / "target/home-assistant"
 FILES = Path(__file__).parent
+EFFECTS = {None: "off", (500, 500): "blink", (125, 125): "blink fast", (1000, 1000): "blink slow"}
 # On a machine with other work.
 DEADLINE = 60
+
+# The users of the broker, and their passwords. It refuses all others, as the add-on of Home Assistant does.
+PASSWORDS = {"homeassistant": "secret-1", "led": "secret-2", "scenario": "secret-3"}
 
 # As little as Home Assistant accepts: one user, who has answered its first questions, and the connection to the broker.
 STORAGE = {
@@ -46,7 +51,13 @@ STORAGE = {
                 "title": "Mosquitto",
                 "source": "user",
                 "version": 1,
-                "data": {"broker": "127.0.0.1", "port": 1883, "protocol": "5"},
+                "data": {
+                    "broker": "127.0.0.1",
+                    "port": 1883,
+                    "protocol": "5",
+                    "username": "homeassistant",
+                    "password": PASSWORDS["homeassistant"],
+                },
             }
         ]
     },
@@ -69,6 +80,7 @@ class World:
         self.programs = {}
         self.reports = queue.SimpleQueue()
         self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self.client.username_pw_set("scenario", PASSWORDS["scenario"])
         self.client.reconnect_delay_set(1, 1)
         # At each connection, as the broker restarts.
         self.client.on_connect = lambda client, *_: client.subscribe("drive/lights", 1)
@@ -99,7 +111,11 @@ class World:
         self.programs.pop(name).wait(DEADLINE)
 
     def start_broker(self):
-        Path("/tmp/broker.conf").write_text("listener 1883 127.0.0.1\nallow_anonymous true\n")
+        Path("/tmp/passwords").touch(0o600)
+        for user, password in PASSWORDS.items():
+            subprocess.run(["mosquitto_passwd", "-b", "/tmp/passwords", user, password], check=True, capture_output=True)
+        settings = "user root\nlistener 1883 127.0.0.1\nallow_anonymous false\npassword_file /tmp/passwords\n"
+        Path("/tmp/broker.conf").write_text(settings)
         self.start("mosquitto", "mosquitto", "-c", "/tmp/broker.conf")
 
     def connect(self):
@@ -113,11 +129,12 @@ class World:
     def start_controller(self, key=1234):
         self.start(f"controller-{key}", PROGRAMS / "controller", "--simulate", "--key", str(key))
 
-    def start_bridge(self, node="kitchen", settings="", **leds):
+    def start_bridge(self, node="kitchen", board="1000", **leds):
         """Starts led-mqtt with LEDs that have these names and keys, or with one that has no name."""
         leds = [f'[[led]]\nname = "{name}"\nkey = {key}' for name, key in leds.items()]
-        config = "\n".join(['broker = "mqtt://127.0.0.1"', f'node = "{node}"', settings, *leds])
-        Path("/tmp/mqtt.toml").write_text(config)
+        Path("/tmp/mqtt.toml").write_text("\n".join([f'id = "{board}"', *leds]))
+        answers = ["--broker", "127.0.0.1", "--user", "led", "--password-file", "-", "--node", node]
+        run("led-mqtt", "--config", "/tmp/mqtt.toml", "--setup", *answers, stdin=PASSWORDS["led"])
         self.start("led-mqtt", PROGRAMS / "led-mqtt", "--config", "/tmp/mqtt.toml")
 
     def forget(self):
@@ -130,26 +147,33 @@ class World:
             self.client.publish(topic, "", 1, retain=True).wait_for_publish(DEADLINE)
 
     def act(self, action, **data):
-        """Lets Home Assistant carry out an action of its lights."""
-        self.client.publish("drive/action", json.dumps({"action": f"light.{action}", "data": data}), 1)
+        """Lets Home Assistant carry out an action."""
+        self.client.publish("drive/action", json.dumps({"action": action, "data": data}), 1)
 
     def wait_for(self, expected):
-        """Waits until Home Assistant has shown its lights like this: each change is a report. Returns the report."""
+        """Waits until Home Assistant has shown its lights like this: each change is a report. Returns the device of each light."""
         end = time.monotonic() + DEADLINE
         shown = None
-        while True:
+        while shown != expected:
             try:
                 report = self.reports.get(timeout=max(0, end - time.monotonic()))
             except queue.Empty:
                 raise TimeoutError(f"Home Assistant shows {shown}, and not {expected}") from None
-            shown = {light["id"]: (light["state"], light["effect"]) for light in report}
-            if shown == expected:
-                return report
+            shown = {light["id"]: (light["state"], light["effect"], light["percent"]) for light in report}
+        return {light["id"]: (light["device"], light["device_name"]) for light in report}
+
+    def levels(self):
+        """The levels that the simulated LED with the key 1234 has had, in percent."""
+        log = (LOGS / "controller-1234.log").read_text()
+        words = re.findall(r"^LED (?:on )?(on|off|\d+)%?$", log, re.MULTILINE)
+        return [int({"on": 100, "off": 0}.get(word, word)) for word in words]
 
 
-def run(program, *arguments):
+def run(program, *arguments, stdin=None):
     """Runs one of our programs, and returns its output."""
-    return subprocess.run([PROGRAMS / program, *arguments], check=True, capture_output=True, text=True).stdout
+    done = subprocess.run([PROGRAMS / program, *arguments], input=stdin, capture_output=True, text=True)
+    assert done.returncode == 0, f"{program} {arguments}: {done.stdout}{done.stderr}"
+    return done.stdout
 
 
 def command(*words):
@@ -158,8 +182,12 @@ def command(*words):
 
 
 def led():
-    """The state of the LED, as its controller tells it."""
-    return json.loads(run("command", "status", "--json"))
+    """The state of the LED, as its controller reports it: in the words of Home Assistant."""
+    status = json.loads(run("command", "status", "--json"))
+    if status["state"] == "off":
+        return ("off", None, None)
+    times = status["blink"] and (status["blink"]["on_ms"], status["blink"]["off_ms"])
+    return ("on", EFFECTS.get(times) or "blink {} {}".format(*times), status["brightness"])
 
 
 def until(condition):
