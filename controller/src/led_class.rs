@@ -108,7 +108,7 @@ impl LedClass {
                 trigger: trigger.clone(),
             });
         }
-        let mut taken = LedClass {
+        let taken = LedClass {
             led,
             brightness,
             brightest: brightest.max(1),
