@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use shared::{Message, Oversize, Select};
-use testing::{Fixture, Running};
+use testing::{Fixture, Running, Signal};
 
 use crate::status::json;
 
@@ -47,7 +47,7 @@ fn an_led_is_dimmed_and_has_its_last_brightness_again() {
     fixture.assert_led("on 40%");
     fixture
         .command(&["blink", "1ms", "1h"])
-        .assert_printed("blink 1ms 3600s");
+        .assert_printed("blink 1ms 3600s, 40%");
     assert_eq!(controller.line(), "LED off");
     let status = json(&fixture.command(&["status", "--json"]).out);
     assert_eq!(status["brightness"], json!(40));
@@ -185,8 +185,32 @@ fn a_flash_returns_to_what_the_led_did_before() {
     fixture.command(&["on", "40%"]).assert_printed("on 40%");
     let flash = ["flash", "10ms", "20ms", "--count", "2"];
     let flashed = fixture.command(&flash);
-    flashed.assert_printed("blink 10ms 20ms, 2 left");
+    flashed.assert_printed("blink 10ms 20ms, 40%, 2 left");
     fixture.command(&["wait", "on"]).assert_printed("on 40%");
     let expected = ["on 40%", "off", "on 40%", "off", "on 40%"].map(|line| format!("LED {line}"));
     assert_eq!([(); 5].map(|()| controller.line()), expected);
+}
+
+/// While the client does not ask, the LED is on at another brightness, and blinks as before.
+#[test]
+fn a_brightness_that_changed_between_two_equal_blinks_is_reported() {
+    let fixture = Fixture::new();
+    let _controller = fixture.controller(&[]);
+    fixture.command(&["on", "40%"]).assert_printed("on 40%");
+    let blink = ["blink", "1h", "1h"];
+    fixture.command(&blink).assert_code(0);
+    let watch = fixture.client(&["status", "--watch"]);
+    let first = watch.line();
+    assert!(first.contains("40%"), "{first}");
+    watch.stop();
+    fixture.command(&["on", "100%"]).assert_printed("on");
+    fixture.command(&blink).assert_code(0);
+    watch.signal(Signal::CONT);
+    let next = loop {
+        let line = watch.line();
+        if line != "on" {
+            break line;
+        }
+    };
+    assert_eq!(next, "blink 3600s 3600s");
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use shared::{Brightness, Light, State};
 
-/// What an LED does, as people read it: `on`, `on 40%` or `blink 500ms 500ms, 3 left`.
+/// What an LED does, as people read it: `on`, `on 40%` or `blink 500ms 500ms, 40%, 3 left`.
 #[derive(Clone, Copy, Debug)]
 pub struct StateText(pub Light);
 
@@ -17,6 +17,9 @@ impl fmt::Display for StateText {
             State::On => write!(f, "on {brightness}%"),
             State::Blink(blink) => {
                 write!(f, "blink {:?} {:?}", blink.on(), blink.off())?;
+                if brightness != Brightness::FULL {
+                    write!(f, ", {brightness}%")?;
+                }
                 blink
                     .count()
                     .map_or(Ok(()), |left| write!(f, ", {left} left"))

@@ -35,7 +35,7 @@ fn an_led_is_dimmed_fades_and_flashes() {
         // A scene of Home Assistant has both.
         (
             r#"{"state":"ON","brightness":40,"effect":"blink"}"#,
-            "blink 500ms 500ms",
+            "blink 500ms 500ms, 40%",
             &blinking("blink").replace("100", "40"),
         ),
     ] {

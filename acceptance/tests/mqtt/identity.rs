@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use testing::{
     Signal,
-    mqtt::{Broker, Fake, fake},
+    mqtt::{Broker, Client, Fake, fake},
 };
 
 use super::{
@@ -118,6 +118,18 @@ fn forget_removes_an_earlier_node() {
     assert!(online.broker.retained().is_empty());
 }
 
+/// Waits until nothing is retained of the node `porch`.
+fn wait_until_forgotten(client: &mut Client) {
+    client.read_all();
+    while client
+        .retained
+        .keys()
+        .any(|topic| topic.starts_with("led/porch/"))
+    {
+        let _ = client.next();
+    }
+}
+
 #[test]
 #[ignore = "needs mosquitto"]
 fn forget_of_an_earlier_node_keeps_what_is_retained_of_this_one() {
@@ -128,6 +140,7 @@ fn forget_of_an_earlier_node_keeps_what_is_retained_of_this_one() {
     let _bridge = online.node.bridge();
     let mut client = online.broker.watch();
     client.wait_for("led/hall/availability", "online");
+    wait_until_forgotten(&mut client);
     let expected = online.broker.retained();
     // As if this user had not been permitted to remove them.
     for (topic, payload) in &earlier {
@@ -149,6 +162,7 @@ fn a_topic_that_was_removed_once_is_not_removed_again() {
     let _bridge = online.node.bridge();
     let mut client = online.broker.watch();
     client.wait_for("led/hall/availability", "online");
+    wait_until_forgotten(&mut client);
     // Another machine has the name now.
     client.retain(AVAILABILITY, "online");
     client.read_all();

@@ -88,7 +88,7 @@ pub struct Light {
 }
 
 impl Light {
-    /// Whether both are one to those who watch: only that of an LED that is on has a brightness.
+    /// Whether both are one to those who watch: an LED that is off has no brightness.
     #[must_use]
     pub fn is_same(self, other: Light) -> bool {
         Known::from(self).is(other)
@@ -105,12 +105,12 @@ impl From<State> for Light {
     }
 }
 
-/// What a client that watches knows of an LED: `OFF`, `BLINK on_ms off_ms [left]`, or `ON [percent]`.
+/// What a client that watches knows of an LED: `OFF`, `ON [percent]`, or `BLINK on_ms off_ms [left] [percent%]`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Known {
     /// The state.
     pub state: State,
-    /// The brightness of an LED that is on; none if the client wants to know of no change of it.
+    /// The brightness of an LED that is on or blinks; none if the client wants to know of no change of it.
     pub brightness: Option<Brightness>,
 }
 
@@ -127,11 +127,17 @@ impl Known {
         if let Some(state) = State::from_text(text) {
             return Some(state.into());
         }
-        let (word, percent) = text.split_once(|c: char| c.is_ascii_whitespace())?;
-        let state = State::from_text(word).filter(|state| *state == State::On)?;
+        let (state, percent) = text.rsplit_once(|c: char| c.is_ascii_whitespace())?;
+        let state = State::from_text(state.trim_ascii_end())?;
+        // The last number of BLINK without a percent sign is its count.
+        let percent = match state {
+            State::On => percent,
+            State::Blink(_) => percent.strip_suffix('%')?,
+            State::Off => return None,
+        };
         Some(Known {
             state,
-            brightness: Some(Brightness::from_text(percent.trim_ascii_start())?),
+            brightness: Some(Brightness::from_text(percent)?),
         })
     }
 }
@@ -149,7 +155,7 @@ impl From<Light> for Known {
     fn from(Light { state, brightness }: Light) -> Known {
         Known {
             state,
-            brightness: (state == State::On).then_some(brightness),
+            brightness: (state != State::Off).then_some(brightness),
         }
     }
 }
@@ -157,8 +163,11 @@ impl From<Light> for Known {
 impl fmt::Display for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.state.fmt(f)?;
-        self.brightness
-            .map_or(Ok(()), |brightness| write!(f, " {brightness}"))
+        match (self.brightness, self.state) {
+            (Some(brightness), State::Blink(_)) => write!(f, " {brightness}%"),
+            (Some(brightness), _) => write!(f, " {brightness}"),
+            (None, _) => Ok(()),
+        }
     }
 }
 
@@ -194,10 +203,31 @@ mod tests {
 
     #[test]
     fn what_is_known_is_read_as_it_is_displayed() {
-        for text in ["ON", "ON 1", "ON 100", "OFF", "BLINK 1 2", "BLINK 1 2 3"] {
+        for text in [
+            "ON",
+            "ON 1",
+            "ON 100",
+            "OFF",
+            "BLINK 1 2",
+            "BLINK 1 2 3",
+            "BLINK 1 2 40%",
+            "BLINK 1 2 3 100%",
+        ] {
             assert_eq!(Known::from_text(text).unwrap().to_string(), text);
         }
-        for text in ["", "ON 0", "ON 40 40", "OFF 40", "BLINK", "ON -", "ONE 40"] {
+        for text in [
+            "",
+            "ON 0",
+            "ON 40%",
+            "ON 40 40",
+            "OFF 40",
+            "OFF 40%",
+            "BLINK",
+            "BLINK 1 40%",
+            "BLINK 1 2 0%",
+            "ON -",
+            "ONE 40",
+        ] {
             assert_eq!(Known::from_text(text), None, "{text}");
         }
     }
@@ -210,11 +240,14 @@ mod tests {
         assert!(!known("ON 100").is(light(State::On, 40)));
         assert!(!known("ON 40").is(light(State::Off, 40)));
         assert!(known("OFF").is(light(State::Off, 40)));
-        let same = |state| light(state, 1).is_same(light(state, 2));
         let blink = State::from_text("BLINK 1 2").unwrap();
+        assert!(known("BLINK 1 2").is(light(blink, 40)));
+        assert!(known("BLINK 1 2 40%").is(light(blink, 40)));
+        assert!(!known("BLINK 1 2 41%").is(light(blink, 40)));
+        let same = |state| light(state, 1).is_same(light(state, 2));
         assert_eq!(
             [State::Off, blink, State::On].map(same),
-            [true, true, false]
+            [true, false, false]
         );
     }
 }
