@@ -12,40 +12,22 @@ pub(crate) fn fold(
     waiting: impl DoubleEndedIterator<Item = Command>,
     next: Command,
 ) -> (usize, Command) {
-    use Command::{Blink, Flash, Off, On, Toggle};
+    use Command::{Blink, Flash, Off, On, Status, Toggle};
     let (mut replaced, mut command) = (0, next);
     let mut before = waiting.rev().peekable();
     while let Some(last) = before.next() {
+        let kept = match last {
+            On { brightness, .. } => brightness,
+            _ => None,
+        };
         command = match (last, command) {
-            (
-                On {
-                    brightness: Some(_),
-                    ..
-                },
-                On {
-                    brightness: Some(_),
-                    ..
-                },
-            )
-            | (Flash(_), Flash(_)) => command,
-            (
-                On {
-                    brightness: brightness @ Some(_),
-                    ..
-                },
-                On { fade, .. },
-            ) => On { brightness, fade },
-            (
-                On {
-                    brightness: Some(_),
-                    ..
-                },
-                _,
-            ) => break,
-            (
-                On { .. } | Off { .. } | Toggle | Blink(_) | Flash(_),
-                On { .. } | Off { .. } | Blink(_),
-            ) => command,
+            (_, On { brightness, fade }) if kept.is_some() => On {
+                brightness: brightness.or(kept),
+                fade,
+            },
+            (Status, _) => break,
+            _ if kept.is_some() => break,
+            (_, On { .. } | Off { .. } | Blink(_)) | (Flash(_), Flash(_)) => command,
             (On { .. } | Blink(_) | Flash(_), Toggle) => Command::OFF,
             (Off { .. }, Toggle) => Command::ON,
             // An LED that blinks is on after two, so two are not none. Three are one.
