@@ -39,7 +39,8 @@ pub(crate) async fn run(config: &Config, kept: &[String]) -> Result<(), Error> {
     // If the reader has gone, the messages are removed all the same.
     let _ = writeln!(
         io::stdout(),
-        "removed {count} retained messages; if led-mqtt runs for this node, restart it"
+        "nothing is retained on {} any more; if led-mqtt runs for this node, restart it",
+        shared::count(count as u64, "topic")
     );
     Ok(())
 }
@@ -61,7 +62,7 @@ pub(crate) async fn take_over(config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// Retains messages, when it is known what is retained. Returns their number.
+/// Retains messages, when it is known what is retained. Returns the number of their topics.
 async fn retain(
     config: &Config,
     topics: &Topics,

@@ -65,7 +65,7 @@ impl History {
         match written {
             Err(error) if self.path.parent().is_some_and(Path::exists) => {
                 log::warn!(
-                    "cannot write {}: {error}: before another name of the node or an LED, stop led-mqtt and run \"led-mqtt --forget\"",
+                    "cannot write {}: {error}: after another name of the node, run \"led-mqtt --forget --node OLD\"",
                     self.path.display()
                 );
             }

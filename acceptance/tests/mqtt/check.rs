@@ -175,7 +175,7 @@ fn forget_removes_everything_that_is_retained() {
         online.client.retain("led/other/state", "ON");
         end(online.bridge, Signal::TERM);
         let printed = format!(
-            "removed {count} retained messages; if led-mqtt runs for this node, restart it"
+            "nothing is retained on {count} topics any more; if led-mqtt runs for this node, restart it"
         );
         // It may be run again.
         for _ in 0..2 {
