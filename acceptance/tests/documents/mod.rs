@@ -149,6 +149,17 @@ fn each_reason_belongs_to_a_block() {
     }
 }
 
+/// Longer lines are cut off on GitHub and in a terminal of 80 columns.
+#[test]
+fn the_code_in_the_readme_has_at_most_76_columns() {
+    for line in blocks("README.md")
+        .iter()
+        .flat_map(|block| block.text.lines())
+    {
+        assert!(line.chars().count() <= 76, "{line}");
+    }
+}
+
 #[test]
 fn the_targets_of_make_in_the_documents_exist() {
     let makefile = document("Makefile");
