@@ -1,12 +1,13 @@
-//! What the administrator of this machine can do after an error of a client. Those who publish commands cannot: a response has
-//! only the fact.
+//! What the administrator of this machine can do after a [`client::Error`].
+//!
+//! The publisher of a command cannot do it, so a response has only the cause.
 
 use std::fmt;
 
 use client::{Error, NamedPermissions, Waiting};
 use shared::{Access, Key};
 
-/// An error for the log and `--check`: the fact, and what to do.
+/// An error for the log and `--check`: the cause and the next step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Advised<'a>(pub(crate) &'a Error);
 
@@ -53,7 +54,7 @@ fn wake(queue: &Waiting) -> Option<String> {
     Some(format!("if it was stopped, run \"sudo kill -CONT {pid}\""))
 }
 
-/// How the service gets the permission that a queue gives to its group.
+/// How to give the service the permission that a queue gives to its group.
 fn permission(permissions: &NamedPermissions, access: Access) -> String {
     let group = &permissions.group;
     if !permissions.permit_group(access) {

@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt.
+//! How long to wait before the next attempt to connect.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -7,12 +7,12 @@ use std::{
 
 const FIRST: Duration = Duration::from_secs(1);
 const LAST: Duration = Duration::from_secs(60);
-/// The last one after a connection that was accepted: a broker that restarts several times is back soon.
+/// The longest delay after a connection that the broker accepted: a broker that is restarting is back soon.
 const LAST_ACCEPTED: Duration = Duration::from_secs(3);
 /// A connection that lasts this long resets the backoff.
 const LASTED: Duration = Duration::from_secs(30);
 
-/// Waits that double, up to 1 min after attempts that were refused, and up to 3 s after connections that did not last.
+/// Exponential backoff: up to 1 min after refused attempts, up to 3 s after connections that were accepted and then lost.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     refused: Duration,
@@ -29,8 +29,9 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The wait after a connection of this duration; none if it was refused. Up to 50 % is added at random, so that the clients of a
-    /// broker that restarts do not all return at once.
+    /// The delay after a connection of this duration, which is none if the broker did not accept it.
+    ///
+    /// It includes up to 50 % at random, so that not all clients of a broker return at once after its restart.
     pub(crate) fn after(&mut self, lasted: Option<Duration>) -> Duration {
         let (next, last) = match lasted {
             None => (&mut self.refused, LAST),
@@ -48,7 +49,7 @@ impl Backoff {
     }
 }
 
-/// Delay after another client has taken over our client ID, or has the name of our node. Reconnecting at once would make the two
+/// The delay after another client has taken over our client identifier or our node name. Reconnecting at once would make the two
 /// evict each other endlessly.
 pub(crate) fn after_takeover() -> Duration {
     LAST + random_up_to(LAST / 4)
@@ -56,7 +57,7 @@ pub(crate) fn after_takeover() -> Duration {
 
 /// A random time from 0 to this one.
 pub(crate) fn random_up_to(limit: Duration) -> Duration {
-    // The keys of the hasher are random.
+    // Each hasher is seeded with random keys.
     let [random, ..] = RandomState::new().hash_one(()).to_le_bytes();
     limit * random.into() / u8::MAX.into()
 }

@@ -6,7 +6,8 @@ use tokio::sync::{broadcast, watch};
 
 /// The most lines that others can write to the log within a minute.
 const LINES_MAX: u64 = 10;
-/// The most responses that wait for the broker. Then the oldest is dropped: who asked last still waits for it.
+/// The most responses that wait for the broker. If there are more, the oldest is dropped: the latest requester is the most likely
+/// to be still waiting.
 const RESPONSES_MAX: usize = 64;
 
 /// What is known of an LED.
@@ -16,7 +17,7 @@ pub(crate) struct Status {
     pub(crate) light: Option<Light>,
     /// The number of its levels, with off, as the last controller said.
     pub(crate) levels: Option<u32>,
-    /// Whether a command was not answered in time, and none since.
+    /// Whether the controller did not reply to the last command in time.
     pub(crate) is_stalled: bool,
 }
 
@@ -47,7 +48,7 @@ pub(crate) struct ResponseTo {
 
 /// The status of each LED, and the responses.
 pub(crate) struct Board {
-    /// Of the lines that others cause.
+    /// The limit of log lines that others cause.
     pub(crate) limit: RateLimit,
     pub(crate) statuses: watch::Sender<Vec<Status>>,
     pub(crate) responses: broadcast::Sender<Response>,
@@ -78,7 +79,7 @@ impl Board {
     /// Sends a reply to a command, if its sender asked for one.
     pub(crate) fn respond(&self, to: Option<ResponseTo>, text: impl FnOnce() -> String) {
         if let Some(to) = to {
-            // Without a connection nobody waits for it.
+            // It fails without a receiver: then there is no connection, and nobody waits for the response.
             let _ = self.responses.send(Response { to, text: text() });
         }
     }

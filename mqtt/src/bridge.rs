@@ -33,7 +33,7 @@ use crate::{
     topics::{OFFLINE, Topics},
 };
 
-/// How long the end may take.
+/// How long publishing the last messages, and then disconnecting, may each take.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves the LEDs until SIGTERM, SIGINT or SIGHUP. Then retains that they are offline.
@@ -74,7 +74,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     };
     let mut end = pin!(poll_fn(|context| {
         let polled = signals.iter_mut().map(|signal| signal.poll_recv(context));
-        // Each of them is polled: it wakes this task up later.
+        // Poll each of them, so that each registers its waker.
         polled.fold(Poll::Pending, |any, signal| {
             if any.is_ready() || signal.is_ready() {
                 Poll::Ready(())
@@ -104,7 +104,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// What outlives a connection.
+/// The state that outlives a connection.
 pub(crate) struct Bridge<'a> {
     pub(crate) config: &'a Config,
     pub(crate) topics: &'a Topics,
@@ -119,7 +119,7 @@ pub(crate) struct Bridge<'a> {
     pub(crate) others: Option<u8>,
     /// Whether the last connection did not serve, for a reason that was logged before.
     pub(crate) is_quiet: bool,
-    /// Why the broker refused something. Each is logged once.
+    /// What the broker refused, and why. Each is logged once.
     pub(crate) refusals: Vec<String>,
 }
 
@@ -130,7 +130,7 @@ impl Bridge<'_> {
         mut connection: Connection,
         mut end: Pin<&mut impl Future<Output = ()>>,
     ) -> Option<(Loss, Session)> {
-        // Those who asked are on another connection.
+        // Responses from before belong to requests of an earlier connection.
         self.responses = self.responses.resubscribe();
         let mut session = Session::default();
         loop {
@@ -146,7 +146,7 @@ impl Bridge<'_> {
                 event = connection.next() => {
                     if let Err(loss) = session.handle(self, &connection, event) {
                         if loss.cause == Cause::NotOurs {
-                            // The last will is not true of the other one.
+                            // End with DISCONNECT: the last will would declare the other machine offline.
                             let _ = timeout(END_TIMEOUT, connection.end()).await;
                         }
                         return Some((loss, session));
@@ -165,11 +165,13 @@ impl Bridge<'_> {
             }
         }
         if session.is_serving() {
-            // Without its end, the connection is lost, and the broker publishes the last will.
+            // If this fails, the connection ends without DISCONNECT, and the broker publishes the last will.
             match timeout(END_TIMEOUT, session.end(self, &mut connection)).await {
                 Ok(None) => drop(timeout(END_TIMEOUT, connection.end()).await),
-                Ok(Some(loss)) => log::warn!("cannot publish the end: {}", loss.reason),
-                Err(_) => log::warn!("the broker did not take the last messages in time"),
+                Ok(Some(loss)) => {
+                    log::warn!("cannot publish that the LEDs are offline: {}", loss.reason)
+                }
+                Err(_) => log::warn!("the broker did not acknowledge the last messages in time"),
             }
         }
         None
@@ -180,12 +182,12 @@ impl Bridge<'_> {
 struct Attempts<'a> {
     config: &'a Config,
     backoff: Backoff,
-    /// Why the last connection was lost, if none since has served.
+    /// Why the last connection was lost; none once a connection serves again.
     last_reason: String,
 }
 
 impl Attempts<'_> {
-    /// Logs why a connection was lost. Returns how long to wait before the next one.
+    /// Logs why a connection was lost, once per cause. Returns the delay before the next attempt.
     fn lost(&mut self, loss: Loss, session: &Session, is_repeated: &mut bool) -> Duration {
         let (level, wait) = if loss.cause == Cause::Lost {
             (log::Level::Warn, self.backoff.after(session.lasted()))

@@ -1,6 +1,7 @@
-//! The connection to the broker. Only this module names the MQTT library, and it knows nothing of LEDs.
+//! The connection to the broker. Only this module uses the MQTT library, and it does not depend on LEDs.
 //!
-//! Each connection has a task of its own, which sends events through a channel: the library cannot be interrupted while it waits.
+//! Each connection has its own task, which sends events through a channel: a call of the library must not be cancelled while it
+//! waits.
 
 mod driver;
 mod loss;
@@ -27,7 +28,7 @@ pub(crate) use options::Options;
 
 use crate::board::ResponseTo;
 
-/// How long the broker may be silent. It publishes the last will after half as long again.
+/// The keep-alive interval. The broker publishes the last will after one and a half intervals without a packet from this client.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long the broker may take to acknowledge a message or a subscription, and to reply to a ping.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,7 +41,7 @@ const EVENTS_MAX: usize = 32;
 /// Most bytes of a packet beside topic, payload and correlation data.
 const OVERHEAD: usize = 32;
 
-/// What happened.
+/// An event of a connection.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// The longest packet that the broker takes.
@@ -56,14 +57,14 @@ pub(crate) enum Event {
     Lost(Loss),
 }
 
-/// What a reply of the broker is about.
+/// What an acknowledgement of the broker refers to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Tag {
     /// The place of a topic in the outbox.
     Slot(usize),
     Response,
     Check,
-    /// Subscriptions to what is retained, and to commands.
+    /// The subscriptions to retained messages, and those to commands.
     Retained,
     Commands,
 }
@@ -76,7 +77,7 @@ pub(crate) struct Message {
     pub(crate) is_retained: bool,
     pub(crate) respond: Option<ResponseTo>,
     pub(crate) correlation: Option<Vec<u8>>,
-    /// When it loses its meaning.
+    /// The end of its message expiry interval.
     pub(crate) expiry: Option<Instant>,
 }
 
@@ -92,9 +93,9 @@ pub(crate) struct Outgoing<'a> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Published {
     Sent,
-    /// Too many messages wait for their acknowledgements.
+    /// [`IN_FLIGHT`] messages wait for an acknowledgement.
     NoRoom,
-    /// The broker would end the connection.
+    /// It is longer than the broker permits: the broker would end the connection.
     TooLong,
 }
 
@@ -103,7 +104,7 @@ pub(crate) struct Connection {
     client: AsyncClient,
     task: JoinHandle<()>,
     events: mpsc::Receiver<Event>,
-    /// For the tasks that wait for acknowledgements.
+    /// Used by the tasks that wait for acknowledgements.
     replies: mpsc::Sender<Event>,
     room: Arc<Semaphore>,
     /// Changes with each acknowledgement.
@@ -204,15 +205,17 @@ impl Connection {
         Published::Sent
     }
 
-    /// Subscribes to these topics. [`Event::Subscribed`] follows. Nothing retained is asked for commands, and later messages are
-    /// marked as they were published.
+    /// Subscribes to these topics. [`Event::Subscribed`] follows.
+    ///
+    /// The broker does not send retained commands, and keeps the retain flag of later messages (retain handling 2, retain as
+    /// published).
     pub(crate) fn subscribe(&self, tag: Tag, topics: &[String]) {
         let filters = topics.iter().map(|topic| {
             let mut filter = SubscribeFilter::new(topic, QoS::AtLeastOnce);
             filter.preserve_retain = true;
             filter.retain_forward_rule = RetainForwardRule::Never;
             if tag == Tag::Retained {
-                // All of it comes before the reply to the next subscription, however much it is.
+                // All retained messages arrive before the reply to the next subscription, however many there are.
                 filter.qos = QoS::AtMostOnce;
                 filter.nolocal = true;
                 filter.retain_forward_rule = RetainForwardRule::OnEverySubscribe;
@@ -239,7 +242,7 @@ impl Connection {
         });
     }
 
-    /// Ends the connection: the broker does not publish the last will.
+    /// Disconnects, so that the broker does not publish the last will.
     pub(crate) async fn end(mut self) {
         if self.client.try_disconnect_now().is_ok() {
             while !matches!(self.next().await, Event::Lost(_)) {}

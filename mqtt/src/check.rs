@@ -18,7 +18,7 @@ use crate::{
     topics::Topics,
 };
 
-/// How long each step of the broker, and each controller, may take.
+/// How long each step with the broker, and each controller, may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Prints a line for each check.
@@ -36,7 +36,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), Error> {
                 ("FAIL", text)
             }
         };
-        // If the reader has gone, the checks go on for the exit status.
+        // If the reader has closed the pipe, the checks continue for the exit status.
         let _ = writeln!(
             io::stdout(),
             "{mark:<5}{name:<12}{}",
@@ -83,8 +83,9 @@ pub(crate) async fn run(path: &Path) -> Result<(), Error> {
 
 type Finding = (&'static str, Result<String, String>);
 
-/// Connects, subscribes to the topics of this node, publishes on one that only this check uses, and waits for the message. Each of
-/// these steps has its own time, whatever others publish meanwhile.
+/// Connects, subscribes to the topics of this node, publishes on a topic that only this check uses, and waits for that message.
+///
+/// Each step has its own timeout, which messages of others do not extend.
 async fn broker(config: &Config, topics: &Topics) -> Vec<Finding> {
     let options = match Options::new(config, &client_id(config, "-check"), None) {
         Ok(options) => options,
@@ -93,16 +94,16 @@ async fn broker(config: &Config, topics: &Topics) -> Vec<Finding> {
     let mut connection = Connection::open(&options);
     let check = &topics.check;
     let mut findings = Vec::new();
-    // What the broker is to do next.
+    // The step that the broker has to complete next.
     let (mut step, mut deadline) = ("broker", Instant::now() + TIMEOUT);
     let problem = loop {
         let Ok(event) = timeout_at(deadline, connection.next()).await else {
             break match step {
                 "broker" => format!(
-                    "{}: no reply in time: check the host, and whether a firewall is between",
+                    "{}: no reply in time: check the host, and whether a firewall blocks the port",
                     config.broker
                 ),
-                // A broker does not deliver what the user may not read.
+                // A broker silently withholds messages that the user may not read.
                 _ => format!(
                     "{check}: the message did not come back: {}",
                     permit(config, topics)
@@ -152,7 +153,7 @@ async fn broker(config: &Config, topics: &Topics) -> Vec<Finding> {
             Event::Lost(loss) => {
                 break format!("{check}: {}: {}", loss.reason, permit(config, topics));
             }
-            // Commands of others are for the service.
+            // Commands of others are for the running service.
             Event::Message(_) | Event::Acknowledged(_, Ok(())) => {}
         }
     };

@@ -1,4 +1,4 @@
-//! The way of a command from its topic to the threads of the LEDs.
+//! Passes commands from their topics to the threads of the LEDs.
 
 use std::{collections::HashMap, io, sync::Arc};
 
@@ -83,7 +83,7 @@ impl<'a> Commands<'a> {
             }
             is_permitted
         });
-        // A command that the broker has kept was meant for another time.
+        // A retained command was meant for the time when it was published.
         let decoded = if is_retained {
             Err(PayloadError::Retained)
         } else {

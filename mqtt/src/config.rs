@@ -18,7 +18,7 @@ pub(crate) use broker::Broker;
 
 use crate::{Error, identity};
 
-/// Node names that would collide with the topics of groups.
+/// Node names that would collide with the topics of groups and of all nodes.
 const RESERVED: [&str; 2] = ["all", "group"];
 
 /// The longest name of a node, an LED or a group, in bytes.
@@ -43,7 +43,7 @@ pub(crate) struct Config {
     pub(crate) prefix: String,
     #[serde(default = "default_node")]
     pub(crate) node: String,
-    /// What no other device has; the serial number of the board if there is none.
+    /// The unique identifier of the device; if it is none, the serial number of the board is used.
     pub(crate) id: Option<String>,
     #[serde(default)]
     pub(crate) groups: Vec<String>,
@@ -52,7 +52,7 @@ pub(crate) struct Config {
     /// Where Home Assistant publishes that it has started.
     #[serde(default = "default_status_topic")]
     pub(crate) status_topic: String,
-    /// The longest time after which everything is published again then.
+    /// The longest delay before everything is published again after that message.
     #[serde(default = "default_birth_delay", deserialize_with = "values::seconds")]
     pub(crate) birth_delay: Duration,
     #[serde(default, rename = "led")]
@@ -63,7 +63,7 @@ pub(crate) struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "values::Led")]
 pub(crate) struct Led {
-    /// That of the setting, else that of the name.
+    /// The setting `key`, or, without it, the key of the name.
     pub(crate) key: Key,
     pub(crate) name: Option<String>,
     /// A user whose queues are trusted too.
@@ -71,7 +71,7 @@ pub(crate) struct Led {
 }
 
 impl Config {
-    /// The user, as messages name it.
+    /// The user of the broker, as messages name it.
     pub(crate) fn user(&self) -> String {
         self.user.as_ref().map_or_else(
             || "clients without a user".into(),
@@ -96,11 +96,11 @@ impl Config {
         Config::from_text(&text, path).map_err(wrong)
     }
 
-    /// What a file with this text and path says.
+    /// Parses the text of a file. File names in it are relative to this path.
     ///
     /// # Errors
     ///
-    /// What in it is wrong.
+    /// The setting that is wrong, and why.
     pub(crate) fn from_text(text: &str, path: &Path) -> Result<Config, String> {
         let mut config = Config::parse(text)?;
         config.complete(path)?;
@@ -111,7 +111,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// It is no name.
+    /// It is not a valid name.
     pub(crate) fn set_node(&mut self, path: &Path, node: &str) -> Result<(), Error> {
         self.node = node.to_owned();
         self.check_names().map_err(|problem| Error::Config {
@@ -183,7 +183,7 @@ impl Config {
                 && (prefix.len() > PREFIX_MAX || !prefix.split('/').all(is_level))
             {
                 return Err(format!(
-                    "{name}: {prefix:?} is no topic: use letters, digits, \"_\", \"-\", \".\" and \"/\""
+                    "{name}: {prefix:?} is not a valid prefix: use letters, digits, \"_\", \"-\", \".\" and \"/\""
                 ));
             }
         }
@@ -195,7 +195,7 @@ impl Config {
         for (kind, name) in names.chain(id).chain([("node", &self.node)]) {
             if !is_level(name) || name.contains('.') {
                 return Err(format!(
-                    "{kind}: {name:?} is no name: use 1 to {NAME_MAX} letters, digits, \"_\" and \"-\""
+                    "{kind}: {name:?} is not a valid name: use 1 to {NAME_MAX} letters, digits, \"_\" and \"-\""
                 ));
             }
         }
@@ -204,11 +204,11 @@ impl Config {
             .iter()
             .any(|led| led.name.as_deref() == Some("response"))
         {
-            return Err("name: \"response\" is a word of the topics: use another name".into());
+            return Err("name: \"response\" is reserved for topics: use another name".into());
         }
         if RESERVED.contains(&self.node.as_str()) {
             return Err(format!(
-                "node: {:?} is a word of the topics: use another name",
+                "node: {:?} is reserved for topics: use another name",
                 self.node
             ));
         }
@@ -219,12 +219,12 @@ impl Config {
         if self.leds.len() > 1 && self.leds.iter().any(|led| led.name.is_none()) {
             return Err("led: with several LEDs each needs a name".into());
         }
-        // Both queues of each controller.
+        // Each controller uses two keys.
         let (mut names, mut keys) = (HashSet::new(), HashSet::new());
         for led in &self.leds {
             if !names.insert(&led.name) {
                 return Err(format!(
-                    "led: two have the name {:?}",
+                    "led: two LEDs have the name {:?}",
                     led.name.as_deref().unwrap_or_default()
                 ));
             }
@@ -243,7 +243,7 @@ impl Config {
             return Err("password_file: a password needs a user".into());
         }
         if self.certificate.is_some() != self.private_key.is_some() {
-            return Err("certificate and private_key: one needs the other".into());
+            return Err("certificate and private_key: set both or neither".into());
         }
         if !self.broker.tls && (self.ca.is_some() || self.certificate.is_some()) {
             return Err("ca and certificate: they need TLS: use mqtts:// for the broker".into());
@@ -252,7 +252,8 @@ impl Config {
     }
 }
 
-/// Where a file with this name is: one that systemd passed on as a credential, else the one beside the configuration.
+/// The path of a file with this name: the credential that systemd passed on, or, without one, the file in `secrets` beside the
+/// configuration.
 fn secret(beside: &Path, file: &Path) -> PathBuf {
     let credentials = env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let credential =

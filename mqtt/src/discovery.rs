@@ -9,7 +9,7 @@ use crate::{config::Config, identity, payload, topics::Topics};
 /// The name of the component of an LED without a name.
 const COMPONENT: &str = "led";
 
-/// The payload of the discovery topic: which LEDs can be dimmed. Home Assistant removes the components with these further names.
+/// The payload of the discovery topic. `dims` says which LEDs can be dimmed. Home Assistant removes the components in `removed`.
 pub(crate) fn encode(
     config: &Config,
     topics: &Topics,
@@ -71,7 +71,7 @@ pub(crate) fn components(config: &Config) -> Vec<&str> {
     names.map(|name| name.unwrap_or(COMPONENT)).collect()
 }
 
-/// The identifier of the device, which no other machine has. It stays the same when the node gets another name.
+/// The unique identifier of the device. It stays the same when the node is renamed.
 pub(crate) fn device(config: &Config) -> String {
     let id = config.id.clone().or_else(identity::serial_number);
     format!("led_{}", id.unwrap_or_else(|| config.node.clone()))

@@ -45,7 +45,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit status: 78, `EX_CONFIG` of sysexits(3), if a restart cannot help, else 1.
+    /// The exit status: 78, `EX_CONFIG` of sysexits(3), if a restart cannot help; otherwise 1.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {

@@ -1,13 +1,13 @@
-//! Commands that wait for an LED are folded: it ends as if all of them had been applied.
+//! Folds the commands that wait for an LED: a later command replaces earlier ones if the LED ends in the same state without them.
 
 use shared::Command;
 
-/// What happens to the commands that wait, the first one first, when another one comes: how many of the last ones it replaces,
-/// and the command that stands for these and for it.
+/// Adds a command to the waiting ones, which are given in their order. Returns how many of the last ones it replaces, and the one
+/// command to apply in place of these and of `next`.
 ///
-/// Only what ends in the same state whatever the state before is folded. STATUS is for its reply, and what waits before it is
-/// not replaced by what comes after it. A brightness is kept: an LED that is turned on again has the last one. A FLASH ends in what
-/// the LED did before.
+/// Commands are folded only if the result is the same from every state of the LED. STATUS is never replaced, and commands before it
+/// are not replaced by commands after it, because its reply must have the state between them. A brightness is kept, because a
+/// later ON without one uses it. FLASH replaces only FLASH, because it returns to the state before it.
 pub(crate) fn fold(
     waiting: impl DoubleEndedIterator<Item = Command>,
     next: Command,
@@ -30,7 +30,7 @@ pub(crate) fn fold(
             (_, On { .. } | Off { .. } | Blink(_)) | (Flash(_), Flash(_)) => command,
             (On { .. } | Blink(_) | Flash(_), Toggle) => Command::OFF,
             (Off { .. }, Toggle) => Command::ON,
-            // An LED that blinks is on after two, so two are not none. Three are one.
+            // Two toggles turn a blinking LED on, so they do not cancel each other. Three have the effect of one.
             (Toggle, Toggle) if before.peek() == Some(&Toggle) => {
                 before.next();
                 replaced += 1;

@@ -1,4 +1,4 @@
-//! `--forget` and `--take-over`: what the broker retains of this node.
+//! `--forget` and `--take-over`: change what the broker retains of this node, without serving it.
 
 use std::{
     io::{self, Write},
@@ -17,10 +17,11 @@ use crate::{
     topics::{OFFLINE, Topics},
 };
 
-/// How long the broker may take.
+/// How long the broker may take for everything.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Removes what the broker retains, except on these topics. A message without a payload does that.
+/// Removes the retained messages of this node, except on the topics `kept`. A retained message without a payload removes the one
+/// before.
 ///
 /// # Errors
 ///
@@ -36,7 +37,7 @@ pub(crate) async fn run(config: &Config, kept: &[String]) -> Result<(), Error> {
     .await?;
     let mut history = History::read();
     history.write(history.without(&removed));
-    // If the reader has gone, the messages are removed all the same.
+    // If the reader has closed the pipe, the messages are removed nevertheless.
     let _ = writeln!(
         io::stdout(),
         "nothing is retained on {} any more; if led-mqtt runs for this node, restart it",
@@ -45,7 +46,7 @@ pub(crate) async fn run(config: &Config, kept: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Retains that this node is offline, so that its name can be taken.
+/// Retains that this node is offline, so that this machine can take its name.
 ///
 /// # Errors
 ///
@@ -57,7 +58,7 @@ pub(crate) async fn take_over(config: &Config) -> Result<(), Error> {
     let node = &config.node;
     let _ = writeln!(
         io::stdout(),
-        "node {node} can be taken: restart led-mqtt, or wait for two minutes"
+        "the name {node} is free: restart led-mqtt, or wait for two minutes"
     );
     Ok(())
 }

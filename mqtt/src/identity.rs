@@ -2,7 +2,7 @@
 
 use std::fs;
 
-/// A part of the hostname in topics and identifiers: what Home Assistant does not permit is a hyphen.
+/// The hostname as it is used in topics and identifiers: a hyphen replaces each character that Home Assistant does not permit.
 pub(crate) fn mapped(name: &str) -> String {
     name.chars()
         .map(|c| {
@@ -15,15 +15,15 @@ pub(crate) fn mapped(name: &str) -> String {
         .collect()
 }
 
-/// The hostname, mapped.
+/// The hostname of this machine, with these hyphens.
 pub(crate) fn hostname() -> Option<String> {
     let name = nix::unistd::gethostname().ok()?;
     Some(mapped(&name.to_string_lossy())).filter(|name| !name.is_empty())
 }
 
-/// The serial number of the board, else a number made from machine-id(5), which itself must stay secret.
+/// The serial number of the board, or, without one, a hash of machine-id(5), which itself must stay secret.
 ///
-/// Hostnames repeat. So does the machine ID on cards with the same image.
+/// The hostname would not be unique. The machine ID is not unique either on cards with the same image.
 pub(crate) fn serial_number() -> Option<String> {
     let serial = device_tree("serial-number").map(|serial| mapped(&serial));
     serial.or_else(|| {
@@ -34,7 +34,7 @@ pub(crate) fn serial_number() -> Option<String> {
     })
 }
 
-/// The FNV-1a hash: the same on each machine and with each compiler. 64 bits do not tell the 128 of the machine ID.
+/// The FNV-1a hash, which does not depend on the machine or the compiler. A 64-bit hash does not reveal the 128-bit machine ID.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)

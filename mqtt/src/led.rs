@@ -13,8 +13,8 @@ use crate::{
 
 /// How long a controller may take to reply.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// How long to wait for a controller that did not reply before asking again: each question takes room in its queue. If it is
-/// killed meanwhile, the client polls for the next one until this time is over.
+/// How long to wait for the reply of a controller that did not reply in time. The timeout is long, because each
+/// further request takes room in its queue. If the controller is killed meanwhile, the client looks for the next one until then.
 const LONG_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long to wait after an error that does not pass by itself.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -29,14 +29,14 @@ pub(crate) const EXPIRED: &str = "the message expired before it could be applied
 struct Led {
     /// Its place on the board.
     index: usize,
-    /// How the log calls it: the topic of its commands.
+    /// The topic of its commands, by which the log names it.
     topic: Arc<str>,
     target: Target,
     board: Arc<Board>,
     mailbox: Arc<Mailbox>,
 }
 
-/// Starts the threads of an LED. Returns where it takes commands.
+/// Starts the two threads of an LED. Returns the mailbox for its commands.
 ///
 /// # Errors
 ///
@@ -83,7 +83,7 @@ impl Led {
                             status.is_stalled = false;
                         });
                     }
-                    // Others fill its queue, and it reads them: that is no absence.
+                    // Its queue is full, but the controller reads it: it is not offline.
                     Ok(Event::NoState(Error::Full { queue, .. })) if queue.is_read() => {}
                     Ok(Event::NoState(error)) => {
                         log::warn!("{topic}: {}", Advised(&error));
@@ -120,7 +120,7 @@ impl Led {
                 self.board
                     .warn(|| format!("{}: {command}: {}", self.topic, Advised(error)));
             }
-            // Who has the response knows that the LED is offline.
+            // Publish that the LED is offline before the response.
             self.board
                 .update(self.index, |status| status.is_stalled = !has_replied);
             self.board.respond(respond, || match &result {
@@ -135,13 +135,13 @@ impl Led {
         }
     }
 
-    /// Waits for a controller that has stopped. What it would apply long after it was asked for is refused.
+    /// Waits until a controller that did not reply serves again. Commands are refused meanwhile, because it would apply them late.
     fn wait_until_it_replies(&self) {
         self.refuse_all();
         loop {
             match client::ask_info(&self.target, LONG_TIMEOUT) {
                 Err(Error::NoReply { .. }) => {}
-                // There is no room for the question yet.
+                // Its queue has no room for the request yet.
                 Err(Error::Full { .. }) => thread::sleep(PAUSE),
                 _ => break,
             }

@@ -1,8 +1,8 @@
 //! Connects the LEDs of a Raspberry Pi to an MQTT broker.
 //!
-//! The thread of [`run`] has the connection. Each LED has two further threads, which use the [`client`]: one follows its state,
-//! the other one sends its commands. They report to a board, and the session publishes what is on it: only the last state of an
-//! LED is kept, and it is retained when the broker has acknowledged it.
+//! [`run`] serves the connection. Each LED has two threads, which use [`client`]: one follows its state, the other one sends its
+//! commands. They report to a board, from which the session publishes. The board keeps only the last state of an LED. The session
+//! publishes it, retained, until the broker has acknowledged it.
 //!
 //! led-mqtt(8) has the topics, the payloads and the configuration.
 #![forbid(unsafe_code)]
@@ -43,20 +43,20 @@ use std::{
 use config::Config;
 use topics::Topics;
 
-/// How long a thread waits for the next name to look up.
+/// How long an idle thread of the runtime waits for the next name to look up.
 const LOOK_UP_REST: Duration = Duration::from_millis(100);
-/// The runtime panics if it gets none of these.
+/// The number of file descriptors that the runtime needs. It panics if it cannot open one, so this is tried before.
 const DESCRIPTORS: usize = 8;
 
 /// Does what the options say.
 ///
 /// # Errors
 ///
-/// Why it ended, if not by a signal.
+/// The reason why it ended, unless a signal ended it.
 pub fn run(options: &Options) -> Result<(), Error> {
     let pairs: io::Result<Vec<_>> = (0..DESCRIPTORS).map(|_| UnixStream::pair()).collect();
     drop(pairs.map_err(Error::Start)?);
-    // The thread that looks up the name of the broker ends soon, and does not wake up later to do so.
+    // A short keep-alive ends the lookup thread at once, so that it does not wake up later only to end.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime
         .enable_all()
@@ -76,7 +76,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
             Some(Some(node)) if options.forget => {
                 let own = Topics::new(&config).retained();
                 config.set_node(&options.config, node)?;
-                // Those of this node, if another one is forgotten.
+                // With --node: keep the messages of the configured node.
                 let forgotten = Topics::new(&config).retained();
                 kept = own
                     .into_iter()

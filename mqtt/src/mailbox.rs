@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::{board::ResponseTo, fold::fold};
 
-/// The most questions for the state that wait for an LED. Commands are folded, so that two for each of them are the most.
+/// The most STATUS commands that wait for an LED. Other commands are folded, so that at most a few wait between two of them.
 const QUESTIONS_MAX: usize = 16;
 /// The most commands that wait. More are only those that expire earlier and earlier, which replace none before them.
 const JOBS_MAX: usize = 100;
@@ -20,7 +20,7 @@ const JOBS_MAX: usize = 100;
 pub(crate) struct Job {
     pub(crate) command: Command,
     pub(crate) respond: Option<ResponseTo>,
-    /// When it loses its meaning.
+    /// The end of its message expiry interval.
     pub(crate) expiry: Option<Instant>,
 }
 

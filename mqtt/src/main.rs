@@ -22,7 +22,7 @@ fn main() -> ExitCode {
             end.into_iter().for_each(|line| log.print(&line));
             log.flush();
         }
-        // There is no thread for it.
+        // The thread of the log could not be started.
         Err(_) => drop(io::stderr().write_all(end.unwrap_or_default().as_bytes())),
     }
     result.map_or_else(|error| error.exit_code(), |()| ExitCode::SUCCESS)

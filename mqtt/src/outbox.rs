@@ -1,7 +1,7 @@
-//! What is to be retained, and what the broker has acknowledged of it. It belongs to one connection.
+//! The payloads that the broker is to retain, and which of them it has acknowledged, for one connection.
 //!
-//! Only the last payload of a topic is kept, and one message of a topic is on its way at a time. So a broker that is slow costs no
-//! memory, and what it retains at the end is the last payload.
+//! Only the last payload of a topic is kept, and at most one message of a topic waits for its acknowledgement. So a slow broker
+//! takes no memory here, and the last payload is the one that stays retained.
 
 use tokio::time::Instant;
 
@@ -19,9 +19,9 @@ pub(crate) struct Outbox {
     discovery: Option<usize>,
     /// The places of the state and the availability of each LED.
     leds: Vec<(usize, usize)>,
-    /// Where to begin: an LED that changes all the time must not keep others waiting.
+    /// The place to begin with next, in turn: an LED that changes all the time must not delay others.
     first: usize,
-    /// Whether no removal was refused.
+    /// Whether the broker has refused no removal.
     has_removed: bool,
 }
 
@@ -30,11 +30,11 @@ pub(crate) struct Outbox {
 struct Slot {
     topic: String,
     wanted: Option<String>,
-    /// What comes after it, once it is acknowledged.
+    /// The payloads to publish after it, each once the one before is acknowledged.
     then: Option<String>,
     sent: Option<String>,
     acknowledged: Option<String>,
-    /// The topics that must be acknowledged before.
+    /// The topics that must be acknowledged before this one is published.
     after: Vec<usize>,
     /// When to try again what was refused.
     retry: Option<Instant>,
@@ -88,7 +88,7 @@ impl Outbox {
             let state = slots.len();
             leds.push((state, state + 1));
             slots.push(slot(&led.state, None, vec![]));
-            // Nobody sees an old state as the current one.
+            // The state before the availability: nobody takes an old state for the current one.
             slots.push(slot(&led.availability, None, vec![state]));
         }
         if slots.iter().all(|slot| slot.topic != topics.availability) {
@@ -144,7 +144,8 @@ impl Outbox {
         }
     }
 
-    /// Publishes what is due, as far as there is room, with the number of this process. Returns the topic of a message that is too long for the broker.
+    /// Publishes the payloads that are due, as far as there is room, with the number of this process as correlation data. Returns
+    /// the topic of a message that is too long for the broker.
     pub(crate) fn publish(&mut self, connection: &Connection, process: &[u8]) -> Option<String> {
         let now = Instant::now();
         for slot in &mut self.slots {
@@ -216,14 +217,14 @@ impl Outbox {
             .min()
     }
 
-    /// Whether all is acknowledged, or was refused.
+    /// Whether the broker has acknowledged or refused everything.
     pub(crate) fn is_settled(&self) -> bool {
         self.slots
             .iter()
             .all(|slot| slot.is_settled() || slot.sent.is_none() && slot.retry.is_some())
     }
 
-    /// Whether it is acknowledged that all stale topics are removed.
+    /// Whether the broker has acknowledged the removal of all stale topics.
     pub(crate) fn has_removed(&self) -> bool {
         let mut stale = self
             .slots

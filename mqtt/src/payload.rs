@@ -16,7 +16,7 @@ pub const PAYLOAD_MAX: usize = 256;
 const EFFECTS: [(&str, u64); 3] = [("blink", 500), ("blink fast", 125), ("blink slow", 1000)];
 /// The effect of an LED that does not blink, as Home Assistant calls it.
 const NO_EFFECT: &str = "off";
-/// Most seconds of a flash.
+/// The most seconds of a flash.
 const FLASH_MAX: u32 = 3600;
 
 /// The names of all effects.
@@ -47,10 +47,10 @@ pub enum PayloadError {
     /// The controller would refuse the words.
     #[error("{0}")]
     Refused(String),
-    /// The broker has kept it, so it was meant for another time.
+    /// It was retained, so it was meant for the time when it was published.
     #[error("a retained command; publish commands without --retain")]
     Retained,
-    /// A command that is not sent from here.
+    /// WATCH, which led-mqtt itself uses.
     #[error("subscribe to the state topic instead of WATCH")]
     Watch,
 }
@@ -211,8 +211,8 @@ fn flashes(seconds: f64) -> Blink {
     Blink::new(half, half, Some(count)).unwrap_or_else(|| unreachable!("both are in range"))
 }
 
-/// A state as JSON. The number of flashes left is not in it: a retained state would not follow it. An LED that can be dimmed has a
-/// brightness while it is on.
+/// A state as JSON. It has no number of flashes left, which a retained state would have to follow. An LED that can be dimmed has
+/// a brightness while it is on.
 pub(crate) fn encode(light: shared::Light, dims: bool) -> String {
     let effect = match light.state {
         State::Off => return json!({"state": "OFF", "effect": NO_EFFECT}).to_string(),

@@ -1,5 +1,5 @@
-//! What the broker retained of this node before: of LEDs that the configuration no longer has, of an earlier name of the node, and
-//! of another machine with this name.
+//! The messages that the broker retained before this connection. They show which topics are stale, because a node or an LED was
+//! renamed or removed, and whether another machine has the name of this node.
 
 use std::{
     collections::BTreeMap,
@@ -14,12 +14,12 @@ use crate::{
     topics::{ONLINE, Topics, is_discovery},
 };
 
-/// The most topics that are looked at.
+/// The most topics that are read: a bound for memory.
 const TOPICS_MAX: usize = 1000;
 /// The directory of the service, see `StateDirectory=` in systemd.exec(5).
 const DIRECTORY: &str = "/var/lib/led-mqtt";
 
-/// The topics that were retained at some time by this machine, in a file.
+/// The topics on which this machine has ever retained a message, in a file.
 #[derive(Debug)]
 pub(crate) struct History {
     path: PathBuf,
@@ -27,7 +27,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Reads the file. Without one there is no history.
+    /// Reads the file. A missing file is an empty history.
     pub(crate) fn read() -> History {
         let directory =
             env::var_os("STATE_DIRECTORY").map_or_else(|| DIRECTORY.into(), PathBuf::from);
@@ -43,7 +43,7 @@ impl History {
         }
     }
 
-    /// The topics that are not among these.
+    /// The topics that are not in `current`.
     pub(crate) fn without(&self, current: &[String]) -> Vec<String> {
         let stale = self.topics.iter().filter(|topic| !current.contains(topic));
         stale.cloned().collect()
@@ -78,12 +78,12 @@ impl History {
 #[derive(Debug, Default)]
 pub(crate) struct Retained {
     found: BTreeMap<String, String>,
-    /// The process that has published the availability last.
+    /// The number of the process that published the availability last.
     pub(crate) publisher: Option<Vec<u8>>,
 }
 
 impl Retained {
-    /// The topics to subscribe to. Some brokers deliver nothing retained to wildcards.
+    /// The topics to subscribe to: also each exact topic, because some brokers deliver no retained message to a wildcard.
     pub(crate) fn topics(topics: &Topics, history: &[String]) -> Vec<String> {
         let node = &topics.node;
         let names = ["+/state", "+/availability", "state"].map(|end| format!("{node}{end}"));
@@ -113,8 +113,8 @@ impl Retained {
         }
     }
 
-    /// The identifier of another machine that has the name of this node, and whether it is online: this process is not the one that
-    /// has published that.
+    /// The identifier of another machine that has the name of this node, and whether it is online: `online` is retained, and not
+    /// by this process.
     pub(crate) fn other(
         &self,
         topics: &Topics,
@@ -150,7 +150,7 @@ impl Retained {
         stale
     }
 
-    /// The first of these topics on which nothing was found: it is gone, or it may not be read.
+    /// The first availability in these topics that has no retained message: it is gone, or this user may not read it.
     pub(crate) fn missing<'a>(&self, topics: &'a [String]) -> Option<&'a String> {
         let mut missing = topics
             .iter()
@@ -158,7 +158,8 @@ impl Retained {
         missing.find(|topic| topic.ends_with("/availability"))
     }
 
-    /// The components in the discovery that are not among these: Home Assistant removes those that are named.
+    /// The components in the retained discovery message that are not in `current`. Home Assistant removes a
+    /// component only if a message names it.
     pub(crate) fn components(&self, topics: &Topics, current: &[&str]) -> Vec<String> {
         let discovery = topics
             .discovery
@@ -177,7 +178,8 @@ impl Retained {
             .collect()
     }
 
-    /// The availability of a node is that with the fewest levels above a topic. That of an LED stays when the node has gone.
+    /// Whether the node of this topic is online. Its availability is the one with the fewest levels: that of an LED stays `online`
+    /// when the node has gone.
     fn belongs_to_an_online_node(&self, topic: &str) -> bool {
         let mut levels = topic
             .match_indices('/')
@@ -194,7 +196,7 @@ impl Retained {
     }
 }
 
-/// The identifier of the device in a discovery.
+/// The identifier of the device in a discovery message.
 fn device(discovery: &str) -> Option<String> {
     let discovery: Value = serde_json::from_str(discovery).ok()?;
     Some(discovery["device"]["identifiers"][0].as_str()?.to_owned())

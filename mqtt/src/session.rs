@@ -1,4 +1,4 @@
-//! One connection as the bridge uses it: what is retained is read, then everything is published, then changes.
+//! One connection to the broker: reads what is retained, publishes everything, then publishes changes and passes commands on.
 
 use std::time::Duration;
 
@@ -24,13 +24,13 @@ const BIRTH: &[u8] = b"online";
 pub(crate) struct Session {
     connected: Option<Instant>,
     retained: Retained,
-    /// None before the subscriptions: who sees that an LED is online may command it.
+    /// None until the broker has replied to the subscriptions: an LED that is published as online must receive commands.
     outbox: Option<Outbox>,
     /// When to publish everything again, because Home Assistant has started.
     birth: Option<Instant>,
-    /// Which LEDs the discovery says can be dimmed.
+    /// Whether the published discovery message says that an LED can be dimmed, for each LED.
     dims: Vec<bool>,
-    /// Whether everything was acknowledged once.
+    /// Whether the broker has acknowledged everything once.
     pub(crate) is_complete: bool,
 }
 
@@ -39,12 +39,12 @@ impl Session {
         self.outbox.is_some()
     }
 
-    /// How long it lasted since the broker accepted it; none if it did not.
+    /// How long it has lasted since the broker accepted it; none if the broker did not accept it.
     pub(crate) fn lasted(&self) -> Option<Duration> {
         self.connected.map(|connected| connected.elapsed())
     }
 
-    /// When there is something to do without an event.
+    /// When there is something to do even if no event comes.
     pub(crate) fn wake(&self) -> Option<Instant> {
         let retry = self.outbox.as_ref().and_then(Outbox::retry);
         [self.birth, retry].into_iter().flatten().min()
@@ -94,7 +94,7 @@ impl Session {
                 self.connected = Some(Instant::now());
                 let history = bridge.history.without(&topics.retained());
                 connection.subscribe(Tag::Retained, &Retained::topics(topics, &history));
-                // The reply to this one comes after what is retained.
+                // The reply to this subscription comes after all retained messages.
                 connection.subscribe(Tag::Commands, &topics.subscribed());
             }
             Event::Subscribed(tag, refused) => {
@@ -183,7 +183,7 @@ impl Session {
         match &other {
             Some((other, true)) => return Err(bridge.other(other)),
             Some((other, false)) => log::warn!(
-                "node {} was that of the device {other}, which is offline: it is {id} now",
+                "node {} belonged to the device {other}, which is offline: it now belongs to {id}",
                 config.node
             ),
             None => {}
@@ -192,7 +192,7 @@ impl Session {
         let history = bridge.history.without(&topics.retained());
         if let Some(topic) = self.retained.missing(&history) {
             log::warn!(
-                "{topic}, an earlier topic of this node: nothing is retained, or {} may not read it: in that case run \"led-mqtt --forget --node OLD\" as a user who may",
+                "{topic}, an earlier topic of this node, has no retained message, or {} may not read it: in the second case run \"led-mqtt --forget --node OLD\" as a user who may",
                 config.user()
             );
         }
@@ -246,11 +246,11 @@ impl Session {
         if connection.publish(Tag::Response, &message) == Published::TooLong {
             bridge
                 .board
-                .warn(|| "a response is longer than the broker takes: it was dropped".into());
+                .warn(|| "a response is longer than the broker permits: it was dropped".into());
         }
     }
 
-    /// Retains that everything is offline. Returns why the connection was lost before.
+    /// Retains that everything is offline. Returns the reason if the connection is lost before the broker has acknowledged it.
     pub(crate) async fn end(
         &mut self,
         bridge: &mut Bridge<'_>,
@@ -291,7 +291,7 @@ impl Bridge<'_> {
         );
     }
 
-    /// The name of this node is that of another machine, which is online.
+    /// The loss if the name of this node belongs to another machine, which is online.
     fn other(&self, other: &str) -> Loss {
         Loss::not_ours(format!(
             "node {} is that of the device {other}, which is online: give one of them another name, or run \"led-mqtt --take-over\"",

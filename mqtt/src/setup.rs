@@ -1,4 +1,4 @@
-//! `--setup`: asks for the broker, writes the configuration and the password, and checks them.
+//! `--setup`: asks for the settings of the broker, writes the configuration and the password, and checks them.
 
 mod text;
 
@@ -22,7 +22,7 @@ use crate::{Error, Options, check, config::Config};
 /// The file of the password, in the directory `secrets` beside the configuration.
 const PASSWORD: &str = "password";
 
-/// What it asks for, or takes from the options.
+/// The answers, from the options or from the person at the terminal.
 struct Answers {
     broker: String,
     user: String,
@@ -35,7 +35,7 @@ struct Answers {
 ///
 /// # Errors
 ///
-/// An answer is wrong, and nothing was written; a file cannot be written; or the checks found problems.
+/// An answer is wrong, in which case nothing was written; a file cannot be read or written; or the checks found problems.
 pub(crate) async fn run(options: &Options) -> Result<(), Error> {
     let path = &options.config;
     let text = match fs::read_to_string(path) {
@@ -148,7 +148,7 @@ fn ask(prompt: &str, now: &str) -> io::Result<String> {
     })
 }
 
-/// The password that was typed, which is not shown; none if it is empty.
+/// The password that the person types, without echo; none if it is empty.
 fn ask_password() -> io::Result<Option<String>> {
     say("Password, empty to keep the one before: ");
     let stdin = io::stdin().as_raw_fd();
@@ -170,7 +170,7 @@ fn line() -> io::Result<String> {
     }
 }
 
-/// Shows a text. If nobody can read it, the answers and the exit status still count.
+/// Prints a text. If nobody can read it, the answers and the exit status still count.
 fn say(text: &str) {
     let mut out = io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -34,7 +34,7 @@ pub(crate) struct Topics {
     pub(crate) shared: Vec<String>,
     /// `led/NODE/`, below which all topics of this node are.
     pub(crate) node: String,
-    /// Where it is retained whether this program is connected: the topic of the last will.
+    /// The topic that says whether this program is connected. Retained, and the topic of the last will.
     pub(crate) availability: String,
     /// Where Home Assistant looks for this node.
     pub(crate) discovery: Option<String>,
@@ -42,7 +42,7 @@ pub(crate) struct Topics {
     pub(crate) status: Option<String>,
     /// What `--check` publishes to itself.
     pub(crate) check: String,
-    /// The first levels of topics that belong to others, and of those below them that are for responses of this node.
+    /// The prefixes below which no response may go, and the one below them that is for responses of this node.
     prefixes: [String; 2],
     pub(crate) responses: String,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Topics {
 pub(crate) struct LedTopics {
     pub(crate) set: String,
     pub(crate) state: String,
-    /// Where it is retained whether the controller replies.
+    /// The topic that says whether the controller replies. Retained.
     pub(crate) availability: String,
 }
 
@@ -95,13 +95,13 @@ impl Topics {
         let sets = self.leds.iter().map(|led| &led.set);
         let topics = self.shared.iter().chain(sets).chain(&self.status);
         let mut topics: Vec<String> = topics.cloned().collect();
-        // That of an LED without a name is that of the node.
+        // An LED without a name has the topic of the node.
         topics.sort();
         topics.dedup();
         topics
     }
 
-    /// All topics that this program retains. A change of availability is the last.
+    /// All topics on which this program retains messages, the availability last.
     pub(crate) fn retained(&self) -> Vec<String> {
         let leds = self.leds.iter();
         let leds = leds.flat_map(|led| [&led.state, &led.availability]);
@@ -112,8 +112,8 @@ impl Topics {
         topics
     }
 
-    /// Whether a response may go to this topic: a topic of its own for responses, or one that belongs neither to LEDs nor to
-    /// discovery. Others could make this program command LEDs or forge what is known of them.
+    /// Whether a response may go to this topic: below the topic for responses of this node, or outside of the topics of LEDs and of
+    /// discovery. Otherwise a publisher could use this program to command LEDs or to forge their states.
     pub(crate) fn permit_response(&self, topic: &str) -> bool {
         let is_below = |prefix: &String| {
             topic

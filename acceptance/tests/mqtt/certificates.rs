@@ -79,7 +79,7 @@ fn each_file_that_cannot_be_used_is_named_with_what_is_wrong() {
             "encrypted.key",
             "the key is encrypted",
         ),
-        ("ca.pem", "node.pem", "ssh.key", "ssh.key", "a key of SSH"),
+        ("ca.pem", "node.pem", "ssh.key", "ssh.key", "an SSH key"),
         (
             "ca.pem",
             "node.pem",
@@ -102,7 +102,7 @@ fn each_file_that_cannot_be_used_is_named_with_what_is_wrong() {
         );
         let node = Node::new(&format!("mqtts://{}", address()), &settings, &[]);
         if problem.is_empty() {
-            let line = "no broker listens there";
+            let line = "no broker listens on this host and port";
             drop(node.start().wait_for_log(line));
         } else {
             let file = format!("{path}/{file}: ");
@@ -123,12 +123,12 @@ fn a_certificate_of_the_broker_that_cannot_be_used_is_named_and_tried_again() {
     let mut text = String::new();
     let mut nodes = Vec::new();
     for (name, curve, extension, advice) in [
-        ("v1", "prime256v1", "", "see \"Certificates\" in mqtt.md"),
+        ("v1", "prime256v1", "", "see \"Users and TLS\" in mqtt.md"),
         (
             "cn-only",
             "prime256v1",
             "-extfile cn",
-            "has no subjectAltName: see \"Certificates\" in mqtt.md",
+            "has no subjectAltName: see \"Users and TLS\" in mqtt.md",
         ),
         ("p521", "secp521r1", "-extfile san", "P-256 or P-384"),
     ] {

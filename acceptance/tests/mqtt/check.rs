@@ -71,7 +71,7 @@ fn check_does_not_wait_for_ever() {
     controller.stop();
     let out = node.check(2);
     for part in [
-        "no reply in time: check the host, and whether a firewall is between\n",
+        "no reply in time: check the host, and whether a firewall blocks the port\n",
         "no reply within 5s",
     ] {
         assert!(out.contains(part), "{out}");
@@ -129,7 +129,7 @@ fn check_names_the_topics_if_the_broker_closes_the_connection_instead_of_refusin
     for (replies, line) in [
         (
             &[connack, nothing][..],
-            "FAIL subscribe   led/porch/check: the broker closed it: ",
+            "FAIL subscribe   led/porch/check: the broker closed the connection: ",
         ),
         (
             &[
@@ -141,7 +141,7 @@ fn check_names_the_topics_if_the_broker_closes_the_connection_instead_of_refusin
         ),
         (
             &[connack, |packet| suback(packet, [1; 5]), nothing],
-            "FAIL publish     led/porch/check: the broker closed it: ",
+            "FAIL publish     led/porch/check: the broker closed the connection: ",
         ),
     ] {
         let printed = check_with(replies);
@@ -191,6 +191,6 @@ fn forget_removes_everything_that_is_retained() {
 fn forget_fails_without_a_broker() {
     let url = format!("mqtt://{}", address());
     let forgotten = Node::new(&url, "", &[]).run(&["--forget"]);
-    let line = format!("led-mqtt: no connection to {url}: no broker listens there");
+    let line = format!("led-mqtt: no connection to {url}: no broker listens on this host and port");
     forgotten.assert_failed(1, &[&line]);
 }

@@ -37,7 +37,7 @@ fn what_is_wrong_with_the_configuration_is_named_with_its_line() {
         ("node = 'a'\n", &["broker: this setting is missing"]),
         (
             "broker = 'mqtt://localhost'\nnode = 'a/b'\n",
-            &["node: \"a/b\" is no name"],
+            &["node: \"a/b\" is not a valid name"],
         ),
         (
             "broker = 'mqtt://localhost'\nca = 'ca.pem'\n",
@@ -99,7 +99,10 @@ fn a_credential_of_systemd_is_read() {
     let mut program = node.program();
     program.env("CREDENTIALS_DIRECTORY", credentials);
     let out = Outcome::of(program.arg("--check")).out;
-    assert!(out.contains("no broker listens there"), "{out}");
+    assert!(
+        out.contains("no broker listens on this host and port"),
+        "{out}"
+    );
 }
 
 #[test]

@@ -88,8 +88,11 @@ fn it_waits_before_it_connects_again_to_what_does_not_serve_it() {
     let http = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
     thread::scope(|scope| {
         for (reply, reason) in [
-            (None, "the broker closed it"),
-            (Some(&http[..]), "what listens there does not speak MQTT 5"),
+            (None, "the broker closed the connection"),
+            (
+                Some(&http[..]),
+                "the server on this port does not speak MQTT 5",
+            ),
             (Some(&[0x20, 3, 0, 0x86, 0]), "bad user name password"),
             (Some(&[0x20, 3, 0, 0x97, 0]), "quota exceeded"),
             // Accepted: the reason changes when it happens again.

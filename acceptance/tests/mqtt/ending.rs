@@ -73,7 +73,7 @@ fn a_signal_ends_it_while_the_broker_is_stopped() {
     let online = Online::start();
     online.broker.process().stop();
     let log = end(online.bridge, Signal::TERM);
-    let line = "the broker did not take the last messages in time";
+    let line = "the broker did not acknowledge the last messages in time";
     assert!(log.contains(line), "{log}");
 }
 
@@ -93,7 +93,7 @@ fn a_signal_ends_it_while_there_is_no_broker_or_none_that_replies() {
     // The system accepts the connection. Nobody replies.
     let _listener = TcpListener::bind(silent).unwrap();
     for (address, line) in [
-        (absent, "no broker listens there"),
+        (absent, "no broker listens on this host and port"),
         (silent, "the controller has PID"),
     ] {
         let node = Node::new(&format!("mqtt://{address}"), "", &[]);

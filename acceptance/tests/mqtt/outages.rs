@@ -68,7 +68,7 @@ fn a_broker_that_is_absent_at_the_start_is_found_later() {
     let node = Node::new(&broker.url(), "", &[]);
     let _controller = node.controller(0, &[]);
     let bridge = node.start();
-    bridge.wait_for_log("no broker listens there: check host and port");
+    bridge.wait_for_log("no broker listens on this host and port");
     broker.restart();
     bridge.wait_for_log("connected to ");
     broker.watch().wait_for(AVAILABILITY, "online");

@@ -139,7 +139,7 @@ fn a_response_that_the_broker_does_not_take_is_dropped() {
     online.client.publish_with(SET, "{}", properties);
     online
         .bridge
-        .wait_for_log("a response is longer than the broker takes: it was dropped");
+        .wait_for_log("a response is longer than the broker permits: it was dropped");
     assert_eq!(online.client.ask(SET, "ON"), "OK ON");
     assert_eq!(online.broker.connections("led-porch"), 1);
 }

@@ -127,19 +127,19 @@ fn it_serves_with_tls_with_a_certificate_and_with_a_password() {
 
 /// URLs, settings, and parts of what `--check` prints then.
 const PROBLEMS: [&str; 13] = [
-    "mqtts://trusted | ca = 'DIR/other.pem' | UnknownIssuer | another authority: check ca",
+    "mqtts://trusted | ca = 'DIR/other.pem' | UnknownIssuer | another authority signed the broker's certificate: check ca",
     "mqtts://trusted | ca = 'DIR/none.pem' | cannot read | none.pem | No such file",
     "mqtts://trusted | ca = 'DIR/trusted.key' | trusted.key: it has a private key and no certificate",
     "mqtts://expired | CA | certificate expired | renew the broker's certificate, or set the clock",
-    "mqtts://misnamed | CA | not valid for name | use a name in it as that of the broker",
+    "mqtts://misnamed | CA | not valid for name | set broker to a host name that is in the certificate",
     "mqtts://mutual | CA | set certificate and private_key",
     "mqtts://mutual | FOREIGN | does not trust the certificate of this client: check certificate",
     "mqtts://mutual | LATE | the certificate of this client has expired: renew it",
-    "mqtts://password | CA | closed it without a reply | it may be for mqtt://, without TLS",
-    "mqtt://trusted | | closed it without a reply | it may be for mqtts://, with TLS",
-    "mqtt://password | | the broker refused it | check user and password_file",
-    "mqtt://password | GUESSED | the broker refused it | check user and password_file",
-    "mqtt://nothing | | no broker listens there: check host and port, and start the broker",
+    "mqtts://password | CA | closed the connection without a reply | it may be for mqtt://, without TLS",
+    "mqtt://trusted | | closed the connection without a reply | it may be for mqtts://, with TLS",
+    "mqtt://password | | the broker refused the connection | check user and password_file",
+    "mqtt://password | GUESSED | the broker refused the connection | check user and password_file",
+    "mqtt://nothing | | no broker listens on this host and port: check both, and start the broker",
 ];
 
 #[test]
@@ -248,7 +248,9 @@ fn the_log_names_what_removes_an_earlier_name_that_the_user_may_not_read() {
     node.reconfigure("user = 'porch'", "user = 'garden'");
     node.reconfigure("node = 'porch'", "node = 'garden'");
     let bridge = node.bridge();
-    let line = bridge.wait_for_log("led/porch/availability, an earlier topic of this node: ");
+    let line = bridge.wait_for_log(
+        "led/porch/availability, an earlier topic of this node, has no retained message",
+    );
     assert!(line.contains("--forget --node OLD"), "{line}");
     assert!(!end(bridge, Signal::TERM).contains("refused"));
     // It is logged once.

@@ -83,7 +83,7 @@ fn options_answer_its_questions_and_the_rest_of_the_configuration_stays() {
         "{again:?}"
     );
     let wrong = setup(&["--node", "a/b"]);
-    wrong.assert_failed(78, &["node: \"a/b\" is no name"]);
+    wrong.assert_failed(78, &["node: \"a/b\" is not a valid name"]);
     assert!(
         fs::read_to_string(&node.config)
             .unwrap()

@@ -11,7 +11,7 @@ use tokio::{
 use super::{Event, KEEP_ALIVE, Loss, Message, PATIENCE};
 use crate::board::ResponseTo;
 
-pub(crate) const CLOSED: &str = "the broker closed it";
+pub(crate) const CLOSED: &str = "the broker closed the connection";
 
 /// Sends the events of a connection, until it is lost.
 pub(super) async fn drive(mut events: EventLoop, sender: Sender<Event>, is_tls: bool) {
@@ -19,11 +19,11 @@ pub(super) async fn drive(mut events: EventLoop, sender: Sender<Event>, is_tls: 
     let mut ping: Option<Instant> = None;
     let mut keep_alive = KEEP_ALIVE;
     loop {
-        // At the latest there is a ping, which stays in the library if the broker reads nothing.
+        // The keep-alive produces a packet at the latest after KEEP_ALIVE. It stays in the library if the broker reads nothing.
         let deadline = ping.unwrap_or_else(|| Instant::now() + keep_alive) + PATIENCE;
         let event = match timeout_at(deadline, events.poll()).await {
             Err(_) => Event::Lost(Loss::from(
-                "no reply in time: check the host, and whether a firewall is between",
+                "no reply in time: check the host, and whether a firewall blocks the port",
             )),
             Ok(Err(error)) => Event::Lost(lost(error, is_accepted, is_tls)),
             Ok(Ok(rumqttc::Event::Outgoing(Outgoing::PingReq))) => {
@@ -40,7 +40,7 @@ pub(super) async fn drive(mut events: EventLoop, sender: Sender<Event>, is_tls: 
                 if let Some(seconds) =
                     properties.and_then(|properties| properties.server_keep_alive)
                 {
-                    // 0 is for none.
+                    // 0 means no limit.
                     let seconds = if seconds == 0 { u16::MAX } else { seconds };
                     keep_alive = Duration::from_secs(seconds.into());
                 }
@@ -61,8 +61,8 @@ pub(super) async fn drive(mut events: EventLoop, sender: Sender<Event>, is_tls: 
     }
 }
 
-/// A broker that closes a connection without a reply expects TLS, or does not, or knows only an older protocol. The reply of such a
-/// broker is too short for MQTT 5, and the library takes it for none.
+/// The likely causes if a broker closes the connection before CONNACK: the port is for the other of TLS and plain, or the broker
+/// knows only an older protocol. The library ignores the CONNACK of an older protocol, because it is too short for MQTT 5.
 fn lost(error: ConnectionError, is_accepted: bool, is_tls: bool) -> Loss {
     let loss = Loss::new(error, is_accepted);
     if loss.reason != CLOSED || is_accepted {

@@ -18,14 +18,14 @@ pub(crate) struct Loss {
     pub(crate) cause: Cause,
 }
 
-/// What to do about it.
+/// How to go on after the loss of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Cause {
-    /// Connect again soon.
+    /// Reconnect with backoff.
     Lost,
-    /// Another client took over the identifier.
+    /// Another client took over the client identifier.
     Takeover,
-    /// The connection is there, and is to be ended: the name of the node belongs to another client.
+    /// The connection works, and must be ended: the node name belongs to another client.
     NotOurs,
 }
 
@@ -67,7 +67,7 @@ impl Loss {
     }
 }
 
-const NOT_MQTT: &str = "what listens there does not speak MQTT 5: check the port";
+const NOT_MQTT: &str = "the server on this port does not speak MQTT 5: check the port";
 
 fn reason(error: ConnectionError, is_accepted: bool) -> String {
     match error {
@@ -76,11 +76,14 @@ fn reason(error: ConnectionError, is_accepted: bool) -> String {
             ..
         }) => "another client has the same identifier".into(),
         ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => {
-            format!("the broker ended it: {}", words::of(reason_code))
+            format!(
+                "the broker ended the connection: {}",
+                words::of(reason_code)
+            )
         }
         ConnectionError::MqttState(StateError::ConnectionAborted) => CLOSED.into(),
         ConnectionError::MqttState(StateError::AwaitPingResp) | ConnectionError::Timeout(_) => {
-            "no reply in time: check the host, and whether a firewall is between".into()
+            "no reply in time: check the host, and whether a firewall blocks the port".into()
         }
         ConnectionError::MqttState(StateError::Deserialization(
             mqttbytes::Error::OutgoingPacketTooLarge { pkt_size, max },
@@ -93,12 +96,12 @@ fn reason(error: ConnectionError, is_accepted: bool) -> String {
             mqttbytes::Error::ProtocolError | mqttbytes::Error::ProtocolViolation(_),
         )) => "a reply of the broker violates MQTT 5: update the broker".into(),
         ConnectionError::MqttState(StateError::Deserialization(error)) => {
-            // Without a kind: the library keeps only the text of an error of the system.
+            // It has no kind: the library keeps only the text of a system error.
             let text = error.to_string();
             if text.contains("os error") {
                 CLOSED.into()
             } else if is_accepted {
-                format!("the broker sent a packet that is not one of MQTT 5: {text}")
+                format!("the broker sent a packet that violates MQTT 5: {text}")
             } else {
                 advise(&text).unwrap_or_else(|| NOT_MQTT.into())
             }
@@ -108,7 +111,7 @@ fn reason(error: ConnectionError, is_accepted: bool) -> String {
             code @ (ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized),
         ) => {
             format!(
-                "the broker refused it: {}: check user and password_file",
+                "the broker refused the connection: {}: check user and password_file",
                 words::of(code)
             )
         }
@@ -119,7 +122,7 @@ fn reason(error: ConnectionError, is_accepted: bool) -> String {
             "the broker takes no messages with QoS 1: permit that, in Mosquitto with max_qos".into()
         }
         ConnectionError::ConnectionRefused(code) => {
-            format!("the broker refused it: {}", words::of(code))
+            format!("the broker refused the connection: {}", words::of(code))
         }
         ConnectionError::Io(error)
         | ConnectionError::Tls(TlsError::Io(error))
@@ -131,14 +134,14 @@ fn reason(error: ConnectionError, is_accepted: bool) -> String {
     }
 }
 
-/// An error of the system, or of TLS, whose library is not a dependency of this program.
+/// A system error, or one of TLS, whose library is not a direct dependency of this crate.
 fn system(error: &io::Error) -> String {
     let text = error.to_string();
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
-            "no broker listens there: check host and port, and start the broker".into()
+            "no broker listens on this host and port: check both, and start the broker".into()
         }
-        // Of TLS.
+        // An error of TLS.
         io::ErrorKind::InvalidData => {
             advise(&text).unwrap_or_else(|| format!("{text}: see \"Certificates\" in mqtt.md"))
         }
@@ -155,7 +158,7 @@ fn advise(text: &str) -> Option<String> {
     Some(format!("{text}: {advice}"))
 }
 
-/// Parts of errors, most of them of rustls, and what to do.
+/// Parts of error texts, most of them of rustls, and the cause with the next step.
 const ADVICE: [(&str, &str); 15] = [
     (
         "failed to lookup address",
@@ -163,19 +166,19 @@ const ADVICE: [(&str, &str); 15] = [
     ),
     (
         "UnknownIssuer",
-        "the broker's certificate is of another authority: check ca",
+        "another authority signed the broker's certificate: check ca",
     ),
     (
         "CaUsedAsEndEntity",
-        "the broker's certificate is that of the authority itself: give the broker one of its own",
+        "the broker presents the authority's own certificate: give the broker a certificate of its own",
     ),
     (
         "not valid for any names",
-        "the broker's certificate has no subjectAltName: see \"Certificates\" in mqtt.md",
+        "the broker's certificate has no subjectAltName: see \"Users and TLS\" in mqtt.md",
     ),
     (
         "UnsupportedCertVersion",
-        "the broker's certificate has X.509 version 1: see \"Certificates\" in mqtt.md",
+        "the broker's certificate has X.509 version 1: see \"Users and TLS\" in mqtt.md",
     ),
     (
         "UnsupportedSignatureAlgorithm",
@@ -183,7 +186,7 @@ const ADVICE: [(&str, &str); 15] = [
     ),
     (
         "not valid for name",
-        "the broker's certificate is for another host: use a name in it as that of the broker",
+        "the broker's certificate is for another host: set broker to a host name that is in the certificate",
     ),
     (
         "certificate expired",
@@ -192,7 +195,7 @@ const ADVICE: [(&str, &str); 15] = [
     ("certificate not valid yet", "set the clock of this machine"),
     (
         "InvalidContentType",
-        "what listens there does not speak TLS: check the port, or use mqtt://",
+        "the server on this port does not speak TLS: check the port, or use mqtt://",
     ),
     (
         "CertificateRequired",
@@ -212,6 +215,6 @@ const ADVICE: [(&str, &str); 15] = [
     ),
     (
         "HandshakeFailure",
-        "the broker and this client have no version of TLS or no algorithm in common: the key of the broker's certificate must be of RSA, Ed25519, or ECDSA with P-256 or P-384",
+        "the broker and led-mqtt have no TLS version or no algorithm in common: the key of the broker's certificate must be of RSA, Ed25519, or ECDSA with P-256 or P-384",
     ),
 ];

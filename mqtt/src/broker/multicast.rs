@@ -1,6 +1,6 @@
-//! Host names that end in `.local`, which devices of the local network announce themselves (multicast DNS, RFC 6762).
+//! Host names that end in `.local`: multicast DNS, RFC 6762.
 //!
-//! A program that is linked statically has no nss-mdns(8), so this asks avahi-daemon(8) as that does.
+//! A statically linked program cannot load nss-mdns(8), so this asks avahi-daemon(8) directly.
 
 use std::{io, net::Ipv4Addr, path::Path, time::Duration};
 
@@ -24,7 +24,7 @@ pub(super) fn is_local(host: &str) -> bool {
     host.ends_with(".local")
 }
 
-/// Connects to `HOST:PORT`. Without avahi-daemon, or if it does not know the name, the system looks it up.
+/// Connects to `HOST:PORT`. If avahi-daemon does not run or does not know the name, the C library looks it up.
 ///
 /// # Errors
 ///

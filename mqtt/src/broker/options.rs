@@ -1,4 +1,4 @@
-//! How to connect: what the configuration says, with the files that it names.
+//! The options of a connection, from the configuration and the files that it names.
 
 use rumqttc::{LastWill, LastWillProperties, MqttOptions, QoS};
 
@@ -7,17 +7,19 @@ use crate::{Error, config::Config};
 
 /// How long a connection may take, in seconds.
 const CONNECT_TIMEOUT: u64 = 5;
-/// The longest packet that the broker may send: the discovery of a node with many LEDs.
+/// The longest packet that the broker may send, in bytes. The longest one is the discovery message of a node with many LEDs, which
+/// is read at the start.
 const PACKET_MAX: u32 = 32_768;
 
-/// How to connect.
+/// The options of a connection.
 pub(crate) struct Options {
     pub(super) mqtt: MqttOptions,
     pub(super) is_tls: bool,
 }
 
 impl Options {
-    /// With a last will, if there is one: a topic, a payload, and the number of this process.
+    /// The options for this configuration. The last will, if there is one, is a topic, a payload, and the number of this process
+    /// as correlation data.
     ///
     /// # Errors
     ///

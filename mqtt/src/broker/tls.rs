@@ -1,4 +1,5 @@
-//! TLS: the certificates and the key, judged before the first connection. Not their dates: a Pi may start without the time.
+//! TLS: the certificates and the key, which are checked before the first connection. Their dates are not checked, because a Pi may
+//! start without the correct time.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -15,7 +16,7 @@ use crate::{Error, config::Config};
 
 /// The certificates of the system, from Debian's ca-certificates.
 const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// What a private key or a certificate may be of.
+/// The supported algorithms of private keys and certificates.
 const ALGORITHMS: &str = "use RSA, Ed25519, or ECDSA with P-256 or P-384";
 
 /// # Errors
@@ -26,7 +27,10 @@ pub(super) fn transport(config: &Config) -> Result<Transport, Error> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(certificates(ca)?);
     if roots.is_empty() {
-        return Err(wrong(ca, "no certificate of an authority that can be used"));
+        return Err(wrong(
+            ca,
+            "it has no certificate of an authority that can be used",
+        ));
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -57,21 +61,21 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
         .map_err(|_| wrong(path, format_of(&text, "private key", "pkey")))
 }
 
-/// What is in a file that has no certificate or key in PEM.
+/// What to do about a file without a certificate or key in PEM.
 fn format_of(text: &[u8], what: &str, command: &str) -> String {
     let contains = |part: &[u8]| text.windows(part.len()).any(|window| window == part);
     if text.starts_with(&[0x30]) {
         format!("it has the format DER: convert it with openssl {command} -inform der")
     } else if contains(b"OPENSSH PRIVATE KEY") {
-        "a key of SSH: make one with openssl genpkey".into()
+        "it is an SSH key: make a key with openssl genpkey".into()
     } else if contains(b"ENCRYPTED") {
         "the key is encrypted: decrypt it with openssl pkey".into()
     } else if contains(b"PRIVATE KEY") {
         "it has a private key and no certificate".into()
     } else if contains(b"-----BEGIN") {
-        format!("no {what} that can be read is in it")
+        format!("it has no {what} that can be read")
     } else {
-        format!("no {what} in the format PEM is in it")
+        format!("it has no {what} in the format PEM")
     }
 }
 
@@ -85,7 +89,7 @@ fn own(certificate: &Path, key: &Path, error: &rustls::Error) -> Error {
         ),
         _ if text.contains("UnsupportedCertVersion") => wrong(
             certificate,
-            "X.509 version 1: give it an extension, such as subjectAltName",
+            "it has X.509 version 1: give it an extension, such as subjectAltName",
         ),
         rustls::Error::General(_) => wrong(key, format!("{text}: {ALGORITHMS}")),
         _ => wrong(certificate, text),

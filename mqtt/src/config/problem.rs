@@ -18,7 +18,7 @@ pub(super) const SETTINGS: [&str; 13] = [
 ];
 pub(super) const LED: [&str; 3] = ["key", "name", "owner"];
 
-/// The line and the setting, if it is a known one. Never the text of the line, and no value: it may have a password.
+/// The line number, and the setting if it is a known one. Never the text of the line or a value, which may be a password.
 pub(super) fn describe(text: &str, error: &toml::de::Error) -> String {
     let message = error.message();
     if let Some(field) = message.strip_prefix("missing field ") {
@@ -59,7 +59,7 @@ fn remedy(word: &str, message: &str) -> String {
         };
     }
     match message.split_once(',') {
-        // The parser's own words. What it has found can be a part of the line.
+        // The parser's own words, without what it has found: that can be a part of the line.
         Some((problem, _)) if !message.starts_with("use ") => problem.into(),
         _ => message.into(),
     }

@@ -71,13 +71,13 @@ fn what_is_wrong_is_named() {
         ("broker = 'mqtt://x'\nprefix = 'a/#'", "prefix"),
         ("broker = 'mqtt://x'\nprefix = '/a'", "prefix"),
         ("broker = 'mqtt://x'\nnode = 'a/b'", "node"),
-        ("broker = 'mqtt://x'\nnode = 'all'", "word of the topics"),
+        ("broker = 'mqtt://x'\nnode = 'all'", "reserved for topics"),
         ("broker = 'mqtt://x'\ngroups = ['+']", "group"),
         ("broker = 'mqtt://x'\ndiscovery = true", "false for none"),
         ("broker = 'mqtt://x'\npassword_file = 'p'", "needs a user"),
         (
             "broker = 'mqtts://x'\ncertificate = 'p'",
-            "one needs the other",
+            "set both or neither",
         ),
         ("broker = 'mqtt://x'\nca = 'p'", "use mqtts://"),
         ("broker = 'mqtt://x'\n[[led]]\nkey = 0", "IPC_PRIVATE"),
@@ -131,7 +131,7 @@ fn what_is_wrong_is_named() {
         ),
         (
             "broker = 'mqtt://x'\n[[led]]\nname = 'a'\n[[led]]\nkey = 2000\nname = 'a'",
-            "two have the name",
+            "two LEDs have the name",
         ),
     ] {
         let error = read(text).unwrap_err();

@@ -1,4 +1,4 @@
-//! Settings that are written in more than one way.
+//! Settings that can be written in more than one way.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ enum Value {
     Switch(bool),
 }
 
-/// The value, or what is expected instead.
+/// The value, or an error that names what is expected.
 fn value<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     expected: &str,
