@@ -294,7 +294,7 @@ impl Bridge<'_> {
     /// The loss if the name of this node belongs to another machine, which is online.
     fn other(&self, other: &str) -> Loss {
         Loss::not_ours(format!(
-            "node {} is that of the device {other}, which is online: give one of them another name, or run \"led-mqtt --take-over\"",
+            "node {} belongs to the device {other}, which is online: give one of them another name, or run \"led-mqtt --take-over\"",
             self.config.node
         ))
     }

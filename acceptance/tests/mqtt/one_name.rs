@@ -24,7 +24,7 @@ fn a_name_belongs_to_one_machine_while_it_is_online() {
     let other = other(&online);
     let _controller = other.controller(0, &["--initial", "on"]);
     let bridge = other.start();
-    let line = bridge.wait_for_log("node porch is that of the device led_");
+    let line = bridge.wait_for_log("node porch belongs to the device led_");
     assert!(
         line.contains("ERROR") && line.contains("--take-over"),
         "{line}"
@@ -42,7 +42,7 @@ fn a_machine_that_was_refused_its_name_removes_nothing_of_the_one_that_has_it() 
     let online = Online::start();
     let other = other(&online);
     let bridge = other.start();
-    bridge.wait_for_log("node porch is that of the device led_");
+    bridge.wait_for_log("node porch belongs to the device led_");
     end(bridge, Signal::TERM);
     end(online.bridge, Signal::TERM);
     let retained = online.broker.retained();
@@ -72,7 +72,7 @@ fn the_name_of_a_machine_that_is_offline_is_taken() {
     let other = other(&online);
     let _controller = other.controller(0, &[]);
     let bridge = other.start();
-    bridge.wait_for_log("which is offline: it is led_other now");
+    bridge.wait_for_log("which is offline: it now belongs to led_other");
     // Home Assistant takes what comes on the same topic for the same device, until that is removed.
     assert_eq!(online.client.next_on(DISCOVERY).payload, "");
     online.wait_for("online");
@@ -97,11 +97,11 @@ fn take_over_decides_if_the_broker_keeps_that_a_machine_is_online() {
     drop(
         other
             .start()
-            .wait_for_log("node porch is that of the device led_"),
+            .wait_for_log("node porch belongs to the device led_"),
     );
     other
         .run(&["--take-over"])
-        .assert_printed("node porch can be taken: restart led-mqtt, or wait for two minutes");
+        .assert_printed("the name porch is free: restart led-mqtt, or wait for two minutes");
     client.wait_for(AVAILABILITY, "offline");
     let _bridge = other.bridge();
     client.wait_for(AVAILABILITY, "online");
@@ -116,8 +116,8 @@ fn a_forged_discovery_does_not_lock_the_node_out() {
     online.client.retain(DISCOVERY, forged);
     online
         .bridge
-        .wait_for_log("node porch is that of the device led_other");
-    let line = "node porch was that of the device led_other, which is offline";
+        .wait_for_log("node porch belongs to the device led_other");
+    let line = "node porch belonged to the device led_other, which is offline";
     online.bridge.wait_for_log_within(line, 2 * PATIENCE);
     online.wait_for("online");
 }
