@@ -1,4 +1,4 @@
-//! One command, applied at most once, and its reply.
+//! Sends one command, which is applied at most once, and waits for its reply.
 
 mod outcome;
 mod step;
@@ -22,14 +22,14 @@ pub use outcome::Outcome;
 use outcome::outcome;
 use step::{Step, next_step};
 
-/// How long a command that waits for no reply waits for queues that are closed.
+/// How long a command without a reply waits for closed queues to open.
 const CLOSED_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Sends a command, and does not wait for a reply.
 ///
 /// # Errors
 ///
-/// Why it was not sent.
+/// The command was not sent; the error says why.
 pub fn send_only(target: &Target, command: Command) -> Result<(), Error> {
     let key = target.key;
     let deadline = Deadline::after(CLOSED_PATIENCE);
@@ -39,7 +39,7 @@ pub fn send_only(target: &Target, command: Command) -> Result<(), Error> {
     }
     .encode();
     loop {
-        // The server of a textbook has no reply queue. If there is one, its creator must be trusted.
+        // A textbook server has no reply queue. If there is one, its creator must be trusted.
         let sent = match target.open(key, Access::Send)? {
             Opened::Queue(commands) => target
                 .find(key.reply())
@@ -54,11 +54,11 @@ pub fn send_only(target: &Target, command: Command) -> Result<(), Error> {
     }
 }
 
-/// Sends a command and waits for the reply. If the controller ends without applying the command, sends it to the next one.
+/// Sends a command and waits for the reply. If the controller ends without applying the command, sends it to the next controller.
 ///
 /// # Errors
 ///
-/// Why it is not known to have been applied.
+/// It is not known that the command was applied. [`Error::kind`] says whether it may have been applied.
 pub fn ask(
     target: &Target,
     command: Command,
@@ -83,9 +83,9 @@ pub fn ask_info(target: &Target, patience: impl Into<Patience>) -> Result<Info, 
 
 fn ask_until(target: &Target, command: Command, deadline: &mut Deadline) -> Result<Outcome, Error> {
     let key = target.key;
-    // The controller that is to end.
+    // The controller that EXIT is to end.
     let mut ending: Option<Process> = None;
-    // Whether an attempt before may have been applied, which only commands that may be repeated have.
+    // Whether an earlier attempt may have been applied. Only commands that may be repeated have one.
     let mut may_be_applied = false;
     let mut is_expected = deadline.includes_start;
     loop {
@@ -113,7 +113,7 @@ fn ask_until(target: &Target, command: Command, deadline: &mut Deadline) -> Resu
             Ok(Located::Closed) => Fate::NotSent(Error::NotReady { key }),
             Ok(Located::Absent) if is_expected => Fate::NotSent(Error::NotRunning { key }),
             Ok(Located::Absent) => return Err(Error::NotRunning { key }),
-            // The next controller removes it.
+            // The next controller removes the stale queue.
             Ok(Located::Stale(messages)) if deadline.includes_start => {
                 Fate::NotSent(Error::Stale { key, messages })
             }
@@ -183,7 +183,7 @@ fn finish(
     }
 }
 
-/// Replaces an error that says that the command was not applied, if that is not certain.
+/// The error, or [`Error::Unconfirmed`] in place of one that says that the command was not applied, if that is not certain.
 fn checked(command: Command, may_be_applied: bool, error: Error) -> Error {
     match error {
         error if !may_be_applied || command == Command::Status => error,
@@ -195,7 +195,7 @@ fn checked(command: Command, may_be_applied: bool, error: Error) -> Error {
     }
 }
 
-/// The error for a reply that did not come in time.
+/// The error if no reply came in time.
 fn no_reply(target: &Target, command: Command, deadline: &Deadline) -> Error {
     let key = target.key;
     let error = match waiting(target) {
@@ -227,7 +227,7 @@ fn server(target: &Target, commands: &Queue) -> Option<Process> {
     }
 }
 
-/// Waits for the end of a controller that drained the command to end.
+/// Waits for the end of a controller that was already ending when it received EXIT.
 fn await_end(
     target: &Target,
     ending: Option<&Process>,
@@ -239,7 +239,7 @@ fn await_end(
     }
 }
 
-/// Whether the process that was to end serves new queues, or has ended; none if that is not known.
+/// `true` if the process that was to end serves new queues, `false` if it has ended; none if that is not known.
 fn serves_again(target: &Target, ending: Option<&Process>, deadline: &Deadline) -> Option<bool> {
     loop {
         let found = look_up(target.key);

@@ -14,19 +14,19 @@ use crate::{
     send::{request, send},
 };
 
-/// How often to look for a reply queue before asking again.
+/// How many times to look for a reply queue before the request is sent again.
 const LOOKS: usize = 10;
-/// How far the kernel's time of a queue may be behind the clock: it keeps whole seconds of a clock that it updates at each tick.
+/// How far the times of a queue may be behind the clock: the kernel takes them from a clock that it updates once a tick.
 const CLOCK_SLACK: Duration = Duration::from_secs(1);
 
 /// What became of a command.
 #[derive(Debug)]
 pub(crate) enum Fate {
-    /// This is the reply to it.
+    /// The controller replied with this message.
     Replied(Box<Message>),
-    /// The controller said that it ended before it came to the command.
+    /// The controller replied that it ended before it came to the command.
     NotApplied,
-    /// No controller can have received it. The cause may pass.
+    /// No controller can have received it. The error may be temporary.
     NotSent(Error),
     /// It may have been applied.
     Unknown(Lost),
@@ -37,11 +37,11 @@ pub(crate) enum Fate {
 pub(crate) enum Lost {
     /// The queues are gone.
     Queues,
-    /// Only the reply is gone: the LED does this now.
+    /// Only the reply is lost: the controller still runs, and the LED does this now.
     Reply(Light),
-    /// The time is over.
+    /// The deadline has passed.
     Timeout,
-    /// The controller was killed, with so many messages in its queue.
+    /// The controller was killed. Its queue has this number of messages.
     Controller(u64),
     /// The reply queue cannot be read.
     Queue(Error),
@@ -74,8 +74,8 @@ pub(crate) fn attempt(
     }
 }
 
-/// After the reply queue was removed: asks the same controller again, which then creates a new one, and looks there for the first
-/// reply too.
+/// Handles a reply queue that was removed: asks the same controller again, which makes it create a new reply queue, and looks
+/// there for the reply to the first request too.
 pub(crate) fn ask_again(
     target: &Target,
     command: Command,
@@ -99,11 +99,11 @@ pub(crate) fn ask_again(
         let replies = match wait_for_replies(target, &commands, deadline) {
             Ok(Some(replies)) => replies,
             Ok(None) if deadline.is_over() => return Fate::Unknown(Lost::Timeout),
-            // The new one may be removed already, with the reply.
+            // Another process may have removed the new queue already, with the reply.
             Ok(None) => continue,
             Err(error) => return Fate::Unknown(Lost::Queue(error)),
         };
-        // The reply queue may be that of the next controller, which has not received the request.
+        // The reply queue may belong to the next controller, which has not received the request.
         if commands.status().is_err() {
             return Fate::Unknown(Lost::Queues);
         }
@@ -124,7 +124,7 @@ pub(crate) fn ask_again(
     }
 }
 
-/// The command was sent twice. That one of both was not applied says nothing of the other.
+/// The fate of a command that was sent twice. A reply that one of them was not applied does not apply to the other.
 fn replied_twice(first: Option<Message>, second: Message) -> Fate {
     match (first.map(replied), replied(second)) {
         (Some(fate @ Fate::Replied(_)), _) | (_, fate @ Fate::Replied(_)) => fate,
@@ -133,7 +133,7 @@ fn replied_twice(first: Option<Message>, second: Message) -> Fate {
     }
 }
 
-/// The reply queue; none if it does not come although the controller has received all messages.
+/// Waits for the reply queue. None if there is still none after the controller has received all messages, or at the deadline.
 fn wait_for_replies(
     target: &Target,
     commands: &Queue,
@@ -158,7 +158,8 @@ fn replied(message: Message) -> Fate {
     }
 }
 
-/// No reply came in time. The command is discarded with a stale queue if it is certain that no controller received it.
+/// The fate of a command without a reply in time. It was not applied if its queue is stale and no controller can have received it:
+/// the next controller discards it.
 fn timed_out(
     target: &Target,
     commands: &Queue,
@@ -168,7 +169,7 @@ fn timed_out(
     let has_ended = commands
         .status()
         .is_ok_and(|status| target.holder(commands, &status) == Holder::Ended);
-    // Only now: it may have received the message just before its end.
+    // Read the state after the end was seen: the controller may have received the message just before its end.
     match commands.status() {
         Ok(now) if has_ended => {
             let messages = now.messages;
@@ -183,9 +184,11 @@ fn timed_out(
     }
 }
 
-/// Whether certainly nothing was received from a queue since it had the state `before`, and a message was sent to it after that.
+/// Whether it is certain that no message was received from a queue since the state `before`. A message was sent at `sent`, after
+/// that.
 ///
-/// The kernel notes the PID and the second of the last receive. Unchanged, in the second of the send or later, they say nothing.
+/// The kernel keeps the PID and the second of the last receive. If that second is not clearly before the send, unchanged values
+/// prove nothing.
 fn is_unread(before: &QueueStatus, now: &QueueStatus, sent: SystemTime) -> bool {
     let received = |status: &QueueStatus| (status.last_receiver, status.last_received);
     let is_older = now

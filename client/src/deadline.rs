@@ -7,15 +7,15 @@ use std::{
 
 use shared::{Message, MessageType, Oversize, Queue, Received, Select, Timer};
 
-/// How often to look for what no call waits for.
+/// The interval at which a condition is checked that no system call can wait for.
 pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 /// How long a command may take.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Patience {
-    /// This time, if there is a controller. If there is none, it fails at once.
+    /// Wait this long for the reply. Fail at once if there is no controller.
     ForReply(Duration),
-    /// This time, also for a controller that starts meanwhile.
+    /// Wait this long for a controller to start and to reply.
     ForStart(Duration),
 }
 
@@ -29,10 +29,10 @@ impl From<Duration> for Patience {
 pub(crate) struct Deadline {
     /// The whole time.
     pub(crate) timeout: Duration,
-    /// Whether a controller that is not there yet is waited for.
+    /// Whether to wait for a controller that does not run yet.
     pub(crate) includes_start: bool,
     end: Instant,
-    /// None if the system has none left: then it looks every [`RETRY_INTERVAL`].
+    /// None if the system has no timer left. Then a receive tries every [`RETRY_INTERVAL`].
     timer: Option<Timer>,
 }
 

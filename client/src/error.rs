@@ -1,4 +1,4 @@
-//! Why a command is not known to have been applied: facts. What to do about it depends on the program.
+//! Why a command is not known to have been applied. The errors have causes; the program adds the next step.
 
 use std::{io, time::Duration};
 
@@ -126,7 +126,7 @@ pub enum Error {
     Full {
         /// Its key.
         key: Key,
-        /// How long it was tried; none for one attempt.
+        /// How long the client tried; none for one attempt.
         timeout: Option<Duration>,
         /// The queue.
         queue: Waiting,
@@ -173,7 +173,7 @@ pub enum Kind {
 }
 
 impl Error {
-    /// What it means for the command.
+    /// What the error means for the command.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
@@ -197,13 +197,13 @@ impl Error {
         }
     }
 
-    /// Whether it passes when a controller runs and reads its queue.
+    /// Whether the error passes once a controller runs and reads its queue.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         matches!(self.kind(), Kind::NoController | Kind::NoReply | Kind::Full)
     }
 
-    /// Whether it says that the command was not sent, or will not be applied.
+    /// Whether the error says that the command was not sent, or will not be applied.
     #[must_use]
     pub fn is_not_applied(&self) -> bool {
         let kind = self.kind();
@@ -215,7 +215,7 @@ impl Error {
 
     /// Why the controller refused a command.
     pub(crate) fn refused(command: Command, reason: &str) -> Error {
-        // The reason has been this one in each version.
+        // Every version of the controller refuses an unknown verb with this reason.
         if reason.starts_with("unknown command") {
             return Error::Older { command };
         }

@@ -19,22 +19,25 @@ use crate::{
 };
 use question::{Question, has_read, info, known};
 
-/// How often to confirm what is known of the LED. A controller that has stopped replies to nothing, and does not end either.
+/// The interval at which the known state is confirmed. A stopped controller neither replies nor ends, so that only a missing reply
+/// shows it.
 const CONFIRM_INTERVAL: Duration = Duration::from_secs(60);
-/// What happened.
+/// What a follower reports.
 pub enum Event {
     /// The state has changed.
     State(Info),
     /// There is no state, for this reason.
     NoState(Error),
-    /// The reader of `output` has gone.
+    /// The reader of `output` has closed it.
     ReaderGone,
     /// The deadline has passed.
     TimedOut,
 }
 
-/// Follows the state. It has a thread that sleeps in msgrcv(2), while this one sleeps in poll(2). It never has more than one
-/// question without a reply in the queue of a controller.
+/// Follows the state of an LED.
+///
+/// A thread of its own sleeps in msgrcv(2), while the calling thread sleeps in poll(2). A controller never has more than one
+/// request of a follower without a reply.
 pub struct Follower<'a> {
     target: &'a Target,
     /// How long the controller may take to reply.
@@ -43,9 +46,9 @@ pub struct Follower<'a> {
     /// The last event: what is known of the LED, or the kind of an error.
     last: Option<Result<Known, Kind>>,
     has_seen: bool,
-    /// Since when the queues are closed.
+    /// When the queues were first found closed.
     closed_since: Option<Instant>,
-    /// The command queue by which a reply queue was asked for.
+    /// The command queue to which a request was sent so that its controller creates a reply queue.
     poked: Option<Queue>,
     question: Option<Question>,
     /// Receives the replies; none if no thread can be started.
@@ -53,8 +56,8 @@ pub struct Follower<'a> {
 }
 
 impl<'a> Follower<'a> {
-    /// A controller may take so long to reply to a request. If `output` is a pipe or socket, it is an event that its
-    /// reader has gone.
+    /// A follower of the controller `target`. `timeout` is how long the controller may take to reply. If `output` is a pipe or
+    /// socket, [`Event::ReaderGone`] reports that its reader has closed it.
     #[must_use]
     pub fn new(
         target: &'a Target,
@@ -78,7 +81,7 @@ impl<'a> Follower<'a> {
     ///
     /// # Errors
     ///
-    /// Those that do not pass when a controller starts.
+    /// Errors that do not pass when a controller starts.
     pub fn next(&mut self, deadline: Option<Instant>) -> Result<Event, Error> {
         loop {
             let event = match self.question.take() {
@@ -92,10 +95,10 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Sends a question, or waits for a controller to which one can be sent.
+    /// Sends a request, or waits for a controller to which one can be sent.
     fn ask(&mut self, deadline: Option<Instant>) -> Result<Option<Event>, Error> {
         let key = self.target.key;
-        // Before the queues are looked at, so that no later event is missed.
+        // Watch first and look at the queues then, so that no event in between is missed.
         self.wakeups.look_in_directories(self.target);
         let known = self.last.and_then(Result::ok);
         let asked = match locate(self.target) {
@@ -110,7 +113,7 @@ impl<'a> Follower<'a> {
             Ok(question) => {
                 self.question = Some(question);
                 self.closed_since = None;
-                // The next reply queue can be removed too.
+                // The next reply queue may be removed too, and needs a request of its own.
                 self.poked = None;
                 return Ok(None);
             }
@@ -124,7 +127,7 @@ impl<'a> Follower<'a> {
         if !matches!(error, Error::NotReady { .. }) {
             self.closed_since = None;
         } else {
-            // It is starting or ending: each command waits for it too. A queue that stays closed is nobody's.
+            // The controller is starting or ending, and commands wait for it too. A queue that stays closed has no controller.
             let closed = *self.closed_since.get_or_insert_with(Instant::now);
             if closed.elapsed() < self.timeout {
                 return Ok(self.pause(RETRY_INTERVAL, deadline));
@@ -145,7 +148,7 @@ impl<'a> Follower<'a> {
         {
             Wakeup::ReaderGone => Some(Event::ReaderGone),
             Wakeup::Started => {
-                // It opens its queues soon.
+                // A controller that has started opens its queues soon.
                 self.closed_since = None;
                 None
             }
@@ -153,7 +156,7 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// The event, unless the last one was an error of this kind.
+    /// The event for an error, unless the last event was an error of the same kind.
     fn no_state(&mut self, error: Error) -> Option<Event> {
         let kind = error.kind();
         if self.last == Some(Err(kind)) {
@@ -163,8 +166,8 @@ impl<'a> Follower<'a> {
         Some(Event::NoState(error))
     }
 
-    /// Waits for the reply to a question, for the end of the controller, or for the time to ask again. The question stays until
-    /// it has a reply, or its queues are gone.
+    /// Waits for the reply to a request, for the end of the controller, or for the next confirmation. The request stays pending
+    /// until it has a reply or its queues are gone.
     fn wait(
         &mut self,
         question: Question,
@@ -172,14 +175,14 @@ impl<'a> Follower<'a> {
     ) -> Result<Option<Event>, Error> {
         if is_over(deadline) {
             return Ok(Some(match self.leave(&question) {
-                // The time for a reply is over too.
+                // A request without a state is overdue too.
                 Event::TimedOut if question.known.is_none() => {
                     self.no_reply().unwrap_or(Event::TimedOut)
                 }
                 event => event,
             }));
         }
-        // A question with a state can wait for as long as the state does not change.
+        // A request with a state has its reply only when the state changes.
         let is_reported = matches!(self.last, Some(Err(_)));
         let look = match question.known {
             None if !is_reported => question.sent + self.timeout,
@@ -200,7 +203,7 @@ impl<'a> Follower<'a> {
             Wakeup::Pipe => {
                 return match self.receiver.as_mut().and_then(Receiver::take) {
                     Some(Ok(message)) => self.replied(question, &message, deadline),
-                    // The queues were removed.
+                    // Another process, or the controller at its end, removed the queues.
                     _ => Ok(None),
                 };
             }
@@ -231,7 +234,7 @@ impl<'a> Follower<'a> {
                 self.question = Some(question);
                 Ok(event)
             }
-            // The reply is lost, or another process received the question.
+            // The reply is lost, or another process received the request.
             None if is_late && has_read(&question.queues.commands) => self.confirm(question),
             None if is_late => {
                 let sent = Instant::now();
@@ -258,8 +261,8 @@ impl<'a> Follower<'a> {
         let is_known = was_known.is_some_and(|known| known.is(info.light()));
         self.has_seen = true;
         self.last = Some(Ok(known(&info)));
-        // The controller replies to a known state only if it has no room for more clients that wait. If all of them asked again at
-        // once, none would sleep.
+        // The controller replies with the known state only if it has no room for more watchers. If all of them asked again at once,
+        // none would sleep.
         if is_known
             && question.known.is_some()
             && let Some(event) = self.pause(LOOK_INTERVAL, deadline)
@@ -268,7 +271,7 @@ impl<'a> Follower<'a> {
         }
         match self.send(question.queues, question.reply_type, Some(known(&info))) {
             Ok(question) => self.question = Some(question),
-            // Asked again with the next call.
+            // The next call sends it again.
             Err(error) if error.is_temporary() => {}
             Err(error) => return Err(error),
         }
@@ -289,7 +292,7 @@ impl<'a> Follower<'a> {
     }
 }
 
-/// The time until the first of both; none if there is neither.
+/// The time until the earlier of both; none if there is neither.
 fn earlier(timeout: Option<Duration>, deadline: Option<Instant>) -> Option<Duration> {
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
     timeout.into_iter().chain(left).min()

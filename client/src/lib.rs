@@ -4,7 +4,7 @@
 //! the controller, and neither sends anything to a queue that an untrusted user created. They work in any thread, and handle
 //! SIGURG.
 //!
-//! An [`Error`] has facts. What to do about them is for the program to say.
+//! An [`Error`] has the cause. The program adds the next step.
 //!
 //! led-controller(7) has the protocol.
 #![forbid(unsafe_code)]

@@ -1,21 +1,21 @@
-//! What a client finds under the keys of a controller.
+//! Finds the queues of a controller, and checks them: permission, trust, and the mark of the reply queue.
 
 use shared::{Access, Key, Mode, Queue, lock::Holder};
 
 use crate::{Error, Target};
 
-/// The queues of a controller, as a client finds them. Errors that pass are here; those that do not are an [`Error`].
+/// The queues of a controller, as a client finds them. Conditions that can pass are variants here; the others are an [`Error`].
 #[derive(Debug)]
 pub(crate) enum Located {
     /// A controller serves them.
     Ready(Queues),
-    /// The controller lives, and creates its reply queue again when it has a reply to send.
+    /// Another process removed the reply queue. The controller lives, and creates it again for its next reply.
     NoReplyQueue(Queue),
     /// A queue is closed: its controller is starting or ending.
     Closed,
     /// No queue has the key.
     Absent,
-    /// The queue's controller was killed, with so many messages in the queue.
+    /// The queue's controller was killed. The queue has this number of messages.
     Stale(u64),
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn locate(target: &Target) -> Result<Located, Error> {
     }
 }
 
-/// A queue that is to be used.
+/// The result of opening a queue.
 pub(crate) enum Opened {
     Queue(Queue),
     Closed,
@@ -97,7 +97,7 @@ impl Target {
             (false, false) => return Err(Error::NoReplies { key: self.key }),
             _ => {}
         }
-        // Lets the kernel check the permission.
+        // The kernel checks the permission.
         match Queue::open(key, access) {
             Ok(opened) if opened == queue => Ok(Opened::Queue(queue)),
             // Another queue has the key now.
@@ -110,7 +110,7 @@ impl Target {
         }
     }
 
-    /// Whether a queue that could be opened is closed now, or gone. A restarted controller makes its queues closed.
+    /// Whether a queue is gone or closed now, for example because its controller restarts.
     pub(crate) fn is_replaced(&self, queue: &Queue) -> bool {
         let now = [self.key, self.key.reply()].map(|key| Queue::find(key).ok().flatten());
         !now.into_iter()

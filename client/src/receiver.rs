@@ -8,7 +8,7 @@ use std::{
 
 use shared::{Error, Message, MessageType, Oversize, Queue, Select};
 
-/// Receives messages, one for each request. It ends when this is dropped, and its last message was received.
+/// Receives messages, one for each request. The thread ends when this is dropped and its last receive has ended.
 pub(crate) struct Receiver {
     requests: Sender<(Queue, MessageType)>,
     messages: mpsc::Receiver<Result<Message, Error>>,
@@ -31,9 +31,9 @@ impl Receiver {
         })
     }
 
-    /// Requests a message of this type. The pipe is readable when it is there.
+    /// Requests a message of this type. The pipe becomes readable when the message was received.
     pub(crate) fn request(&self, queue: Queue, of: MessageType) {
-        // The thread ends only after this side.
+        // Sending does not fail: the thread ends only after this side.
         let _ = self.requests.send((queue, of));
     }
 
@@ -41,7 +41,7 @@ impl Receiver {
         &self.pipe
     }
 
-    /// Takes the message, after the pipe was readable.
+    /// Takes the message, once the pipe is readable.
     pub(crate) fn take(&mut self) -> Option<Result<Message, Error>> {
         let _ = self.pipe.read(&mut [0]);
         self.messages.try_recv().ok()

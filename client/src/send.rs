@@ -1,10 +1,10 @@
-//! Sending a message to a command queue, and what is known of one that does not reply.
+//! Sends a message to a command queue, and finds out what is known of a controller that does not reply.
 
 use shared::{Access, Command, Message, MessageType, Queue, Request, lock::Holder};
 
 use crate::{Error, Target, target::look_up, waiting::Waiting};
 
-/// A command whose reply is to have this type.
+/// The request for a command whose reply is to have this type.
 pub(crate) fn request(command: Command, reply_to: MessageType) -> Message {
     Request {
         command,
@@ -13,17 +13,17 @@ pub(crate) fn request(command: Command, reply_to: MessageType) -> Message {
     .encode()
 }
 
-/// Sends a message. It was not sent if this fails.
+/// Sends a message without waiting. After an error it was not sent.
 ///
 /// # Errors
 ///
-/// [`Error::NotReady`] if the queue was closed or removed meanwhile, [`Error::Full`], and those that do not pass.
+/// [`Error::NotReady`] if the queue was closed or removed meanwhile, [`Error::Full`], and errors that do not pass.
 pub(crate) fn send(target: &Target, queue: &Queue, message: &Message) -> Result<(), Error> {
     let key = target.key;
     match queue.try_send(message) {
         Ok(()) => Ok(()),
         Err(shared::Error::Full(_)) => match queue.status() {
-            // Its controller closed it, and ends.
+            // Its controller has closed it and is ending.
             Ok(status) if status.limit == 0 => Err(Error::NotReady { key }),
             Ok(status) => Err(match target.holder(queue, &status) {
                 Holder::Ended => Error::Stale {
@@ -48,7 +48,7 @@ pub(crate) fn send(target: &Target, queue: &Queue, message: &Message) -> Result<
     }
 }
 
-/// The state of the command queue at the end of the time, and its controller.
+/// What waits in the command queue now, and its controller. None if there is no queue.
 pub(crate) fn waiting(target: &Target) -> Option<Waiting> {
     let (queue, status) = look_up(target.key)?;
     Some(Waiting::new(status, &target.holder(&queue, &status)))

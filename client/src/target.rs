@@ -1,4 +1,4 @@
-//! Which controller a client means, and whom it trusts.
+//! The controller that a client uses, and the users whom the client trusts.
 
 use shared::{
     Key, Queue, QueueStatus,
@@ -8,12 +8,12 @@ use shared::{
 
 use crate::Error;
 
-/// Which controller: its key, and a further user who is trusted.
+/// The controller that a client uses: its key, and a further trusted user.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// The key of its command queue.
     pub key: Key,
-    /// A user whose queues are used too.
+    /// A further trusted user, by number.
     pub owner: Option<u32>,
 }
 
@@ -29,8 +29,10 @@ impl Target {
         }
     }
 
-    /// Whether queues of this creator are used: root, this user, the service's user and `--owner` are trusted. The creator of
-    /// a queue keeps the owner's rights. A number that stands for any user whom this user namespace does not map is nobody's.
+    /// Whether this creator of a queue is trusted: root, this user, the service's user, and `owner`.
+    ///
+    /// The creator matters, because it keeps the owner's rights. The number of users whom this user namespace does not map is not
+    /// trusted, because it identifies nobody.
     #[must_use]
     pub fn trusts(&self, creator: u32) -> bool {
         let is_named = creator == own_user()
@@ -49,7 +51,7 @@ impl Target {
         }
     }
 
-    /// The key, with the name that the queue's controller was given.
+    /// The key, with the name that was given to the queue's controller.
     #[must_use]
     pub fn named(&self, queue: &Queue, status: &QueueStatus) -> Key {
         if self.key.name().is_none() && self.trusts(status.creator) {
@@ -60,7 +62,7 @@ impl Target {
     }
 }
 
-/// The queue with this key and its state, even if its creator is not trusted. Nothing is sent to it.
+/// The queue with this key and its state, even if its creator is not trusted. Send nothing to it.
 #[must_use]
 pub fn look_up(key: Key) -> Option<(Queue, QueueStatus)> {
     Queue::find(key).ok().flatten()

@@ -1,4 +1,4 @@
-//! What waits in a command queue, for messages.
+//! What waits in a command queue, as error messages report it.
 
 use std::{
     fmt,
@@ -8,7 +8,7 @@ use std::{
 use nix::time::{ClockId, clock_gettime};
 use shared::{QueueStatus, count, lock::Holder};
 
-/// What waits in a command queue, and which process is to receive it.
+/// What waits in a command queue, and the process that is to receive it.
 #[derive(Clone, Debug)]
 pub struct Waiting {
     /// Number of messages.
@@ -19,12 +19,12 @@ pub struct Waiting {
     pub pid: Option<u32>,
 }
 
-/// When the last message of a queue was received. A Pi sets its clock some time after boot.
+/// When the last message of a queue was received. The time can be wrong, because a Pi sets its clock some time after boot.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LastReceived {
-    /// So long ago.
+    /// This long ago.
     Ago(Duration),
-    /// At a time that is before the boot, or in the future.
+    /// At a time before the boot or in the future.
     BeforeTheClockWasSet,
     /// None was received.
     Never,

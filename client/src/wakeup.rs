@@ -20,7 +20,7 @@ use crate::target::Target;
 /// What ended a wait.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Wakeup {
-    /// The reader of `output` has gone.
+    /// The reader of `output` has closed it.
     ReaderGone,
     /// The pipe is readable.
     Pipe,
@@ -31,13 +31,13 @@ pub(crate) enum Wakeup {
     Timeout,
 }
 
-/// What is slept on: among others the directories with the records of a target's controllers. A controller that starts renames
-/// its record, see inotify(7).
+/// The files on which a follower sleeps: `output`, and the directories with the records of controllers. A controller that starts
+/// renames its record into one of them, which inotify(7) reports.
 pub(crate) struct Wakeups<'a> {
     key: Key,
     /// A pipe or socket of this program.
     output: Option<BorrowedFd<'a>>,
-    /// None if the system has no instance left.
+    /// None if the system has no inotify instance left.
     inotify: Option<Inotify>,
     directories: Vec<PathBuf>,
     descriptors: Vec<WatchDescriptor>,
@@ -55,7 +55,7 @@ impl<'a> Wakeups<'a> {
         }
     }
 
-    /// Reports starts in the directories that exist now.
+    /// Watches the directories that exist now.
     pub(crate) fn look_in_directories(&mut self, target: &Target) {
         let Some(inotify) = self.inotify else { return };
         let users = [
@@ -90,7 +90,7 @@ impl<'a> Wakeups<'a> {
     fn clear(&mut self) {
         self.directories.clear();
         for descriptor in self.descriptors.drain(..) {
-            // The kernel removes it with its directory.
+            // The kernel removes a watch with its directory.
             let _ = self.inotify.map(|inotify| inotify.rm_watch(descriptor));
         }
     }
@@ -121,14 +121,14 @@ impl<'a> Wakeups<'a> {
                     PollFlags::POLLIN,
                 ),
             ];
-            // Rounded up, so that it is over then.
+            // Rounded up, so that the time is over when poll(2) returns.
             let milliseconds = left().map_or(-1, |left| {
                 i32::try_from(left.as_micros().div_ceil(1000)).unwrap_or(i32::MAX)
             });
             match poll(&mut polled, milliseconds) {
                 Ok(_) => {}
                 Err(Errno::EINTR) => continue,
-                // Without memory, or with too few open files allowed: the time passes all the same.
+                // poll(2) lacks memory, or too few open files are allowed: sleep instead.
                 Err(_) => {
                     thread::sleep(left().unwrap_or(LOOK_INTERVAL).min(LOOK_INTERVAL));
                     return Wakeup::Timeout;
@@ -146,7 +146,7 @@ impl<'a> Wakeups<'a> {
         }
     }
 
-    /// Whether the files whose changes were reported are of this key.
+    /// Whether a reported change is of a file of this key.
     fn has_started(&mut self) -> bool {
         let events = self
             .inotify
@@ -170,5 +170,6 @@ impl<'a> Wakeups<'a> {
     }
 }
 
-/// How often to look for what the system does not report: a controller without a record, or in a directory that is new.
+/// The interval at which a follower looks for a controller whose start the system does not report: one without a record, or with a
+/// record in a new directory.
 pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);

@@ -13,11 +13,11 @@ pub enum Outcome {
     Ended,
 }
 
-/// What this reply to a command says.
+/// The outcome of a command with this reply.
 pub(super) fn outcome(command: Command, message: Box<Message>) -> Result<Outcome, Error> {
     match Reply::decode(&message) {
         Some(Reply::Ok(_)) if command == Command::Exit => Ok(Outcome::Ended),
-        // Not the reply to this command: a member of the group can receive a reply, and have another one sent instead.
+        // It is not the reply to this command: a member of the group can take a reply, and make the controller send another one.
         Some(Reply::Ok(light)) if !is_effect(command, light) => {
             Err(Error::Unconfirmed { light: Some(light) })
         }
@@ -32,7 +32,7 @@ pub(super) fn outcome(command: Command, message: Box<Message>) -> Result<Outcome
     }
 }
 
-/// Whether a command can lead to this.
+/// Whether the LED can do this after the command.
 fn is_effect(command: Command, light: Light) -> bool {
     let is_phases_of = |asked: Blink| match light.state {
         State::Blink(blink) => (blink.on(), blink.off()) == (asked.on(), asked.off()),
@@ -45,11 +45,11 @@ fn is_effect(command: Command, light: Light) -> bool {
         }
         Command::Off { .. } => light.state == State::Off,
         Command::Toggle => light.state == State::On || light.state == State::Off,
-        // A few flashes can be over already.
+        // Some flashes may be over already.
         Command::Blink(asked) => {
             is_phases_of(asked) || asked.count().is_some() && light.state == State::Off
         }
-        // They begin before the reply.
+        // The flashes begin before the reply is sent.
         Command::Flash(asked) => is_phases_of(asked),
         Command::Status | Command::Watch(_) | Command::Exit => true,
     }

@@ -12,17 +12,17 @@ use crate::{
 pub(super) enum Step {
     /// The reply, or the reason why there is none, is the result.
     Finish,
-    /// Send it to the queues that exist then.
+    /// Send the command again, to the queues that exist then.
     Retry,
-    /// The controller ends: wait for that.
+    /// Wait until the controller has ended.
     AwaitEnd,
-    /// See whether the controller has ended. If it serves new queues, the command was removed with the old ones.
+    /// Check whether the controller has ended. If it serves new queues, the command was removed with the old ones: send it again.
     CheckEnd,
-    /// It is not sent again. Ask for the state of the LED, for the message.
+    /// Do not send the command again. Ask for the state of the LED, which the error reports.
     AskState,
 }
 
-/// What to do with a command after this fate: the rule that makes each command take effect at most once.
+/// Decides whether a command is sent again after this fate. This rule makes each command take effect at most once.
 pub(super) fn next_step(command: Command, fate: &Fate) -> Step {
     let is_exit = command == Command::Exit;
     match fate {

@@ -1,4 +1,4 @@
-//! The questions of a client that follows the state.
+//! The WATCH requests of a client that follows the state.
 
 use std::{
     os::fd::AsFd,
@@ -19,15 +19,15 @@ use crate::{
     wakeup::Wakeup,
 };
 
-/// How long one that gives up waits for the reply by which the controller forgets it.
+/// How long a follower that gives up waits for its last reply.
 const LEAVE_PATIENCE: Duration = Duration::from_millis(20);
 
-/// A WATCH that was sent, and has no reply yet.
+/// A WATCH request that was sent and has no reply yet.
 pub(super) struct Question {
     pub(super) queues: Queues,
-    /// All questions to a pair of queues have the same one: the controller then knows that they are of one client.
+    /// All requests to a pair of queues have the same reply type, so that the controller counts them as one watcher.
     pub(super) reply_type: MessageType,
-    /// What the controller was told to be known. It replies at once to a question without a state.
+    /// The state in the request. None for a request to which the controller replies at once.
     pub(super) known: Option<Known>,
     pub(super) sent: Instant,
     /// The controller, if it is known.
@@ -35,7 +35,7 @@ pub(super) struct Question {
 }
 
 impl Follower<'_> {
-    /// Sends a WATCH with what is known, or, to get a reply at once, without.
+    /// Sends a WATCH with the known state, or without one to get a reply at once.
     pub(super) fn send(
         &mut self,
         queues: Queues,
@@ -72,10 +72,11 @@ impl Follower<'_> {
         })
     }
 
-    /// A command with a reply makes the controller create its reply queue again.
+    /// Sends a STATUS that requests a reply, which makes the controller create its reply queue again.
     pub(super) fn send_without_reply_queue(&mut self, commands: Queue) -> Result<Question, Error> {
         let key = self.target.key;
-        // The new reply queue can be removed before this client sees it.
+        // Once for each command queue. Again if the request was received: the new reply queue may have been removed before this
+        // client saw it.
         if self.poked != Some(commands) || has_read(&commands) {
             let poke = request(Command::Status, MessageType::random());
             send(self.target, &commands, &poke)?;
@@ -84,7 +85,7 @@ impl Follower<'_> {
         Err(Error::NotReady { key })
     }
 
-    /// Asks for the state that is known. The question takes the place of the one that waits: it has the same reply type.
+    /// Confirms the known state. The request replaces the one that waits, because it has the same reply type.
     pub(super) fn confirm(&mut self, question: Question) -> Result<Option<Event>, Error> {
         let Question {
             queues, reply_type, ..
@@ -118,7 +119,7 @@ impl Follower<'_> {
         }
     }
 
-    /// Lets the controller forget this client, and takes its reply.
+    /// Makes the controller remove this watcher, and receives its reply.
     pub(super) fn leave(&mut self, question: &Question) -> Event {
         if question.known.is_some() {
             let request = request(Command::Watch(None), question.reply_type);
@@ -153,7 +154,7 @@ pub(super) fn info(message: &Message) -> Result<Option<Info>, Error> {
     }
 }
 
-/// What a client knows after this reply. Only a controller that reports its levels knows of brightness.
+/// What a client knows after this reply. A controller that does not report its levels is too old for a brightness in WATCH.
 pub(super) fn known(info: &Info) -> Known {
     match info.levels {
         Some(_) => info.light().into(),
@@ -161,7 +162,7 @@ pub(super) fn known(info: &Info) -> Known {
     }
 }
 
-/// Whether the controller has received all messages. One that does not run leaves them in its queue.
+/// Whether the controller has received all messages.
 pub(super) fn has_read(commands: &Queue) -> bool {
     commands.status().is_ok_and(|status| status.messages == 0)
 }
