@@ -10,7 +10,7 @@ use crate::unit::Unit;
 /// The inode number of the first IPC namespace: `PROC_IPC_INIT_INO` of the kernel.
 const FIRST_IPC_NAMESPACE: u64 = 0xefff_ffff;
 
-/// What the user can do after an error of a client.
+/// What the user can do after a [`client::Error`].
 pub(crate) fn advice(error: &Error) -> Option<String> {
     Some(match error {
         Error::Malformed { .. } => "client and controller may have different versions".into(),
@@ -61,7 +61,7 @@ fn continue_or_doctor(queue: &Waiting) -> String {
     }
 }
 
-/// How to get the permission that a queue gives to its group.
+/// How a user gets the permission that a queue gives to its group.
 pub(crate) fn permission_advice(permissions: &NamedPermissions, access: Access) -> String {
     let group = &permissions.group;
     if !permissions.permit_group(access) {
@@ -73,7 +73,7 @@ pub(crate) fn permission_advice(permissions: &NamedPermissions, access: Access) 
     }
 }
 
-/// How to find a controller that may run where no queue is seen from here, or to start one.
+/// How to start a controller, or to reach one that may run outside of this IPC namespace.
 pub(crate) fn find_or_start(key: Key) -> String {
     if is_in_container() {
         "this is an IPC namespace of its own, which shows no queue from outside: to command a controller outside of this \
@@ -84,7 +84,7 @@ pub(crate) fn find_or_start(key: Key) -> String {
     }
 }
 
-/// How to start a controller: its unit, or the program, which is in the directory of this one and need not be in PATH.
+/// How to start a controller: its unit, or the program, which is in the directory of this program and need not be in PATH.
 fn start(key: Key) -> String {
     if let Some(unit) = Unit::of(key).filter(Unit::is_installed) {
         return format!("run \"sudo systemctl start {unit}\"");
@@ -99,7 +99,7 @@ fn start(key: Key) -> String {
     if key == Key::DEFAULT {
         format!("run \"{controller}\", with --simulate if there is no LED")
     } else {
-        // Not the line of the first LED.
+        // Require a line: the default one belongs to the first LED.
         format!("run \"{controller} --key {key} --line LINE\", with --simulate if there is no LED")
     }
 }

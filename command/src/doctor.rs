@@ -1,4 +1,4 @@
-//! `doctor`: checks everything between the user and the LED, in order.
+//! `doctor`: checks everything between the user and the LED.
 
 mod kernel_led;
 mod line;
@@ -31,7 +31,7 @@ enum Finding {
 
 use Finding::{Good, Problem, Skipped};
 
-/// Prints a line for each check. What only follows from the problem of another check is not a problem of its own.
+/// Prints a line for each check. A problem that only follows from that of another check is printed as skipped.
 pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), Error> {
     let view = QueueView::new(target);
     let send = permission(target, Access::Send);
@@ -72,7 +72,7 @@ pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), Error> {
         let line = format_args!("{style}{mark:<5}{style:#}{name:<12}{text}");
         writeln!(anstream::stdout(), "{line}").map_err(|error| match problems {
             0 => Error::Output(error),
-            // The reader has gone, but the exit status has not.
+            // The reader has closed the pipe, but the exit status is still read.
             _ => Error::Problems(problems),
         })?;
     }
@@ -125,7 +125,7 @@ fn queue(target: &Target, view: &QueueView) -> Finding {
             count(status.limit, "byte")
         ))
     } else if room < TEXT_MAX as u64 {
-        // A problem only if the controller does not reply.
+        // A full queue is a problem only if the controller does not reply, which another check reports.
         let waiting = Waiting::new(status, &view.holder);
         Skipped(format!("{text}; it is full, {}", waiting.received))
     } else {

@@ -25,7 +25,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     if digits == text && number.is_some_and(|number| number > SECONDS_MAX) {
         return Err(format!("{text} what? Write {text}ms or {text}s"));
     }
-    // The number of milliseconds is converted as seconds: whole seconds are exact.
+    // Convert the number of milliseconds as if it were seconds: whole numbers are then exact.
     let milliseconds =
         number.and_then(|number| Duration::try_from_secs_f64((number * unit).round()).ok());
     match milliseconds.map(|milliseconds| Duration::from_millis(milliseconds.as_secs())) {

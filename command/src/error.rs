@@ -59,7 +59,7 @@ impl Error {
 
     /// Prints the message to standard error, after the name of this program, which may be `led`.
     pub fn report(&self) {
-        // If that fails, there is still the exit status.
+        // If printing fails, the exit status still reports the error.
         let _ = writeln!(io::stderr(), "{}: {self}", program_name().display());
     }
 }
@@ -76,7 +76,7 @@ fn exit_status(kind: Kind) -> u8 {
     }
 }
 
-/// What is known of the LED, or how to find out.
+/// The state of the LED, or how to ask for it.
 fn led_is(light: Option<Light>) -> String {
     match light {
         Some(light) => format!("the LED is now {}", StateText(light)),

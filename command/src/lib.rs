@@ -1,4 +1,4 @@
-//! The client: one verb, one message, one reply, one exit status.
+//! The client: sends the message of a verb, prints the reply, and returns an exit status.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
@@ -30,10 +30,10 @@ use status::Format;
 ///
 /// # Errors
 ///
-/// Why the command is not known to have been applied, or that `doctor` found problems.
+/// The reason why the command is not known to have been applied, or the number of problems that `doctor` found.
 pub fn run(options: &Options) -> Result<(), Error> {
     match run_verb(options) {
-        // The reader has read enough.
+        // The reader has closed the pipe, because it has read enough.
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
@@ -42,7 +42,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
 fn run_verb(options: &Options) -> Result<(), Error> {
     let (key, owner) = (options.key.unwrap_or_default(), options.owner);
     let timeout = options.timeout.unwrap_or(options::DEFAULT_TIMEOUT);
-    // Who sets a timeout expects a controller: the first command may follow its start at once.
+    // An explicit timeout also waits for a controller to start: a script can start one and send a command at once.
     let patience = options
         .timeout
         .map_or(Patience::ForReply(timeout), Patience::ForStart);
@@ -72,7 +72,7 @@ fn run_verb(options: &Options) -> Result<(), Error> {
         Verb::Wait { state } => return watch::wait(&target, state.into(), options.timeout),
         Verb::List { json } => return list::run(owner, timeout, Format::new(json)),
         Verb::Doctor => return doctor::run(&target, timeout),
-        // The command line ends with it.
+        // Parsing the command line prints the help and ends the process.
         Verb::Help => return Ok(()),
     };
     if options.no_wait {
@@ -85,7 +85,7 @@ fn run_verb(options: &Options) -> Result<(), Error> {
     }
 }
 
-/// The command line has checked the ranges.
+/// The blinking of a verb, whose ranges the command line has checked.
 fn flashes(
     on: Duration,
     off: Duration,

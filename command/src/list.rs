@@ -47,7 +47,7 @@ pub(crate) fn run(owner: Option<u32>, timeout: Duration, format: Format) -> Resu
     Ok(())
 }
 
-/// The controllers of all command queues. Another program's queue has no reply queue beside it, and no controller.
+/// The controllers of all command queues. A queue of another program is not listed, because it has no reply queue beside it.
 fn targets(owner: Option<u32>) -> io::Result<Vec<Target>> {
     let keys = Queue::keys()?
         .into_iter()

@@ -81,7 +81,7 @@ pub enum Verb {
         #[arg(long, value_name = "TIME", value_parser = duration::parse)]
         fade: Option<Duration>,
     },
-    /// Turn the LED on if it is off, else off
+    /// Turn the LED on if it is off, otherwise off
     Toggle,
     /// Let the LED blink until the next command
     #[command(allow_negative_numbers = true)]

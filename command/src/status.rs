@@ -13,7 +13,7 @@ use shared::{
 
 use crate::{Error, print, view::QueueView};
 
-/// How it is printed.
+/// The format of the output.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Format {
     Text,
@@ -28,11 +28,11 @@ impl Format {
 
 /// Prints one line. Also prints the state of a stale queue, before the error.
 pub(crate) fn run(target: &Target, patience: Patience, format: Format) -> Result<(), Error> {
-    // Before the request, which changes the queue.
+    // Look at the queue before the request changes it.
     let mut view = QueueView::new(target);
     let info = client::ask_info(target, patience);
     if info.is_ok() && view.status.is_none() {
-        // The controller has started meanwhile.
+        // The controller has started after the first look.
         view = QueueView::new(target);
     }
     let printed = match format {
@@ -56,7 +56,7 @@ fn text(view: &QueueView, info: Option<&Info>) -> String {
     let process = |pid: Option<u32>| pid.map_or_else(|| "none".into(), |pid| pid.to_string());
     let server = match (&view.holder, info) {
         (Holder::Alive(process), _) => process.pid().to_string(),
-        // In another PID namespace it can have another PID.
+        // In another PID namespace the process can have another PID.
         (_, Some(info)) => format!("{} as it reports", info.pid),
         (Holder::Ended, None) => "no process".into(),
         (Holder::Unknown, None) => "an unknown process".into(),
@@ -151,7 +151,7 @@ fn queue(status: &QueueStatus, served_by: Option<u32>) -> String {
     ])
 }
 
-/// A JSON object with its members in this order: the map of serde_json sorts them.
+/// A JSON object with its members in this order. The map of serde_json would sort them.
 fn object<const N: usize>(members: [(&str, String); N]) -> String {
     format!(
         "{{{}}}",

@@ -1,4 +1,4 @@
-//! Which systemd unit starts the controller of a key.
+//! Finds the systemd unit that starts the controller of a key.
 
 use std::{fmt, fs, path::Path};
 
@@ -12,7 +12,7 @@ const FOLDERS: [&str; 4] = [
     "/lib/systemd/system",
 ];
 
-/// Where the options of the units are.
+/// The folder with the files that have the options of the units.
 const OPTIONS: &str = "/etc/default";
 
 /// `led-controller`, which serves the default key, or an instance of `led-controller@`.
@@ -22,8 +22,8 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
-    /// The unit of a key: that with this key in its options, or the instance with the key's name. None for the number of a key
-    /// that no options name.
+    /// The unit of a key: the instance that has this key in its options, or else the instance with the key's name. Without either,
+    /// `led-controller` for the default key, and none for another one.
     pub(crate) fn of(key: Key) -> Option<Unit> {
         Self::of_key_in(Path::new(OPTIONS), key)
     }
@@ -79,7 +79,7 @@ pub(crate) fn systemd_runs() -> bool {
     Path::new("/run/systemd/system").exists()
 }
 
-/// The key that an instance of the template serves: that in its options, or its name.
+/// The key that an instance of the template serves: the key in its options, or its name.
 fn key_of_instance(options: &Path, instance: &str) -> Option<Key> {
     let text = fs::read_to_string(options.join(format!("led-controller-{instance}"))).ok()?;
     let mut lines = text

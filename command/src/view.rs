@@ -1,11 +1,11 @@
-//! What is known of a queue without sending anything to it.
+//! The facts about a queue that are known without sending anything to it.
 
 use client::{Target, look_up};
 use shared::{Key, QueueStatus, lock::Holder};
 
 /// A queue as it is now, and the process that serves it.
 pub(crate) struct QueueView {
-    /// With the name that its controller was given.
+    /// The key, with the name that was given to its controller.
     pub(crate) key: Key,
     pub(crate) status: Option<QueueStatus>,
     pub(crate) holder: Holder,

@@ -18,8 +18,8 @@ use crate::{
     view::QueueView,
 };
 
-/// Prints the state at each change, and to standard error why there is no state. Ends at an error that does not pass, and when
-/// the reader of standard output has gone.
+/// Prints the state at each change. If there is no state, prints the reason to standard error. Ends at an error that does not pass,
+/// or when the reader of standard output has closed it.
 pub(crate) fn watch(target: &Target, timeout: Duration, format: Format) -> Result<(), Error> {
     end_on_signals();
     let stdout = io::stdout();
@@ -41,7 +41,7 @@ pub(crate) fn watch(target: &Target, timeout: Duration, format: Format) -> Resul
     }
 }
 
-/// For the first process of a container, signals have no default action.
+/// Restores the effect of signals in the first process of a container, where they have no default action.
 fn end_on_signals() {
     if process::id() == 1 {
         for &signal in TERM_SIGNALS {
@@ -54,7 +54,7 @@ fn end_on_signals() {
     }
 }
 
-/// Waits until the LED has this state, or without a timeout for as long as it takes. Prints the state.
+/// Waits until the LED has this state, at most for the timeout if there is one. Prints the state.
 pub(crate) fn wait(target: &Target, state: State, timeout: Option<Duration>) -> Result<(), Error> {
     end_on_signals();
     let deadline = timeout.map(|timeout| Instant::now() + timeout);

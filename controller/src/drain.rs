@@ -1,4 +1,4 @@
-//! Commands that are not applied, because their controller ends or was killed.
+//! Removes the commands that are not applied because their controller ends or was killed.
 
 use shared::{Incoming, Oversize, Queue, Refusal, Refused, Reply, Request, Select};
 
@@ -42,7 +42,7 @@ impl Drained {
 /// removal.
 pub(crate) fn drain(commands: &Queue, replies: Option<&Queue>) -> Drained {
     let mut drained = Drained::default();
-    // Already removed: nothing is in it.
+    // If the queue was already removed, nothing is in it.
     let _ = commands.set_limit(0);
     let waiting = commands.status().map_or(0, |status| status.messages);
     for _ in 0..waiting {

@@ -80,7 +80,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit status: 78, `EX_CONFIG` of sysexits(3), if a restart cannot help, else 1.
+    /// The exit status: 78, `EX_CONFIG` of sysexits(3), if a restart cannot help; otherwise 1.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
@@ -95,7 +95,7 @@ impl Error {
         }
     }
 
-    /// The error of a controller that has created its queues before.
+    /// The error for a controller that has created its queues before: its queue was replaced.
     pub(crate) fn while_serving(self) -> Error {
         match self {
             Error::Taken(taken) => Error::Replaced(taken),
@@ -170,7 +170,7 @@ impl fmt::Display for TakenBy {
             )?;
         }
         if self.processes.is_empty() && self.creator == own_user() {
-            f.write_str(", perhaps left by a program of yours that was killed")?;
+            f.write_str("; a program of yours that was killed may have left it")?;
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! The queues that exist under the keys before the controller creates its own: stale ones, and those of other programs.
+//! The queues that exist under the keys before the controller creates its own. Stale ones are removed; those of other programs are
+//! not.
 
 use std::{
     fs,
@@ -20,7 +21,7 @@ use crate::{
     wait::within,
 };
 
-/// How long root's program has to use the queue that it created.
+/// The age at which an unused queue of root counts as abandoned.
 const FIRST_USE: Duration = Duration::from_secs(10);
 
 /// What exists under a key.
@@ -42,22 +43,22 @@ impl Existing {
             return Ok(Existing::Nothing);
         };
         let user = own_user();
-        // The service may not remove a queue of root's controller.
+        // Only root, the creator and the owner may remove a queue.
         let is_removable = user == 0 || [status.creator, status.permissions.owner].contains(&user);
         if !is_removable {
             return Ok(Existing::Foreign(queue, status));
         }
-        // Root sees the records of all users. The controller of an ordinary user is one of the other programs.
+        // Root finds the records of all users. To root, the controller of an ordinary user is just another program.
         let is_stranger =
             ![0, user].contains(&status.creator) && lock::service_user() != Some(status.creator);
-        // Who has the lock serves the key: an earlier holder does not, whether its process lives or not.
+        // This process holds the lock, so an earlier holder no longer serves the key, even if its process lives.
         let is_of_predecessor = lock.is_some_and(|lock| lock.has_created(&queue, &status));
         let has_ended = is_of_predecessor
             || match lock::holder(key, &queue, &status) {
                 Holder::Ended => true,
                 Holder::Unknown => false,
                 Holder::Alive(_) if is_stranger => false,
-                // Its lock is in another directory, or was removed.
+                // That controller has its lock in another directory, or its lock was removed.
                 Holder::Alive(process) => {
                     let pid = Some(process.pid());
                     let name = lock::named(key, &queue, &status).name();
@@ -89,7 +90,7 @@ impl Existing {
 
 /// Whether a queue is closed, and no process has used it.
 fn is_unused(status: &QueueStatus) -> bool {
-    // A process of another PID namespace has no PID here, but leaves the time.
+    // Check the times: a process of another PID namespace has no PID here.
     status.permissions.mode == Mode::CLOSED
         && status.last_sent.is_none()
         && status.last_received.is_none()
@@ -109,14 +110,14 @@ pub(crate) fn may_reclaim(status: &QueueStatus, service: u32, has_locks: bool) -
     }
 }
 
-/// Whether no program of root seems to use the queue. One that waits for the first message cannot be told from none.
+/// Whether no program of root seems to use the queue. A program that waits for the first message leaves no trace.
 fn is_abandoned(status: &QueueStatus, now: SystemTime) -> bool {
     let age = status
         .last_changed
         .and_then(|changed| now.duration_since(changed).ok());
     let is_gone = |(pid, time): (Option<u32>, Option<SystemTime>)| match pid {
         Some(pid) => !is_of_root(pid),
-        // It is in another PID namespace if there is a time.
+        // A time without a PID means a process of another PID namespace.
         None => time.is_none(),
     };
     age.is_some_and(|age| age > FIRST_USE)
@@ -128,13 +129,13 @@ fn is_abandoned(status: &QueueStatus, now: SystemTime) -> bool {
         .all(is_gone)
 }
 
-/// Whether a process of root has this PID. What cannot be seen may be one.
+/// Whether a process of root has this PID, or may have it.
 fn is_of_root(pid: u32) -> bool {
     lock::process(pid) != Holder::Ended
         && fs::metadata(format!("/proc/{pid}")).map_or(true, |process| process.uid() == 0)
 }
 
-/// Removes stale queues, before the controller creates its own.
+/// Removes the stale queues of both keys, or fails if a live controller serves one of them.
 pub(crate) fn remove_stale(key: Key, locks: &Locks) -> Result<(), Error> {
     let commands = Existing::find(key, locks.commands.as_ref())?.stale();
     let replies = Existing::find(key.reply(), locks.replies.as_ref())?.stale();
@@ -180,7 +181,7 @@ fn remove_pair(key: Key, commands: Option<Queue>, replies: Option<Queue>) -> Res
 
 pub(crate) fn remove_queue(key: Key, queue: &Queue) -> Result<(), Error> {
     match queue.remove() {
-        // Already removed: fine.
+        // It may be removed already.
         Ok(()) | Err(shared::Error::Removed(_)) => Ok(()),
         Err(source) => Err(Error::Queue { key, source }),
     }

@@ -18,7 +18,7 @@ use crate::{Output, output::first_level};
 pub(crate) use error::GpioError;
 use find::ChipInfo;
 
-/// Which line, and the LED's polarity.
+/// What the user asked for: the line, the chip, and the polarity of the LED.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LineOptions<'a> {
     pub(crate) name: &'a str,
@@ -26,15 +26,15 @@ pub(crate) struct LineOptions<'a> {
     pub(crate) active_low: bool,
 }
 
-/// A line that this process holds as an output. When it is dropped it keeps its level on a Pi 5, and becomes an input on other
-/// boards.
+/// A line that this process holds as an output. After it is dropped, the line keeps its level on a Pi 5 and becomes an input on
+/// older boards.
 pub(crate) struct GpioLine {
     held: Lines<gpiod::Output>,
     line: Line,
 }
 
 impl GpioLine {
-    /// Takes the line. At boot it waits for the chip, until `is_over`.
+    /// Takes the line. At boot it waits for the chip, at most until `is_over` returns true.
     pub(crate) fn take_at_boot(
         options: &LineOptions<'_>,
         initial: Light,
@@ -48,13 +48,13 @@ impl GpioLine {
         })
     }
 
-    /// Finds the line and takes it. The LED is on or off from the first instant.
+    /// Finds the line and takes it, with the LED on or off from the first instant.
     pub(crate) fn take(options: &LineOptions<'_>, initial: Light) -> Result<GpioLine, GpioError> {
         let (chips, denied) = list()?;
         let chip = options.chip.map(resolve);
         let (chip, offset) = match (find::find(&chips, options.name, chip.as_deref()), denied) {
             (Ok(found), _) => found,
-            // The line can be on a chip that was not readable.
+            // The line may be on a chip that cannot be read: report that error.
             (Err(_), Some(denied)) => return Err(denied),
             (Err(error), None) => return Err(error.into()),
         };

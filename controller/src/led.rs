@@ -14,12 +14,12 @@ use crate::{
 use blinking::{Blinking, Phase};
 use fading::Fading;
 
-/// An LED, and what it does. It does not change by itself: call [`Led::tick`] when it is [`Led::due`].
+/// An LED: its output and what it does. It does not change by itself: call [`Led::tick`] at the time that [`Led::due`] returns.
 pub struct Led {
     output: Box<dyn Output>,
-    /// That of the output.
+    /// The level of the output.
     level: u32,
-    /// Of the LED while it is on.
+    /// The brightness while the LED is on.
     brightness: Brightness,
     activity: Activity,
 }
@@ -32,7 +32,7 @@ enum Activity {
 }
 
 impl Led {
-    /// An LED whose output has the level of this already.
+    /// An LED whose output already has the level of `light`.
     #[must_use]
     pub fn new(output: Box<dyn Output>, light: impl Into<Light>) -> Self {
         let light = light.into();
@@ -49,13 +49,13 @@ impl Led {
         }
     }
 
-    /// Number of its levels, with off.
+    /// The number of its levels, including off.
     #[must_use]
     pub fn levels(&self) -> u32 {
         self.output.brightest().saturating_add(1)
     }
 
-    /// What it does now. During a fade, what it becomes.
+    /// The state and brightness now; during a fade, those at its end.
     #[must_use]
     pub fn light(&self) -> Light {
         let state = match self.activity {
@@ -68,7 +68,7 @@ impl Led {
         self.with(state)
     }
 
-    /// What it does when it has flashed as often as requested.
+    /// What `--initial last` saves: the present state, or the one after the last flash. Blinking with a count is saved as off.
     #[must_use]
     pub fn lasting(&self) -> Light {
         let state = match self.activity {
@@ -141,7 +141,7 @@ impl Led {
         }
     }
 
-    /// Turns it on if it is off, else off. Turns a blinking LED off.
+    /// Turns it on if it is off. Turns it off if it is on or blinking.
     ///
     /// # Errors
     ///
@@ -153,7 +153,7 @@ impl Led {
         }
     }
 
-    /// When it is to change next; none if it does not blink or fade.
+    /// The time of the next change; none if it does not blink or fade.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         match self.activity {
@@ -169,7 +169,7 @@ impl Led {
         }
     }
 
-    /// Changes it, because it is due.
+    /// Makes the change that is due.
     ///
     /// The times of all changes are relative to the first one, so that delays do not accumulate. Flashes that were missed, because
     /// the process was stopped, are left out.
@@ -228,7 +228,7 @@ impl Led {
         self.write(self.level_of(phase))
     }
 
-    /// Sets the output, even if it has this level: another program may have changed the line.
+    /// Sets the output even if it already has this level: another program may have changed it.
     fn write(&mut self, level: u32) -> io::Result<()> {
         let written = self.output.set(level);
         if written.is_ok() {

@@ -15,10 +15,10 @@ use crate::{Locks, Output, output::first_level};
 #[derive(Debug)]
 pub(crate) struct LedClass {
     led: KernelLed,
-    /// Its level. It stays open: a fade writes 50 times a second.
+    /// The file of its level. It stays open, because a fade writes up to 50 times a second.
     brightness: File,
     brightest: u32,
-    /// The trigger from before the start.
+    /// The trigger that was active before the start.
     before: Option<String>,
 }
 
@@ -180,7 +180,7 @@ impl Output for LedClass {
         Ok(self.write(level)?)
     }
 
-    /// Another program can have set a trigger meanwhile. It would go on after a level that is not 0.
+    /// Another program may have set a trigger meanwhile. The kernel ends a trigger only when the level 0 is written.
     fn take(&mut self) -> io::Result<()> {
         Ok(self.end_trigger()?)
     }

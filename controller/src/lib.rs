@@ -42,7 +42,7 @@ use options::Initial;
 use shared::{Light, Place, State, lock::RecordedLed};
 use simulated::Simulated;
 
-/// The lines of the log that clients cause, and those of an LED that fails: bad messages must not hide the latter.
+/// The limits for log lines that clients cause, and for those of a failing LED: bad messages must not suppress the latter.
 static CLIENT_LINES: RateLimit = RateLimit::new(100);
 static LED_LINES: RateLimit = RateLimit::new(100);
 
@@ -51,7 +51,7 @@ static LED_LINES: RateLimit = RateLimit::new(100);
 ///
 /// # Errors
 ///
-/// Why it cannot start, has to end, or cannot turn the LED off. It cleans up in each case.
+/// The reason why it cannot start, had to end, or could not turn the LED off. It cleans up in each case.
 pub fn run(options: &Options) -> Result<(), Error> {
     if options.reclaim {
         return queue_pair::reclaim(options.key);
@@ -59,7 +59,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
     if options.turn_off {
         return turn_off(options);
     }
-    // First, so that a signal always cleans up.
+    // Handle signals first, so that a signal always cleans up.
     let shutdown = Shutdown::on_signals().map_err(|source| Error::Os {
         what: "cannot handle signals",
         source,
@@ -90,7 +90,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
     }
 }
 
-/// What drives the LED, which is on or off as it is to begin, and where that is.
+/// The output that drives the LED, with its first level, and a description of where the LED is.
 fn output(
     options: &Options,
     initial: Light,
@@ -109,7 +109,7 @@ fn output(
         return Ok((Box::new(output), Place::Led(name.clone())));
     }
     let line_options = options.line_options();
-    // A person who starts it gets the error at once.
+    // Without a service manager do not wait: a person sees the error at once.
     let output = if notify::is_awaited() {
         GpioLine::take_at_boot(&line_options, initial, || shutdown.requested().is_some())?
     } else {
@@ -119,7 +119,7 @@ fn output(
     Ok((Box::new(output), Place::Line(line)))
 }
 
-/// What the LED is to begin with, and with `--initial last` what saves later ones.
+/// The first state of the LED; with `--initial last`, also the saver for later states.
 fn initial(options: &Options) -> Result<(Light, Option<Saver>), Error> {
     match options.initial {
         Initial::On => Ok((State::On.into(), None)),
@@ -145,7 +145,7 @@ fn turn_off(options: &Options) -> Result<(), Error> {
     let off = if options.simulate {
         Ok(())
     } else if let Some(name) = &options.led {
-        // A controller that serves drives it.
+        // A controller that serves the key drives the LED.
         let locks = locks.as_mut().map_err(|_| ());
         locks.map_or(Ok(()), |locks| turn_off_led(name, locks))
     } else {

@@ -27,8 +27,8 @@ impl Locks {
     ///
     /// # Errors
     ///
-    /// [`Error::Lock`] if another controller holds one of them. One whose queue is closed or gone may be ending: it has a second
-    /// for that.
+    /// [`Error::Lock`] if another controller holds one of them. If that controller has no open queue, it may be ending: wait for it
+    /// up to one second.
     pub fn acquire(key: Key, directory: Option<&Path>) -> Result<Locks, Error> {
         let acquire = |key| match acquire_in_time(key, directory) {
             Ok(lock) => Ok(Some(lock)),

@@ -1,4 +1,4 @@
-//! Telling the service manager, see sd_notify(3).
+//! Notifies the service manager, see sd_notify(3).
 
 use std::{
     env, io,
@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-/// How long to wait for room in a socket that is not read.
+/// How long to wait for room in the socket if the service manager does not read.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether a service manager started this process, and waits until it is ready.

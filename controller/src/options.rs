@@ -77,8 +77,7 @@ pub enum Initial {
 impl Options {
     /// The options of this process. Ends it with exit status 2 if they are wrong.
     ///
-    /// Of several `--key` only the last one is read: the template of the unit has its instance as a default, which need not be
-    /// a key.
+    /// Of several `--key` only the last one is parsed: the unit template puts its instance name first, which need not be a key.
     #[must_use]
     pub fn from_command_line() -> Options {
         Options::parse_from(without_earlier_keys(env::args_os().collect()))
@@ -135,7 +134,7 @@ fn led_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// A mode with which the controller itself may receive and clean up, and by which clients know a command queue.
+/// A mode that lets the controller itself receive and clean up, and that no client takes for that of a reply queue.
 fn queue_mode(text: &str) -> Result<Mode, String> {
     let mode = Mode::from_str(text).map_err(|error| error.to_string())?;
     if mode.bits() & 0o600 != 0o600 {

@@ -18,7 +18,7 @@ pub trait Output: Send {
         1
     }
 
-    /// Ends what else drives the LED. Each command that turns the LED on calls this first.
+    /// Ends the trigger that drives the LED, if there is one. Each command that turns the LED on calls this first.
     ///
     /// # Errors
     ///
@@ -27,7 +27,7 @@ pub trait Output: Send {
         Ok(())
     }
 
-    /// Lets that drive the LED again, after the LED was turned off for good.
+    /// Restores the trigger from before the start, after the LED was turned off for good.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ pub(crate) fn level(brightness: Brightness, brightest: u32) -> u32 {
     u32::try_from((hundredths + 50) / 100).map_or(brightest, |level| level.max(1))
 }
 
-/// The level with which an LED begins to do this.
+/// The level of an LED at the start of this state.
 pub(crate) fn first_level(light: Light, brightest: u32) -> u32 {
     match light.state {
         State::Off => 0,

@@ -18,9 +18,9 @@ use crate::{
     reply_queue::{RECEIVE_PATIENCE, wait_until_received},
 };
 
-/// How often the queues are created if another process removes them each time.
+/// How many times the queues are created if another process removes them each time.
 const ATTEMPTS: usize = 100;
-/// How often a queue of another user is removed if that user creates it again each time.
+/// How many times a queue of another user is removed if that user creates it again each time.
 const RECLAIM_ATTEMPTS: usize = 1_000_000;
 
 /// Key, mode and group of the queues.
@@ -108,9 +108,9 @@ impl QueuePair {
         let key = self.options.key;
         for _ in 0..ATTEMPTS {
             let _ = self.commands.remove();
-            // Clients that find it wait until it is open.
+            // Clients that find the closed queue wait until it is open.
             self.commands = create(key, &self.locks.commands).map_err(Error::while_serving)?;
-            // The removal of the reply queue makes clients try again whose commands were removed.
+            // Remove the reply queue too: clients whose commands were removed notice that, and try again.
             wait_until_received(&self.replies, RECEIVE_PATIENCE);
             let _ = self.replies.remove();
             self.replies =
@@ -151,7 +151,8 @@ impl QueuePair {
         record(&mut self.locks.replies, &self.replies);
         let QueueOptions { mode, group, .. } = self.options;
         open(&self.replies, mode.of_replies(), group)?;
-        // No other process may send to this queue: its last sender is its controller, even if the record is lost.
+        // Send one message to oneself: only the controller may send here, so that the last sender of this queue identifies it even
+        // if the record is lost.
         let mark = Message::<0>::empty(MessageType::random());
         let own = Select::Type(mark.message_type());
         let _ = self.replies.try_send(&mark);
@@ -195,7 +196,7 @@ fn create_or_replace(
                     }
                     continue;
                 }
-                // Killed just now.
+                // A controller was killed just now.
                 Existing::Stale(queue) => {
                     remove_queue(key, &queue)?;
                     continue;
@@ -217,7 +218,7 @@ fn create_or_replace(
 
 /// Creates both queues for the service, in place of those of other users: as root, before the service starts.
 ///
-/// The service only opens them. If it had to create them, another user could create a queue with the key first, each time.
+/// The service opens these queues. If it created them itself, another user could always create a queue with the key first.
 pub(crate) fn reclaim(key: Key) -> Result<(), Error> {
     if own_user() != 0 {
         return Err(Error::NeedsRoot);
@@ -233,7 +234,7 @@ pub(crate) fn reclaim(key: Key) -> Result<(), Error> {
         (&mut locks.commands, commands),
         (&mut locks.replies, replies),
     ] {
-        // The service uses only recorded queues. One that is not recorded is removed when it is dropped here.
+        // The service uses only recorded queues. A queue that cannot be recorded is dropped here, which removes it.
         let Some(Ok(())) = lock.as_mut().map(|lock| lock.record(&queue)) else {
             continue;
         };
@@ -245,7 +246,7 @@ pub(crate) fn reclaim(key: Key) -> Result<(), Error> {
             })
         });
         given.map_err(|source| Error::Queue { key, source })?;
-        // The service removes it.
+        // From here on the service removes it.
         mem::forget(queue);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Sending replies, and keeping them until clients have received them.
+//! Sends replies, and waits at the end until clients have received them.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use shared::{Message, MessageType, Oversize, Queue, Select, TEXT_MAX};
 
 use crate::wait::within;
 
-/// How long the reply queue is kept for clients that have not received their replies.
+/// How long a controller that ends waits for clients to receive their replies.
 pub(crate) const RECEIVE_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Sends a reply, and never sleeps. If the queue is full of replies that no client receives, the oldest are dropped.

@@ -22,9 +22,10 @@ const LONGEST: u64 = 256;
 /// The first line of the file.
 const VERSION: &str = "led-controller state 1";
 
-/// The file of a key: in `$STATE_DIRECTORY` of the service, see systemd.exec(5), else in `$XDG_STATE_HOME/led-controller`.
+/// The file of a key: in `$STATE_DIRECTORY`, which the service has, see systemd.exec(5), otherwise in
+/// `$XDG_STATE_HOME/led-controller`.
 ///
-/// One controller writes it, even if others have the same key in other IPC namespaces: it has the lock beside the file.
+/// Only the controller that holds the lock beside the file writes it. Others may have the same key in other IPC namespaces.
 #[derive(Debug)]
 pub struct SavedState {
     pub(crate) path: PathBuf,
@@ -45,7 +46,7 @@ impl SavedState {
         SavedState { path, lock: None }
     }
 
-    /// Takes the lock and reads the state; none, with a warning, if that fails.
+    /// Takes the lock and reads the state; none, with a warning in the log, if that fails.
     ///
     /// Waits up to a second for a controller that has ended and still writes.
     #[must_use]
@@ -54,7 +55,7 @@ impl SavedState {
             let locked = self.lock();
             locked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
         };
-        // Any other error comes again when the state is written.
+        // Any other error occurs again when the state is written, and is logged then.
         if !within(PATIENCE, || !is_held()) {
             let path = self.path.display();
             log::warn!("{path}: another controller writes it; the state is not saved");
@@ -69,7 +70,7 @@ impl SavedState {
     fn lock(&mut self) -> io::Result<()> {
         if self.lock.is_none() {
             fs::create_dir_all(self.directory()?)?;
-            // Not for writing: it would keep the file system from being mounted read-only.
+            // Open it for reading only: a file that is open for writing keeps the file system from being remounted read-only.
             let path = self.path.with_extension("lock");
             let lock = File::open(&path).or_else(|_| {
                 let mut options = File::options();

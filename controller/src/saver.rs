@@ -68,14 +68,14 @@ impl Saver {
     pub(crate) fn save(&mut self, state: Light) {
         if self.last != Some(state) {
             self.last = Some(state);
-            // If a state waits already, the thread knows when to write.
+            // If a state is already waiting, the thread is already awake.
             if self.slot.lock().unsaved.replace(state).is_none() {
                 self.slot.changed.notify_all();
             }
         }
     }
 
-    /// Saves the last state now. Waits up to a second for the disk: what it delays must not delay the end.
+    /// Saves the last state now. Waits at most one second for the disk, so that a slow disk does not delay the end for longer.
     pub(crate) fn end(self) {
         self.slot.lock().is_end = true;
         self.slot.changed.notify_all();
@@ -98,7 +98,7 @@ fn run(mut file: SavedState, slot: &Slot, mut saved: Option<Light>) {
         let wait = next.saturating_duration_since(Instant::now());
         let state = match task.unsaved {
             Some(state) if task.is_end || wait.is_zero() => state,
-            // Further changes until then need no write of their own.
+            // Collect further changes until then in one write.
             Some(_) => {
                 let waited = slot.changed.wait_timeout(task, wait);
                 task = waited.unwrap_or_else(PoisonError::into_inner).0;

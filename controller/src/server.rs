@@ -1,4 +1,4 @@
-//! The loop: one message, one effect, at most one reply. A blinking LED changes between two messages.
+//! The loop: receives a message, applies it, and sends at most one reply. A blinking or fading LED changes between two messages.
 
 mod message;
 
@@ -22,11 +22,11 @@ use crate::{
 /// How long the reply queue is kept for a client that must learn that the LED may still be on.
 const FAILURE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The shortest time for messages between two changes of the LED. If the output is slower than the LED blinks, the next change is
-/// always overdue.
+/// The least time for messages between two changes of the LED. Without it an output that is slower than the blinking would leave
+/// none, because the next change would always be overdue.
 const TURN: Duration = Duration::from_micros(100);
 
-/// Serves the queues, in the thread that created it. It owns them, and the LED.
+/// The server of the two queues, which owns them and the LED. It runs in the thread that created it.
 pub struct Server {
     led: Led,
     queues: QueuePair,
@@ -34,14 +34,14 @@ pub struct Server {
     started: Instant,
     watchers: Watchers,
     saver: Option<Saver>,
-    /// Lets the LED blink and fade. It runs while the LED does so and no message waits.
+    /// Ends the receive when the LED is due. It runs only while the LED blinks or fades and no message waits.
     timer: io::Result<Timer>,
-    /// The reply to STATUS. State, brightness and uptime are set when it is sent.
+    /// The reply to STATUS, in which state, brightness and uptime are updated before it is sent.
     info: Info,
 }
 
 impl Server {
-    /// A server for an LED that is there.
+    /// A server for this LED, of which `place` says where it is.
     #[must_use]
     pub fn new(led: Led, place: Place, queues: QueuePair, shutdown: Shutdown) -> Self {
         let info = Info {
@@ -68,13 +68,13 @@ impl Server {
         }
     }
 
-    /// Lets it save what commands do.
+    /// Lets the server save the state that commands set.
     #[must_use]
     pub fn saving(self, saver: Option<Saver>) -> Self {
         Server { saver, ..self }
     }
 
-    /// Lets the LED, which is on, blink at the start if the state says so.
+    /// Starts the blinking if this state is blinking. The LED is already on.
     #[must_use]
     pub fn starting_with(mut self, state: State) -> Self {
         if let State::Blink(blink) = state
@@ -117,7 +117,7 @@ impl Server {
         }
         wait_until_received(&replies, patience);
         drop(self.queues);
-        // Everything is released. What follows can wait for others: the disk, the service manager, the reader of the log.
+        // Everything is released. The following steps may have to wait: for the disk, the service manager, the reader of the log.
         if let Some(saver) = self.saver {
             saver.end();
         }
@@ -134,7 +134,7 @@ impl Server {
         Ok(())
     }
 
-    /// Lets a signal drain the current queues; `false` if a signal has come already.
+    /// Sets the queues that a signal drains; `false` if a signal has come already.
     fn let_signals_drain(&self) -> bool {
         self.shutdown
             .set_queues(*self.queues.commands, *self.queues.replies)
@@ -195,7 +195,7 @@ impl Server {
         }
     }
 
-    /// Changes an LED that blinks or fades.
+    /// Makes the due change of an LED that blinks or fades.
     fn tick(&mut self) {
         if let Err(error) = self.led.tick(Instant::now())
             && LED_LINES.allows()

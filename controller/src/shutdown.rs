@@ -1,7 +1,7 @@
-//! Ends the controller after a signal.
+//! Ends the controller after a signal, by removing its command queue.
 //!
-//! A flag that a handler sets just before msgrcv(2) sleeps is not seen. The removal of the queue ends the call that sleeps, and
-//! the next one.
+//! A flag would not be enough: if a handler sets it just before msgrcv(2) sleeps, the call sleeps on. The removal of the queue ends
+//! this call or the next one.
 
 use std::{
     fs, io, mem,
@@ -48,11 +48,11 @@ impl Shutdown {
         let signals: Vec<Signal> = signals
             .filter(|&signal| ignored >> (signal as i32 - 1) & 1 == 0)
             .collect();
-        // signal-hook loses a signal that comes between its sigaction(2) and the registration of the action. Block all until both
-        // are done, and unblock those that the parent blocked.
+        // signal-hook loses a signal that comes between its sigaction(2) and the registration of the action. So block all until
+        // both are done. Then unblock them, also those that the parent had blocked.
         let mut mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
         let handled = Signals::new(signals.iter().map(|&signal| signal as i32));
-        // Catch SIGXFSZ: a failed write must not kill the process while the LED is on.
+        // Catch SIGXFSZ: a write beyond the limit of file sizes must not kill the process while the LED is on.
         let file_size = flag::register(Signal::SIGXFSZ as i32, Arc::default());
         signals.into_iter().for_each(|signal| mask.remove(signal));
         mask.thread_set_mask()?;
@@ -109,7 +109,7 @@ impl Shutdown {
 
 /// The signals that this process inherited as ignored: the mask in proc_pid_status(5).
 fn ignored_signals() -> u64 {
-    // The first line has the program's name, which can be cut within a character.
+    // Read bytes: the first line has the program's name, which can be cut within a character.
     let status = fs::read("/proc/self/status").unwrap_or_default();
     let status = String::from_utf8_lossy(&status);
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

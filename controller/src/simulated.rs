@@ -18,7 +18,7 @@ pub(crate) struct Simulated {
 }
 
 impl Simulated {
-    /// One that does this.
+    /// A simulated LED with this state.
     ///
     /// # Errors
     ///

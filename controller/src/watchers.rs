@@ -4,18 +4,19 @@ use std::collections::VecDeque;
 
 use shared::{Known, Light, MessageType};
 
-/// The most watchers, and the most replies that can be owed. A client that does not receive its reply is one until the next
-/// change.
+/// The most watchers, and the most replies that can be owed.
 const LIMIT: usize = 64;
 
-/// The clients that are to get a reply at the next change: those who wait, and those whose last reply they cannot have received.
+/// The clients that get a reply at the next change: those that wait, and those that are owed one because they cannot have received
+/// their last reply.
 #[derive(Debug)]
 pub(crate) struct Watchers {
-    /// Their reply types, and what they know; the oldest first. A few more than the limit while they are told.
+    /// The reply types of the clients that wait, and what each knows; the oldest first. During a change also those that are owed a
+    /// reply.
     waiting: VecDeque<(MessageType, Known)>,
-    /// The reply types of the last replies, and whether each is owed: it was not sent, or it was pushed out of the queue.
+    /// The reply types of the last replies. A reply is owed if it could not be sent, or was pushed out of the queue.
     replied: VecDeque<(MessageType, bool)>,
-    /// What they were told last.
+    /// The state that was last reported.
     told: Light,
 }
 
@@ -35,25 +36,26 @@ impl Watchers {
         oldest?.map(|(oldest, _)| oldest)
     }
 
-    /// Removes the client with this reply type: it watches again.
+    /// Removes the client with this reply type, because it sends a new WATCH.
     pub(crate) fn remove(&mut self, reply_to: MessageType) {
         self.waiting.retain(|&(waiting, _)| waiting != reply_to);
         self.replied.retain(|&(replied, _)| replied != reply_to);
     }
 
-    /// Whether this is what they were told last.
+    /// Whether this state was already reported.
     pub(crate) fn know(&self, light: Light) -> bool {
         light.is_same(self.told)
     }
 
-    /// Begins to tell them this. Returns how often to call [`Watchers::next`].
+    /// Begins to report this state. Returns how many times to call [`Watchers::next`].
     pub(crate) fn tell(&mut self, light: Light) -> usize {
         let Watchers {
             waiting,
             replied,
             told,
         } = self;
-        // What is pushed out from now on is owed at the change after this one. Else each reply would push out another.
+        // A reply that is pushed out from now on is owed at the change after this one. Otherwise the replies of one change could
+        // push each other out endlessly.
         replied.retain(|&(reply_to, is_owed)| {
             if is_owed {
                 waiting.push_back((reply_to, (*told).into()));
@@ -64,7 +66,7 @@ impl Watchers {
         waiting.len()
     }
 
-    /// The next client, unless it knows this.
+    /// The next client; none if it knows this state, and keeps waiting.
     pub(crate) fn next(&mut self, light: Light) -> Option<MessageType> {
         let (reply_to, known) = self.waiting.pop_front()?;
         if known.is(light) {
@@ -74,7 +76,7 @@ impl Watchers {
         Some(reply_to)
     }
 
-    /// A reply to a client that is not one of those who wait: it is in the queue, or owed.
+    /// Notes a reply to a client that no longer waits, and whether it is owed.
     pub(crate) fn replied(&mut self, reply_to: MessageType, is_owed: bool) {
         if self.replied.len() == LIMIT {
             self.replied.pop_front();
@@ -82,7 +84,7 @@ impl Watchers {
         self.replied.push_back((reply_to, is_owed));
     }
 
-    /// A reply was pushed out of the queue.
+    /// Notes that a reply was pushed out of the queue.
     pub(crate) fn pushed_out(&mut self, reply_to: MessageType) {
         let mut replied = self.replied.iter_mut();
         if let Some((_, is_owed)) = replied.find(|(replied, _)| *replied == reply_to) {
@@ -90,7 +92,7 @@ impl Watchers {
         }
     }
 
-    /// Removes all: their reply queue is gone, and they watch again.
+    /// Removes all clients: their reply queue is gone, so that they send a new WATCH.
     pub(crate) fn clear(&mut self) {
         self.waiting.clear();
         self.replied.clear();

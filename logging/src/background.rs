@@ -1,4 +1,4 @@
-//! A log for a program that must not wait for its reader at all.
+//! A log that is written by a thread of its own, for a program that must never wait for the reader of its log.
 
 use std::{
     io::{self, Write},
@@ -24,12 +24,12 @@ pub struct Background {
 #[derive(Debug)]
 enum Entry {
     Line(Vec<u8>),
-    /// All that came before is written.
+    /// Reports that everything before it was written.
     Flush(SyncSender<()>),
 }
 
-/// Starts the log of a program, see [`start`](crate::start), with a thread that writes it. Who logs never waits: lines that find
-/// no room are dropped and counted.
+/// Starts the log of a program, see [`start`](crate::start), with a thread that writes it. Logging never waits: lines that find no
+/// room are dropped and counted.
 ///
 /// # Errors
 ///
@@ -47,7 +47,7 @@ pub fn start_in_background(program: &str, default_filter: &str) -> io::Result<Ba
             match entry {
                 Entry::Line(line) => {
                     stderr.dropped += dropped.swap(0, Ordering::Relaxed);
-                    // It reports nothing: there is no other place for it.
+                    // There is no other place to report an error of the log.
                     let _ = stderr.write(&line);
                 }
                 Entry::Flush(done) => drop(done.send(())),
@@ -59,7 +59,7 @@ pub fn start_in_background(program: &str, default_filter: &str) -> io::Result<Ba
 }
 
 impl Background {
-    /// Writes a line that is not one of the log: why the program ends.
+    /// Writes a line that no filter suppresses: the reason why the program ends.
     pub fn print(&self, line: &str) {
         let _ = self.entries.try_send(Entry::Line(line.into()));
     }

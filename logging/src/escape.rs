@@ -1,9 +1,9 @@
-//! Text from outside, as the log and a terminal may have it.
+//! Escapes text from outside for the log and for a terminal.
 
 use std::borrow::Cow;
 
-/// The text with escapes for what is not shown as it is written: control characters, which begin another line or command the
-/// terminal, and those that change the direction or break the line.
+/// The text with escapes for control characters, which could begin another line or command the terminal, and for Unicode characters
+/// that are invisible, change the direction of text, or break the line.
 #[must_use]
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(is_escaped) {

@@ -49,7 +49,7 @@ fn start_with(program: &str, default_filter: &str, output: Option<impl Write + S
     if let Some(filter) = filter.filter(|filter| !filter.contains("off") && is_silent())
         && let Ok(mut stderr) = Stderr::new()
     {
-        // The log itself is off.
+        // Print it without the log, which is off.
         let line =
             format!("RUST_LOG={filter} logs nothing: use error, warn, info, debug, trace or off\n");
         let _ = stderr.write_all(line.as_bytes());
@@ -100,7 +100,7 @@ impl Write for Stderr {
                 format!("lines of the log dropped because they were not read: {dropped}\n")
             }
         };
-        // What others wrote must not begin a line of its own, or command the terminal.
+        // Text from outside must not begin a new line or command the terminal.
         let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line));
         let text = format!("{lost}{}\n", escape(&text)).into_bytes();
         let patience = if self.dropped == 0 {
@@ -110,7 +110,7 @@ impl Write for Stderr {
         };
         self.dropped = match self.output.write_in_time(&text, patience) {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => self.dropped + 1,
-            // There is no other place to report another error.
+            // There is no other place to report an error of the log.
             _ => 0,
         };
         Ok(line.len())

@@ -17,10 +17,10 @@ pub struct RateLimit {
     period: Mutex<Period>,
 }
 
-/// The lines of the current period, also those that were suppressed.
+/// The number of lines in the current period, including suppressed ones.
 #[derive(Debug)]
 struct Period {
-    /// When the first line came.
+    /// The time of its first line.
     begin: Option<Instant>,
     lines: u64,
 }
@@ -71,7 +71,7 @@ impl RateLimit {
     /// The next period begins with its first line.
     fn report_and_end(&self, mut period: MutexGuard<'_, Period>) {
         let Period { begin, lines } = mem::replace(&mut *period, Period::NEW);
-        // A log that is not read must not hold other threads up.
+        // A log that nobody reads must not delay other threads.
         drop(period);
         if let (Some(begin), suppressed @ 1..) = (begin, lines.saturating_sub(self.lines_max)) {
             log::warn!(

@@ -1,4 +1,4 @@
-//! Writing to a pipe or terminal whose reader may have stopped.
+//! Writes to a pipe or terminal whose reader may have stopped, with a timeout.
 
 use std::{
     fs::File,
@@ -35,7 +35,7 @@ impl TimedWriter {
     pub fn new(output: impl AsFd) -> io::Result<TimedWriter> {
         let inherited = File::from(output.as_fd().try_clone_to_owned()?);
         let kind = inherited.metadata()?.file_type();
-        // A second description of a file would have an offset of its own, and sockets cannot be opened.
+        // Only pipes and terminals are opened again: a file would have a second offset, and a socket cannot be opened.
         let can_reopen = inherited.is_terminal() || kind.is_fifo();
         let own = can_reopen.then(|| without_blocking(&inherited).ok());
         Ok(TimedWriter {
@@ -48,7 +48,7 @@ impl TimedWriter {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TimedOut`] if there is not: a pipe has taken nothing then, but a terminal may have taken a part.
+    /// [`ErrorKind::TimedOut`] if there is no room in time: a pipe has taken nothing then, but a terminal may have taken a part.
     pub fn write_in_time(&mut self, mut bytes: &[u8], patience: Duration) -> io::Result<()> {
         if !self.can_block {
             return self.file.write_all(bytes);
@@ -85,8 +85,9 @@ impl TimedWriter {
     }
 }
 
-/// Opens it again: the flags of what was inherited are those of other processes too. poll(2) reports room in a terminal that
-/// takes only a part of a line, and a write that blocks would wait for the reader with the rest.
+/// Opens the pipe or terminal again, non-blocking. The inherited description is shared with other processes, so its flags must not
+/// change. poll(2) alone is not enough: a terminal that it reports as writable may take only a part of a line, and a blocking write
+/// would wait for the reader with the rest.
 fn without_blocking(output: &File) -> io::Result<File> {
     File::options()
         .write(true)

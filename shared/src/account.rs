@@ -1,7 +1,7 @@
 //! Users and groups by name and number, from passwd(5) and group(5).
 //!
-//! Names are read from the files and not asked of the C library: in a statically linked program that would load shared
-//! objects of the running system. Accounts that only a directory service knows stay numbers.
+//! Names are read from the files, because the C library of a statically linked program would load shared objects of the running
+//! system. Accounts that only a directory service knows stay numbers.
 
 use std::{fmt, fs};
 
@@ -23,7 +23,7 @@ pub fn own_user() -> u32 {
 /// `/proc/sys/kernel/overflowuid`, see user_namespaces(7). Such a number identifies nobody.
 #[must_use]
 pub fn is_unmapped(user: u32) -> bool {
-    // One line maps all users in the first user namespace: to themselves.
+    // In the first user namespace one line maps all users to themselves.
     let map = read("/proc/self/uid_map");
     if map.split_ascii_whitespace().eq(["0", "0", "4294967295"]) {
         return false;

@@ -44,7 +44,7 @@ pub fn replace(
     let mut options = File::options();
     options.write(true).create_new(true);
     let mut file = match options.open(&new) {
-        // A killed process left it.
+        // A killed process left the temporary file.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             fs::remove_file(&new)?;
             options.open(&new)?

@@ -7,7 +7,8 @@ use std::{
 
 /// An LED of the kernel, as a directory of `/sys/class/leds`. Tests set another directory than that with `LED_CLASS_DIRECTORY`.
 ///
-/// Its files belong to root, unless a rule of udev(7) gives them to a group. What is written last counts, and nobody is told.
+/// Its files belong to root, unless a rule of udev(7) gives them to a group. The last write counts, and no program
+/// is notified of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KernelLed {
     /// The name of the LED.
@@ -54,7 +55,7 @@ impl KernelLed {
         self.directory.join("brightness")
     }
 
-    /// The file with its trigger: what else drives it.
+    /// The file with its trigger, by which the kernel drives it.
     #[must_use]
     pub fn trigger(&self) -> PathBuf {
         self.directory.join("trigger")
@@ -70,14 +71,14 @@ impl KernelLed {
         text.trim().parse().map_err(io::Error::other)
     }
 
-    /// The trigger that drives it; none if no one does.
+    /// The active trigger; none if none is active.
     ///
     /// # Errors
     ///
     /// Those of open(2) and read(2).
     pub fn active_trigger(&self) -> io::Result<Option<String>> {
         let text = match fs::read_to_string(self.trigger()) {
-            // A kernel without triggers.
+            // The kernel was built without triggers.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read?,
         };

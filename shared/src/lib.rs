@@ -16,7 +16,7 @@
 //! |---|---|---|
 //! | 1 | `ON [percent\|- [ms]]` | LED on, at this or the last brightness, after a fade of this time |
 //! | 1 | `OFF [ms]` | LED off, after a fade of this time |
-//! | 1 | `TOGGLE` | LED on if it is off, else off |
+//! | 1 | `TOGGLE` | LED on if it is off, otherwise off |
 //! | 1 | `BLINK on_ms off_ms [count]` | blink until the next command, or `count` times and then off |
 //! | 1 | `FLASH on_ms off_ms [count]` | flash, once or `count` times, and then do what it did before |
 //! | 1 | `STATUS` | reply with the state, and with more about the controller on further lines, see [`Info`] |

@@ -10,7 +10,7 @@ use shared::{
 
 use super::{Finding, Good, Problem};
 
-/// `queue` is that of the controller, whose user drives the LED.
+/// Checks the LED with this name. `queue` is that of the controller: its creator must be able to write to the files of the LED.
 pub(super) fn check(name: &str, queue: Option<&QueueStatus>) -> Finding {
     let led = KernelLed::new(name);
     let name = name.escape_debug();

@@ -8,7 +8,7 @@ use super::{Finding, Good, Problem, Skipped};
 /// The line that a controller drives without options.
 const DEFAULT_LINE: &str = "GPIO17";
 
-/// `is_served` says that a controller runs, even if this user cannot ask it.
+/// Checks the line. `is_served` says that a controller runs, even if this user cannot ask it.
 pub(super) fn check(info: Option<&Info>, is_served: bool) -> Finding {
     let reported = info.and_then(|info| info.place.line());
     if info.is_some() && reported.is_none() {
@@ -43,9 +43,9 @@ pub(super) fn check(info: Option<&Info>, is_served: bool) -> Finding {
     let chips = chips.join(", ");
     match (&found[..], reported) {
         ([(line, info)], _) => consumer(line, info, reported.is_some()),
-        // Only the controller needs access to the chip.
+        // This user cannot read the chip, and need not: only the controller needs access to it.
         (_, Some(line)) => Skipped(format!("the controller holds {line}; looked at {chips}")),
-        // The controller knows the chip of a Pi's header, and its offsets if its lines have no names.
+        // No problem: the controller chooses the chip of a Pi's header, and knows its offsets if the lines have no names.
         (found, None) => Skipped(format!(
             "{} lines are named {name}; looked at {chips}",
             found.len()

@@ -77,7 +77,7 @@ pub(super) fn check(key: Key, has_replied: bool) -> Finding {
     }
 }
 
-/// The output of a program; none if it does not end in time. It fits into a pipe.
+/// The output of a program; none if the program does not end in time. The output must fit into a pipe, which is read at the end.
 fn output_in_time(program: &mut Command) -> io::Result<Option<Output>> {
     let mut child = program
         .stdin(Stdio::null())

@@ -59,7 +59,7 @@ impl GpioError {
         matches!(self, GpioError::Find(FindError::Ambiguous { .. }))
     }
 
-    /// Whether the kernel or udev may not have come to the chip yet.
+    /// Whether the error may pass at boot, because the kernel has not found the chip or udev has not set its permissions yet.
     pub(super) fn can_pass(&self) -> bool {
         match self {
             GpioError::NoChip | GpioError::NotPermitted { .. } => true,
@@ -100,7 +100,7 @@ fn advice(group: Option<u32>) -> String {
     }
 }
 
-/// How drivers of the kernel name themselves as consumers, and what in config.txt adds them.
+/// The consumer names of kernel drivers, and the setting of config.txt that enables each driver.
 const DRIVERS: [(&str, &str); 6] = [
     ("spi0", "dtparam=spi=on"),
     ("spi", "dtoverlay=spi1-..."),

@@ -1,4 +1,4 @@
-//! Which line is meant: a pure function of the chips.
+//! Finds the line that the options mean: a pure function of the chips.
 //!
 //! Chips are not found by their number: the header of a Pi 5 was gpiochip4, and has been gpiochip0 since 2024.
 
@@ -10,7 +10,7 @@ use shared::count;
 /// The labels of the chips of a Raspberry Pi's header: Pi 5, Pi 4, older ones.
 const HEADERS: [&str; 3] = ["pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835"];
 
-/// What the kernel says of a chip.
+/// A chip, as the kernel describes it.
 #[derive(Clone, Debug)]
 pub(super) struct ChipInfo {
     pub(super) path: PathBuf,
@@ -114,7 +114,7 @@ fn list<'a>(chips: impl Iterator<Item = &'a ChipInfo>) -> String {
 }
 
 impl FindError {
-    /// Whether the chip may still come.
+    /// Whether the chip of the line may still appear.
     pub(super) fn can_pass(&self) -> bool {
         match self {
             FindError::NotFound { has_chip, .. } | FindError::NotOnChip { has_chip, .. } => {

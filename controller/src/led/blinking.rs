@@ -1,4 +1,4 @@
-//! Blinking and flashes: phases, and what follows the last flash.
+//! Blinking and flashing: the phases, and what follows the last flash.
 
 use std::{
     io,
@@ -11,13 +11,13 @@ use super::{Activity, Led};
 
 #[derive(Clone, Copy)]
 pub(super) struct Blinking {
-    /// The count is the number of flashes left, with the current one.
+    /// Its count is the number of flashes left, including the current one.
     pub(super) blink: Blink,
     /// When the current flash began; in its second phase, when the next one begins.
     pub(super) begin: Instant,
-    /// How a flash begins.
+    /// Whether a flash begins with on or with off.
     pub(super) first: Phase,
-    /// What it does after a `FLASH`.
+    /// What the LED does after a `FLASH`.
     pub(super) then: Option<State>,
 }
 
@@ -44,7 +44,7 @@ impl Phase {
 }
 
 impl Led {
-    /// Turns it on, and lets it blink from now on until the next change.
+    /// Turns the LED on, and lets it blink from now on.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl Led {
         })
     }
 
-    /// Lets it flash from now on, and then do what it does now. If it is lit, a flash begins with off.
+    /// Lets the LED flash from now on, and then do what it does now. If it is lit, a flash begins with off.
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ impl Led {
         Ok(())
     }
 
-    /// Does this after the last flash, at whose end the LED has this phase.
+    /// Continues with the activity from before the flashes. `phase` is what the LED shows at the end of the last flash.
     fn resume(&mut self, state: State, phase: Phase, now: Instant) -> io::Result<()> {
         match state {
             State::Off => self.change(0, None),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// The shortest time between two steps. The eye sees no more of them.
+/// The shortest time between two steps. The eye does not see shorter ones.
 const STEP: Duration = Duration::from_millis(20);
 
 /// A fade of an LED. It is linear in time, and ends exactly at its end.
@@ -31,12 +31,12 @@ impl Fading {
         self.begin + self.time
     }
 
-    /// The number of levels on the way.
+    /// The number of levels between the first and the last.
     fn levels(&self) -> u32 {
         self.from.abs_diff(self.to)
     }
 
-    /// How many of them are behind it.
+    /// The number of these levels that are passed at this instant.
     fn passed(&self, now: Instant) -> u32 {
         let elapsed = now.saturating_duration_since(self.begin).min(self.time);
         let passed = u128::from(self.levels()) * elapsed.as_nanos() / self.time.as_nanos().max(1);
@@ -53,7 +53,8 @@ impl Fading {
         }
     }
 
-    /// When the level changes next, but not shortly after the last step or shortly before the end.
+    /// The time of the next step: when the level changes, at least [`STEP`] after the last step. A step that would come less than
+    /// [`STEP`] before the end is left out.
     pub(super) fn due(&self) -> Instant {
         let next = u128::from(self.passed(self.last)) + 1;
         let elapsed = (next * self.time.as_nanos()).div_ceil(u128::from(self.levels().max(1)));
@@ -66,7 +67,7 @@ impl Fading {
         }
     }
 
-    /// What is left after a step; none at the end.
+    /// The rest of the fade after a step; none at the end.
     pub(super) fn after_step(self, now: Instant) -> Option<Fading> {
         (now < self.end()).then_some(Fading { last: now, ..self })
     }

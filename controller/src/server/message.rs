@@ -1,4 +1,4 @@
-//! What one message does: it is applied or refused, and replied to.
+//! Applies or refuses one message, and replies to it.
 
 use std::{io, ops::ControlFlow, time::Instant};
 
@@ -10,7 +10,7 @@ use shared::{
 use super::Server;
 use crate::{CLIENT_LINES, Error, LED_LINES, reply_queue::send_reply};
 
-/// Whether a reply is in the queue.
+/// Whether a reply was sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Sent {
     Yes,
@@ -143,7 +143,7 @@ impl Server {
         }
     }
 
-    /// Replies with the state to a client that knows another one or none, or when it changes.
+    /// Replies at once to a client that does not know the current state. Otherwise adds it to the watchers.
     fn handle_watch(&mut self, reply_to: MessageType, known: Option<Known>) -> Result<(), Error> {
         let light = self.led.light();
         log::debug!("WATCH: LED {}", light.state);
@@ -160,7 +160,7 @@ impl Server {
         Ok(())
     }
 
-    /// Replies to all watchers that do not know this.
+    /// Replies to all watchers that do not know the current state.
     #[inline]
     pub(super) fn tell_watchers(&mut self, light: Light) {
         if !self.watchers.know(light) {
@@ -188,7 +188,7 @@ impl Server {
         &self.info
     }
 
-    /// Sends a reply, if necessary on a new queue.
+    /// Sends a reply. Creates the reply queue again if another process removed it.
     fn reply(&mut self, reply: &Message) -> Result<Sent, Error> {
         CLIENT_LINES.report_if_over();
         LED_LINES.report_if_over();
@@ -200,9 +200,9 @@ impl Server {
         log::warn!("another process removed reply queue {key}; creating it again");
         self.watchers.clear();
         self.queues.recreate_replies()?;
-        // The client noticed the removal, and waits for its reply on the new queue.
+        // The client notices the removal, and waits for its reply in the new queue.
         let sent = self.send(reply);
-        // A signal that has come meanwhile has removed the command queue, which ends the loop.
+        // If a signal has come meanwhile, it has removed the command queue, which ends the loop.
         let _ = self.let_signals_drain();
         Ok(sent)
     }

@@ -1,4 +1,4 @@
-//! Where locks and records are.
+//! The directories and file names of locks and records.
 
 use std::{
     env,
@@ -49,7 +49,7 @@ pub(super) fn trusted(user: u32) -> impl Iterator<Item = (PathBuf, Metadata)> {
         .chain(directories)
         .filter_map(move |path| {
             let found = fs::symlink_metadata(&path).ok()?;
-            // In /tmp any user can create it.
+            // In /tmp any user can create this directory.
             let owners = [0, user, service_user().unwrap_or(0)];
             let is_trusted = named.as_ref() == Some(&path) || owners.contains(&found.uid());
             (found.is_dir() && is_trusted).then_some((path, found))
@@ -87,7 +87,7 @@ pub(super) fn create_own() -> Result<PathBuf, LockError> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(error)),
         _ => {}
     }
-    // In /tmp another user can have created it, or a link.
+    // In /tmp another user may have created the directory, or a link in its place.
     let found = fs::symlink_metadata(&path).map_err(at)?;
     let is_own = found.uid() == user || user == 0;
     if !found.is_dir() || !is_own || found.mode() & 0o022 != 0 {
@@ -96,7 +96,7 @@ pub(super) fn create_own() -> Result<PathBuf, LockError> {
             owner: found.uid(),
         });
     }
-    // All users must be able to read records; the umask can forbid it.
+    // All users must be able to read records, whatever the umask is.
     if found.uid() == user && found.mode() & 0o777 != 0o755 {
         fs::set_permissions(&path, Permissions::from_mode(0o755)).map_err(at)?;
     }

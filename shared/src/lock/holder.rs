@@ -1,4 +1,4 @@
-//! Which process serves a queue.
+//! Finds the process that serves a queue.
 
 use std::os::unix::fs::MetadataExt;
 
@@ -51,7 +51,7 @@ fn records(key: Key, queue: &Queue, status: &QueueStatus) -> impl Iterator<Item 
     })
 }
 
-/// The process with this PID, of which nothing else is known: it can be another one than is meant.
+/// The process that has this PID now. Nothing else identifies it: it may be another process with the same PID.
 #[must_use]
 pub fn process(pid: u32) -> Holder {
     Identity::of_pid(pid).life()

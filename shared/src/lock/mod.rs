@@ -1,7 +1,7 @@
-//! One controller per key, and which process it is.
+//! Ensures that one controller serves a key, and records which process it is.
 //!
-//! A queue does not name the process that serves it: its last receiver is 0 before the first message, and may have ended after
-//! it. A lock does, and the kernel releases it however its holder ends.
+//! A queue does not name the process that serves it: its last receiver is 0 before the first message, and may have ended since. A
+//! lock belongs to a process, and the kernel releases it however that process ends.
 
 mod directory;
 mod holder;
@@ -32,7 +32,7 @@ use record::{Record, RecordedQueue};
 /// every process that can open a file can lock it. `KEY-NAMESPACE.record` beside it, which all users may read, has the PID of
 /// the holder and the identifier of the queue that it created. Both are in `/run/led-controller` for root and for the user who
 /// owns that directory, which is the service's user; for other users in `/run/user/UID/led-controller` if `/run/user/UID`
-/// exists, else in `/tmp/led-controller-UID`. Tests set another directory with `LED_LOCK_DIRECTORY`.
+/// exists, otherwise in `/tmp/led-controller-UID`. Tests set another directory with `LED_LOCK_DIRECTORY`.
 ///
 /// ```no_run
 /// use shared::{Key, Mode, Queue, lock::{self, Lock}};
@@ -78,7 +78,7 @@ impl Lock {
             path: path.clone(),
             source,
         };
-        // The service's user can put a link to any file into a directory that root uses too.
+        // Do not follow links: the service's user can put a link to any file into a directory that root uses too.
         let mut options = File::options();
         options
             .read(true)

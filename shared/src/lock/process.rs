@@ -1,4 +1,4 @@
-//! Which process it is, and whether it lives: what the kernel says of it.
+//! Identifies a process, and finds out from the kernel whether it lives.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ use rustix::{
 /// `PID_FS_MAGIC` of Linux 6.9: on this file system the inode number of a pidfd belongs to one process until the next boot.
 const PID_FS_MAGIC: i64 = 0x5049_4446;
 
-/// A process, as it is recorded. PIDs are used again; the other numbers tell which process had this one.
+/// A process, as it is recorded. The kernel uses PIDs again, so the other numbers identify the process that had this PID.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Identity {
     /// The PID, in its PID namespace.
@@ -94,7 +94,7 @@ impl Holder {
 }
 
 impl Identity {
-    /// That of this process.
+    /// The identity of this process.
     pub(super) fn own() -> Identity {
         let pid = std::process::id();
         let pidfd = open(pid).ok();

@@ -29,7 +29,7 @@ pub enum Command {
         /// How long it takes.
         fade: Option<Fade>,
     },
-    /// LED on if it is off, else off: type 1, `TOGGLE`.
+    /// LED on if it is off, otherwise off: type 1, `TOGGLE`.
     Toggle,
     /// LED alternately on and off until the next command, or `count` times and then off: type 1,
     /// `BLINK on_ms off_ms [count]`.
@@ -39,7 +39,7 @@ pub enum Command {
     Flash(Blink),
     /// Reply with the state of LED and controller, see [`Info`](crate::Info): type 1, `STATUS`.
     Status,
-    /// Reply as to `STATUS` as soon as there is something that the client does not know, or at once if it knows nothing: type 1,
+    /// Reply as to `STATUS` as soon as the state differs from the one that the client knows, or at once without a state: type 1,
     /// `WATCH [state]`.
     Watch(Option<Known>),
     /// LED off, both queues removed, end: type 2, any text.
@@ -96,7 +96,7 @@ impl Command {
     /// The command with this text. Blanks and newlines at its end are ignored.
     pub(super) fn from_text(text: &[u8]) -> Result<Command, Refusal> {
         match text {
-            // What comes in floods.
+            // The fast path, for floods of these commands.
             b"ON" => return Ok(Command::ON),
             b"OFF" => return Ok(Command::OFF),
             _ => {}
@@ -142,7 +142,7 @@ impl Command {
         words.next().is_none().then_some(Command::Off { fade })
     }
 
-    /// The outer none if it is not valid.
+    /// The outer `None` if it is not valid.
     fn fade(word: Option<&str>) -> Option<Option<Fade>> {
         word.map_or(Some(None), |word| Fade::from_text(word).map(Some))
     }

@@ -1,4 +1,4 @@
-//! How bright an LED is, and how it gets there.
+//! The brightness of an LED, and fades from one brightness to another.
 
 use std::{fmt, time::Duration};
 
@@ -19,7 +19,7 @@ impl Brightness {
     /// 100 percent.
     pub const FULL: Brightness = Brightness(100);
 
-    /// This many percent; none if they are out of range.
+    /// A brightness in percent; none if it is out of range.
     #[must_use]
     pub fn new(percent: u32) -> Option<Brightness> {
         let percent = u8::try_from(percent).ok()?;
@@ -78,12 +78,12 @@ impl fmt::Display for Fade {
     }
 }
 
-/// What an LED does, and how bright it is. One that is off has the brightness with which it was on last.
+/// The state of an LED and its brightness. An LED that is off has the brightness with which it was on last.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Light {
-    /// Whether it is off, on or blinking. During a fade, what it becomes.
+    /// Whether it is off, on or blinking. During a fade, the state at its end.
     pub state: State,
-    /// How bright it is while it is on. During a fade, what it becomes.
+    /// The brightness while it is on. During a fade, the brightness at its end.
     pub brightness: Brightness,
 }
 
@@ -95,7 +95,7 @@ impl Light {
     }
 }
 
-/// At full brightness, as all LEDs of a controller that does not know of brightness.
+/// A state at full brightness, which is that of every LED whose controller is too old for brightness.
 impl From<State> for Light {
     fn from(state: State) -> Light {
         Light {

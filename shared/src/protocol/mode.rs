@@ -1,8 +1,8 @@
-//! The modes of the two queues.
+//! The modes of the two queues: a closed queue, and the mark of a reply queue.
 
 use crate::{Mode, QueueStatus};
 
-/// Marks a reply queue. The kernel ignores the execute bits of a queue.
+/// The mark of a reply queue: the owner's execute bit, which the kernel ignores.
 const REPLIES: u16 = 0o100;
 
 impl Mode {

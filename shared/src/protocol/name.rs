@@ -1,4 +1,4 @@
-//! Names that stand for keys.
+//! Names that stand for keys, and how the key of a name is computed.
 
 use std::{fmt, str::FromStr};
 

@@ -17,7 +17,7 @@ pub enum State {
 }
 
 impl State {
-    /// Whether these are one state to those who watch: the number of flashes left does not count.
+    /// Whether both are the same state to a watcher: the number of flashes left does not count.
     #[must_use]
     pub fn is_same(self, other: State) -> bool {
         match (self, other) {
@@ -79,7 +79,7 @@ impl<R: fmt::Display> Reply<R> {
     /// The message to send. A reason that is too long is cut.
     pub fn encode(&self, reply_to: MessageType) -> Message {
         let mut message = Message::empty(reply_to);
-        // A reason that was cut still helps.
+        // A reason that does not fit is cut.
         let _ = match self {
             Reply::Ok(Light { state, brightness }) => {
                 let written = write!(message, "OK {state}");

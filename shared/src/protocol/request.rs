@@ -47,7 +47,7 @@ impl Request {
         message
     }
 
-    /// Decodes a message. Its text ends at the first NUL or newline, or else at its end.
+    /// Decodes a message. Its text ends at the first NUL or newline, or at the end of the message.
     ///
     /// After the first NUL, only `reply=` is read: some clients in C send their whole buffer, with remains of
     /// earlier commands, and it may be longer than [`Incoming`].

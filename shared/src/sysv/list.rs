@@ -1,4 +1,4 @@
-//! Which queues there are: `/proc/sysvipc/msg`, see proc(5).
+//! Lists the queues that exist: `/proc/sysvipc/msg`, see proc(5).
 
 use std::{fs, io};
 

@@ -186,7 +186,7 @@ impl Deref for OwnedQueue {
 
 impl Drop for OwnedQueue {
     fn drop(&mut self) {
-        // Already removed, or given to another user: fine.
+        // The queue may already be removed, or belong to another user.
         let _ = self.0.remove();
     }
 }

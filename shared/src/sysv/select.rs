@@ -67,6 +67,6 @@ pub enum Oversize {
     /// each later call fails too.
     Keep,
     /// The kernel removes it from the queue and cuts it to the buffer: `MSG_NOERROR`. With a buffer one byte longer than
-    /// the longest permitted text, a receiver can tell a message that was cut.
+    /// the longest permitted text, a receiver recognizes a message that was cut.
     Truncate,
 }

@@ -39,7 +39,7 @@ impl Timer {
     /// Those of sigaction(2) and timer_create(2): EAGAIN if the kernel has no memory for it, or `RLIMIT_SIGPENDING` is reached.
     pub fn new() -> io::Result<Timer> {
         static HANDLER: OnceLock<Result<(), Option<i32>>> = OnceLock::new();
-        // Any handler interrupts the call. Nothing reads the flag.
+        // Any handler makes the signal interrupt the call. Nothing reads its flag.
         let handler = HANDLER.get_or_init(|| {
             flag::register(SIGURG, Arc::default())
                 .map(drop)
@@ -63,7 +63,7 @@ impl Timer {
     }
 
     fn start(&mut self, left: Duration) -> io::Result<()> {
-        // 0 would stop it.
+        // An interval of 0 would stop the timer.
         let left = left.max(Duration::from_nanos(1));
         let expiration = Expiration::IntervalDelayed(left.into(), REPEAT.into());
         Ok(self.0.set(expiration, TimerSetTimeFlags::empty())?)
