@@ -96,9 +96,17 @@ fn wakeups(stage: &mut Stage<'_>) -> Result<u32, Error> {
 fn faded(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "--led dim18")?;
     // Reading the registers stops the machine, so that more signals of the timer come: not while wake-ups are counted.
-    let before = wakeups(stage)?;
-    stage.says("./command on --fade 2s; sleep 3", "on\n")?;
-    let woken = wakeups(stage)? - before;
+    // If a shared machine holds the controller up, the timer signals more than once for a step.
+    let mut woken = u32::MAX;
+    for _ in 0..5 {
+        stage.says("./command off", "off\n")?;
+        let before = wakeups(stage)?;
+        stage.says("./command on --fade 2s; sleep 3", "on\n")?;
+        woken = woken.min(wakeups(stage)? - before);
+        if woken <= 110 {
+            break;
+        }
+    }
     level_is(stage, 255)?;
     let (mut last, start) = (1.0, Instant::now());
     stage.says("./command off --fade 2s", "off\n")?;
