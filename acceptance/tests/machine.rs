@@ -10,9 +10,12 @@ use std::{
 use tempfile::TempDir;
 use testing::{Fixture, Outcome, Running, programs};
 
+use crate::environment::with_mounts;
+
 /// Before each script: the file system is read-only but for the folder, target and /etc/default, and the service runs.
 const START: &str = r#"
 set -eu
+mount -t proc proc /proc
 for writable in "$FOLDER" "$TARGET"; do mount --bind "$writable" "$writable"; done
 mount -t tmpfs tmpfs /etc/default
 mount -o remount,bind,ro /
@@ -122,9 +125,11 @@ impl Machine {
         let mut path = self.bin().into_os_string();
         path.push(":");
         path.push(env::var_os("PATH").unwrap());
-        let mut command = Command::new("unshare");
+        let wrapper = with_mounts("true");
+        let mut command = Command::new(&wrapper[0]);
         command
-            .args("--ipc --mount --pid --fork --kill-child --mount-proc sh -c".split(' '))
+            .args(&wrapper[1..])
+            .args("unshare --ipc --pid --fork --kill-child sh -c".split(' '))
             .arg(format!("{START}{script}"))
             .env("PATH", path)
             .env("PYTHONPATH", self.bin())
