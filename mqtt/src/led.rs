@@ -80,7 +80,6 @@ impl Led {
                         self.board.update(self.index, |status| {
                             status.light = Some(info.light());
                             status.levels = info.levels;
-                            status.is_stalled = false;
                         });
                     }
                     // Its queue is full, but the controller reads it: it is not offline.

@@ -1,8 +1,11 @@
 //! Certificates and keys that cannot be used, of this node and of the broker.
 
-use std::fs;
+use std::{fs, process::Command};
 
-use testing::mqtt::{Authority, Broker, Validity, address};
+use testing::{
+    Outcome,
+    mqtt::{Authority, Broker, Validity, address},
+};
 
 use super::node::Node;
 
@@ -34,6 +37,13 @@ fn each_file_that_cannot_be_used_is_named_with_what_is_wrong() {
     )
     .unwrap();
     fs::write(path.join("empty"), "").unwrap();
+    // OpenSSL 3.5 makes version 3 without being asked.
+    let shown = Outcome::of(
+        Command::new("openssl")
+            .args(["x509", "-noout", "-text", "-in"])
+            .arg(path.join("v1.pem")),
+    );
+    let makes_v1 = shown.out.contains("Version: 1 ");
     for (authority, certificate, key, file, problem) in [
         ("ca.pem", "node.pem", "node.key", "", ""),
         ("ca.pem", "late.pem", "late.key", "", ""),
@@ -96,6 +106,9 @@ fn each_file_that_cannot_be_used_is_named_with_what_is_wrong() {
             "P-256 or P-384",
         ),
     ] {
+        if certificate == "v1.pem" && !makes_v1 {
+            continue;
+        }
         let path = path.display();
         let settings = format!(
             "ca = '{path}/{authority}'\ncertificate = '{path}/{certificate}'\nprivate_key = '{path}/{key}'"

@@ -150,7 +150,7 @@ fn a_response_topic_of_others_is_not_used_and_that_is_logged_with_a_limit() {
     let mut online = Online::start();
     let before = online.broker.retained();
     let mut all = online.broker.watch();
-    let slashes = "/".repeat(201);
+    let slashes = "/".repeat(32);
     let topics = [
         SET,
         STATE,
@@ -161,6 +161,7 @@ fn a_response_topic_of_others_is_not_used_and_that_is_logged_with_a_limit() {
         "homeassistant/device/porch/config",
         "homeassistant/status",
         "$SYS/x",
+        // As many as the bridge permits, and one more. Mosquitto 2.0.21 ends the connection of a publisher with 201.
         &slashes,
     ];
     for topic in topics.iter().cycle().take(50) {
