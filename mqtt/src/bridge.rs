@@ -176,6 +176,31 @@ impl Bridge<'_> {
         }
         None
     }
+
+    /// Logs once that the broker refused something for this reason.
+    pub(crate) fn refused(&mut self, what: &str, reason: &str) {
+        if self.refusals.iter().any(|refusal| refusal == reason) {
+            return;
+        }
+        self.refusals.push(reason.into());
+        let config = self.config;
+        if reason != "not authorized" {
+            log::error!("the broker refused {what}: {reason}");
+            return;
+        }
+        log::error!(
+            "the broker refused {what}: {reason}: permit {} to read and write the topics in led-mqtt(8)",
+            config.user()
+        );
+    }
+
+    /// The loss if the name of this node belongs to another machine, which is online.
+    pub(crate) fn other(&self, other: &str) -> Loss {
+        Loss::not_ours(format!(
+            "node {} belongs to the device {other}, which is online: give one of them another name, or run \"led-mqtt --take-over\"",
+            self.config.node
+        ))
+    }
 }
 
 /// Attempts to connect.

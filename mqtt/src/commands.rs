@@ -3,7 +3,7 @@
 use std::{collections::HashMap, io, sync::Arc};
 
 use client::Target;
-use shared::{Brightness, Command, Refusal};
+use shared::{Command, Refusal};
 use tokio::time::Instant;
 
 use crate::{
@@ -159,10 +159,7 @@ impl<'a> Commands<'a> {
 /// The command for an LED that is on or off, and nothing between.
 fn two_levels(command: Command) -> Result<Command, Refusal> {
     match command {
-        Command::On {
-            brightness: Some(brightness),
-            ..
-        } if brightness != Brightness::FULL => Err(Refusal::TwoLevels),
+        command if command.needs_levels() => Err(Refusal::TwoLevels),
         Command::On { fade, .. } => Ok(Command::On {
             brightness: None,
             fade,

@@ -1,7 +1,7 @@
 //! The payloads that the broker is to retain, and which of them it has acknowledged, for one connection.
 //!
-//! Only the last payload of a topic is kept, and at most one message of a topic waits for its acknowledgement. So a slow broker
-//! takes no memory here, and the last payload is the one that stays retained.
+//! Each topic keeps its last payload only, and has at most one message that is not acknowledged. So the memory does not grow with a
+//! slow broker, which retains the last payload in the end.
 
 use tokio::time::Instant;
 
@@ -30,7 +30,7 @@ pub(crate) struct Outbox {
 struct Slot {
     topic: String,
     wanted: Option<String>,
-    /// The payloads to publish after it, each once the one before is acknowledged.
+    /// The payload to publish next, once `wanted` is acknowledged.
     then: Option<String>,
     sent: Option<String>,
     acknowledged: Option<String>,
@@ -48,8 +48,8 @@ impl Slot {
 }
 
 impl Outbox {
-    /// Removes stale discoveries, then publishes the discovery: each of these payloads, after the one before is acknowledged. Then
-    /// removes what else is stale: Home Assistant cannot read the empty state of a light that it still has.
+    /// An outbox that publishes in this order: the removal of stale discovery messages, the payloads of `discovery`, the removal of
+    /// the other stale topics. Home Assistant cannot read the empty state of a light that it still has.
     pub(crate) fn new(
         topics: &Topics,
         stale: Vec<String>,

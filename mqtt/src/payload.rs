@@ -123,8 +123,9 @@ fn light(light: Light) -> Result<Vec<Command>, PayloadError> {
     } = light;
     let state = state.as_ref().map(switch).transpose()?;
     let fade = transition.and_then(fade);
-    let on = Command::On {
-        brightness: brightness.and_then(percent),
+    let percent = brightness.and_then(percent);
+    let on = |fade| Command::On {
+        brightness: percent,
         fade,
     };
     match (state, brightness) {
@@ -134,22 +135,13 @@ fn light(light: Light) -> Result<Vec<Command>, PayloadError> {
     }
     match (flash, effect, state, brightness) {
         (Some(seconds), ..) => Ok(vec![Command::Flash(flashes(seconds))]),
-        (_, Some(effect), ..) => {
-            let brightness = brightness.and_then(percent);
-            Ok(match (effect_of(effect.trim())?, brightness) {
-                (None, _) => vec![on],
-                (Some(blink), None) => vec![blink],
-                (Some(blink), _) => vec![
-                    Command::On {
-                        brightness,
-                        fade: None,
-                    },
-                    blink,
-                ],
-            })
-        }
+        (_, Some(effect), ..) => Ok(match (effect_of(effect.trim())?, percent) {
+            (None, _) => vec![on(fade)],
+            (Some(blink), None) => vec![blink],
+            (Some(blink), Some(_)) => vec![on(None), blink],
+        }),
         (_, _, Some(Command::Toggle), _) => Ok(vec![Command::Toggle]),
-        (_, _, Some(_), _) | (.., Some(_)) => Ok(vec![on]),
+        (_, _, Some(_), _) | (.., Some(_)) => Ok(vec![on(fade)]),
         _ => Err(PayloadError::Json(
             "it has no state, effect, flash or brightness".into(),
         )),

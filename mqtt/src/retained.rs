@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
+use shared::file;
 
 use crate::{
     broker::Message,
@@ -59,10 +60,8 @@ impl History {
         if self.topics == topics {
             return;
         }
-        let new = self.path.with_extension("new");
         let text: String = topics.iter().map(|topic| format!("{topic}\n")).collect();
-        let written = fs::write(&new, text).and_then(|()| fs::rename(&new, &self.path));
-        match written {
+        match file::replace(&self.path, &text, |_| Ok(())) {
             Err(error) if self.path.parent().is_some_and(Path::exists) => {
                 log::warn!(
                     "cannot write {}: {error}: after another name of the node, run \"led-mqtt --forget --node OLD\"",

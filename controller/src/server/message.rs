@@ -3,8 +3,8 @@
 use std::{io, ops::ControlFlow, time::Instant};
 
 use shared::{
-    Brightness, Command, Fade, Incoming, Info, Known, Light, Message, MessageType, Refusal,
-    Refused, Reply, Request,
+    Command, Fade, Incoming, Info, Known, Light, Message, MessageType, Refusal, Refused, Reply,
+    Request,
 };
 
 use super::Server;
@@ -29,7 +29,9 @@ impl Server {
         message: &Incoming,
     ) -> Result<ControlFlow<Option<MessageType>>, Error> {
         match Request::decode(message) {
-            Ok(Request { command, reply_to }) if self.lacks_levels(command) => {
+            Ok(Request { command, reply_to })
+                if command.needs_levels() && self.led.levels() == 2 =>
+            {
                 let refusal = Refusal::TwoLevels;
                 self.refuse(Refused { refusal, reply_to }, message)?;
             }
@@ -42,17 +44,6 @@ impl Server {
             Err(refused) => self.refuse(refused, message)?,
         }
         Ok(ControlFlow::Continue(()))
-    }
-
-    /// Whether this LED can never do that: it has no levels between off and on.
-    fn lacks_levels(&self, command: Command) -> bool {
-        match command {
-            Command::On {
-                brightness: Some(brightness),
-                ..
-            } => brightness != Brightness::FULL && self.led.levels() == 2,
-            _ => false,
-        }
     }
 
     fn refuse(&mut self, refused: Refused, message: &Incoming) -> Result<(), Error> {

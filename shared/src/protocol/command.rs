@@ -93,6 +93,17 @@ impl Command {
         }
     }
 
+    /// Whether it needs an LED that has levels between off and on: `ON` at less than 100 percent.
+    #[must_use]
+    pub fn needs_levels(self) -> bool {
+        match self {
+            Command::On { brightness, .. } => {
+                brightness.is_some_and(|brightness| brightness != Brightness::FULL)
+            }
+            _ => false,
+        }
+    }
+
     /// The command with this text. Blanks and newlines at its end are ignored.
     pub(super) fn from_text(text: &[u8]) -> Result<Command, Refusal> {
         match text {
