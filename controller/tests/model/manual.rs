@@ -1,8 +1,9 @@
 //! The model, written from led-controller(7).
 
 mod activity;
+mod watching;
 
-use std::{collections::VecDeque, fs, mem, process, str};
+use std::{collections::VecDeque, fs, process, str};
 
 use super::steps::Text;
 use crate::fake::Change;
@@ -54,11 +55,6 @@ impl Model {
         self.limit = default_limit();
     }
 
-    fn forget_watchers(&mut self) {
-        self.watchers.clear();
-        self.replied.clear();
-    }
-
     fn state(&self) -> String {
         let level = match &self.activity {
             Activity::Blink(Blink { on, off, left, .. }) => {
@@ -69,14 +65,6 @@ impl Model {
             Activity::Steady => self.level,
         };
         if level > 0 { "ON" } else { "OFF" }.to_owned()
-    }
-
-    /// What a client that watches is told.
-    fn news(&self) -> String {
-        match self.state() {
-            state if state == "ON" => format!("ON {}", self.brightness),
-            state => state,
-        }
     }
 
     fn write(&mut self, level: u64) {
@@ -112,85 +100,6 @@ impl Model {
 
     pub(crate) fn is_off(&self) -> bool {
         self.state() == "OFF"
-    }
-
-    /// Whether a change of the state makes the controller reply to clients that watch.
-    pub(crate) fn has_watchers(&self) -> bool {
-        !self.watchers.is_empty() || self.replied.iter().any(|&(_, is_owed)| is_owed)
-    }
-
-    fn reply_to_watchers(&mut self) {
-        if is_known(&self.told, &self.news()) {
-            return;
-        }
-        let news = self.news();
-        let told = mem::replace(&mut self.told, news);
-        let mut watchers = mem::take(&mut self.watchers);
-        let (owed, replied) = self.replied.iter().partition(|(_, is_owed)| *is_owed);
-        self.replied = replied;
-        watchers.extend(
-            Vec::into_iter(owed).map(|(reply_to, _): (i64, bool)| (reply_to, told.clone())),
-        );
-        for (reply_to, known) in watchers {
-            if is_known(&known, &self.told) {
-                self.watchers.push((reply_to, known));
-                continue;
-            }
-            if self.replies.is_none() {
-                // They watch again on the next queue.
-                return self.forget_watchers();
-            }
-            self.reply_to_watcher(reply_to);
-        }
-    }
-
-    fn reply_to_watcher(&mut self, reply_to: i64) {
-        let status = format!("OK {}", self.status());
-        self.reply(reply_to, status);
-        self.replied.push((reply_to, false));
-    }
-
-    fn watch(
-        &mut self,
-        state: &str,
-        reply_to: Option<i64>,
-    ) -> Result<Option<String>, &'static str> {
-        let words: Vec<&str> = state
-            .split(BLANKS)
-            .filter(|word| !word.is_empty())
-            .collect();
-        let phase = |at: usize| {
-            words
-                .get(at)
-                .and_then(|word| digits(word))
-                .is_some_and(|ms| (1..=3_600_000).contains(&ms))
-        };
-        match words[..] {
-            [] | ["ON" | "OFF"] => {}
-            ["ON", percent]
-                if digits(percent).is_some_and(|percent| (1..=100).contains(&percent)) => {}
-            ["BLINK", _, _] if phase(1) && phase(2) => {}
-            _ => return Err("WATCH takes a state: ON, OFF or BLINK with its numbers"),
-        }
-        let numbers =
-            |word: &str| digits(word).map_or(word.to_owned(), |number| number.to_string());
-        let state = words
-            .iter()
-            .map(|word| numbers(word))
-            .collect::<Vec<_>>()
-            .join(" ");
-        let Some(reply_to) = reply_to else {
-            return Ok(None);
-        };
-        // It replaces an earlier WATCH with the same type.
-        self.watchers.retain(|(watcher, _)| *watcher != reply_to);
-        self.replied.retain(|&(replied, _)| replied != reply_to);
-        if state.is_empty() || !is_known(&state, &self.news()) {
-            self.reply_to_watcher(reply_to);
-        } else {
-            self.watchers.push((reply_to, state));
-        }
-        Ok(None)
     }
 
     /// What it replies at once, if it does.
@@ -373,17 +282,6 @@ pub(crate) fn not_applied<'a>(waiting: impl IntoIterator<Item = &'a Text>) -> Ve
 pub(crate) fn default_limit() -> usize {
     let limit = fs::read_to_string("/proc/sys/kernel/msgmnb").unwrap();
     limit.trim().parse().unwrap()
-}
-
-/// Whether a client that knows this has no news. One that knows no brightness wants none.
-fn is_known(known: &str, news: &str) -> bool {
-    known == "ON" && news.starts_with("ON ") || known_state(known) == known_state(news)
-}
-
-/// A state without the number of flashes left.
-fn known_state(state: &str) -> (Vec<&str>, bool) {
-    let words: Vec<&str> = state.split(' ').collect();
-    (words.iter().take(3).copied().collect(), words.len() > 3)
 }
 
 /// The type of the reply; an inner none if `reply=` has no valid type.

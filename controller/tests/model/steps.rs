@@ -50,6 +50,8 @@ fn text(regex: &str) -> impl Strategy<Value = Text> + use<> {
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     // Phases of an hour do not end during the test. The end of those of 1 ms is awaited.
     let hours = r"blink +3[0-5][0-9]{5}[ \t]0{0,2}(1|3[0-5][0-9]{5})( [1-9][0-9]{0,5})?";
+    // Equal ones, of which a client knows the other.
+    let fixed = "blink 3000000 3000000";
     let short =
         r"(?i-u:blink|flash) 1 (1 [1-3]|3600000( [1-3])?)|on (-|[1-9][0-9]?) 1|off 1|flash 1 1";
     let long = r"3[0-5][0-9]{5}";
@@ -57,7 +59,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let flash = format!("flash {long} +{long}( [1-9][0-9]{{0,5}})?");
     let dim = format!(r"on[ \t]+(-|100|0?[1-9][0-9]?)( {long})?|off {long}");
     let command = format!(
-        r"(?i-u:on|off|toggle|status|watch( +(on( 0?[1-9]0?)?|off))?|{hours}|{flash}|{dim}){blanks}"
+        r"(?i-u:on|off|toggle|status|watch( +(on( 0?[1-9]0?)?|off|{fixed}( [1-9]?)?( 0?[1-9]0%)?))?|{fixed}|{hours}|{flash}|{dim}){blanks}"
     );
     let requested = r"\x00reply=(0{0,2}[1-9][0-9]{0,2}|9223372036854775807)(\x00(?s-u:.{0,4}))?";
     let no_reply_type = r"(\x00((?i-u:gle)\x00|(?-u:\xff)\x00|\x00\x00|7\x00|Reply=7\x00| reply=7|reply 7\x00|reply|-1\x00)?)?";
@@ -65,7 +67,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         r"\x00reply=(0|-1|\+7|7 7| 7|x|9223372036854775808|99999999999999999999)?\x00";
     let odd = [
         r" on|on off|onx|o|exit|info|status 1|watch dim|watch on off|watch blink 1|watch watch|\tblink 1 1|blinker 1 1|blink|blink 7|blink 1 1 1 1|blink 0 1|blink 1 0",
-        r"on 0|on 101|on 40%|on 40 0|on 40 3600001|on - - 1|on 40 40 40|off 0|off off|off 1 1|flash|flash 1|flash 0 1|flash 1 1 0|watch on 0|watch on 101|watch off 40|watch on 40 40",
+        r"on 0|on 101|on 40%|on 40 0|on 40 3600001|on - - 1|on 40 40 40|off 0|off off|off 1 1|flash|flash 1|flash 0 1|flash 1 1 0|watch on 0|watch on 101|watch on 40%|watch blink 1 1 0%|watch blink 1 1 1 101%|watch blink 1 40%|watch off 40|watch on 40 40",
         r"blink 3600001 1|blink 1 3600001|blink 4294967297 1|blink 1 1 0|blink 1 1 1000001|blink \+7 7|blink 7 -7",
         r"blink 7,7|blink 7ms 7|[ \t\r\n]{0,3}|\x0b|(?-u:\xff)on|on(?-u:\xc3)|on(?-u:\xc3\xa9)",
     ];
