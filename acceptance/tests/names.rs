@@ -8,11 +8,10 @@ use testing::{Fixture, Outcome, Running, programs};
 
 use crate::manual::{code, page};
 
-/// A simulated controller with these options, in this IPC namespace: the first word and its arguments start it there.
-fn controller(fixture: &Fixture, wrapper: &[&str], options: &[&str]) -> Command {
-    let mut controller = fixture.wrapped(wrapper, "controller");
-    controller.args(options);
-    controller
+/// Starts a simulated controller with these options in an IPC namespace of its own.
+fn alone(fixture: &Fixture, options: &[&str]) -> Running {
+    let mut controller = fixture.wrapped(&["unshare", "--ipc"], "controller");
+    Running::start(controller.args(options)).when_ready()
 }
 
 /// The wrapper that enters the IPC namespace of a process.
@@ -35,8 +34,7 @@ fn client(fixture: &Fixture, process: &Running, arguments: &[&str]) -> Outcome {
 #[ignore = "needs root and unshare"]
 fn a_name_is_a_key_for_controller_and_client() {
     let fixture = Fixture::new();
-    let door = controller(&fixture, &["unshare", "--ipc"], &["--key", "door"]);
-    let door = Running::start(&mut { door }).when_ready();
+    let door = alone(&fixture, &["--key", "door"]);
     let named =
         |arguments: &[&str]| client(&fixture, &door, &[&["--key", "door"], arguments].concat());
     named(&["on"]).assert_printed("on");
@@ -65,17 +63,14 @@ fn a_name_is_a_key_for_controller_and_client() {
 #[ignore = "needs root and unshare"]
 fn a_second_name_with_the_same_key_is_refused() {
     let fixture = Fixture::new();
-    let first = controller(&fixture, &["unshare", "--ipc"], &["--key", "garage-1598"]);
-    let first = Running::start(&mut { first }).when_ready();
-    let wrapper = beside(&first);
-    let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
-    let second = controller(&fixture, &wrapper, &["--key", "yard-400"]);
+    let first = alone(&fixture, &["--key", "garage-1598"]);
+    let mut second = fixture.wrapped(&beside(&first), "controller");
     let parts = [
         &*format!("(PID {})", first.pid()),
         "key yard-400",
         "by the name garage-1598",
     ];
-    Outcome::of(&mut { second }).assert_failed(1, &parts);
+    Outcome::of(second.args(["--key", "yard-400"])).assert_failed(1, &parts);
 }
 
 /// The template of the unit passes the instance before the options.
@@ -96,22 +91,17 @@ fn only_the_last_key_has_to_be_one() {
 #[ignore = "needs root and unshare"]
 fn list_prints_every_led() {
     let fixture = Fixture::new();
-    let door = controller(
-        &fixture,
-        &["unshare", "--ipc"],
-        &["--key", "door", "--initial", "on"],
-    );
-    let door = Running::start(&mut { door }).when_ready();
+    let door = alone(&fixture, &["--key", "door", "--initial", "on"]);
     let wrapper = beside(&door);
-    let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
-    let start = |options: &[&str]| {
-        Running::start(&mut controller(&fixture, &wrapper, options)).when_ready()
+    let start = |key: &str| {
+        let mut controller = fixture.wrapped(&wrapper, "controller");
+        Running::start(controller.args(["--key", key])).when_ready()
     };
-    let stopped = start(&["--key", "1300"]);
+    let stopped = start("1300");
     stopped.stop();
-    let attic = start(&["--key", "attic-of-the-left-house"]);
-    let other = [&wrapper, &["ipcmk", "-Q"][..]].concat();
-    Outcome::of(Command::new(other[0]).args(&other[1..])).assert_code(0);
+    let attic = start("attic-of-the-left-house");
+    let mut other = Command::new(&wrapper[0]);
+    Outcome::of(other.args(&wrapper[1..]).args(["ipcmk", "-Q"])).assert_code(0);
 
     let list = client(&fixture, &door, &["list", "--timeout", "100ms"]);
     let expected = format!(

@@ -1,9 +1,9 @@
 //! `list`: the LEDs of this machine.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
-use client::{Error as ClientError, StateText, Target, look_up};
-use shared::{Info, Key, Place, Queue, lock::Holder};
+use client::{Error as ClientError, StateText, Target};
+use shared::{Info, Key, Place, Queue};
 
 use crate::{
     Error, print,
@@ -20,14 +20,16 @@ const KEY_WIDTH: usize = 12;
 ///
 /// [`Error::NoControllers`] if there is none.
 pub(crate) fn run(owner: Option<u32>, timeout: Duration, format: Format) -> Result<(), Error> {
-    let mut targets = targets(owner).map_err(Error::List)?;
-    if targets.is_empty() {
+    let keys = Queue::keys().map_err(Error::List)?.into_iter();
+    let keys = keys.filter_map(|key| Key::new(key.cast_unsigned()));
+    let mut views: Vec<(Target, QueueView)> = keys
+        .map(|key| Target { key, owner })
+        .map(|target| (target, QueueView::new(&target)))
+        .filter(|(_, view)| view.is_of_controller())
+        .collect();
+    if views.is_empty() {
         return Err(Error::NoControllers);
     }
-    let mut views: Vec<(Target, QueueView)> = targets
-        .drain(..)
-        .map(|target| (target, QueueView::new(&target)))
-        .collect();
     views.sort_by_key(|(_, view)| (view.key.name().map(|name| name.to_string()), view.key.get()));
     let keys = views.iter().map(|(_, view)| view.key.to_string().len());
     let width = keys.max().unwrap_or_default().max(KEY_WIDTH);
@@ -47,27 +49,7 @@ pub(crate) fn run(owner: Option<u32>, timeout: Duration, format: Format) -> Resu
     Ok(())
 }
 
-/// The controllers of all command queues. A queue of another program is not listed, because it has no reply queue beside it.
-fn targets(owner: Option<u32>) -> io::Result<Vec<Target>> {
-    let keys = Queue::keys()?
-        .into_iter()
-        .filter_map(|key| Key::new(key.cast_unsigned()));
-    let targets = keys.map(|key| Target { key, owner });
-    Ok(targets.filter(is_of_controller).collect())
-}
-
-fn is_of_controller(target: &Target) -> bool {
-    let is_of_replies =
-        |key| look_up(key).is_some_and(|(_, status)| status.permissions.mode.is_of_replies());
-    let Some((queue, status)) = look_up(target.key) else {
-        return false;
-    };
-    !is_of_replies(target.key)
-        && (is_of_replies(target.key.reply())
-            || matches!(target.holder(&queue, &status), Holder::Alive(_)))
-}
-
-/// `door        on                  GPIO17              640`
+/// `door         on                   GPIO17       PID 640`
 fn text(width: usize, view: &QueueView, asked: &Result<Info, ClientError>) -> String {
     let state = match asked {
         Ok(info) => StateText(info.light()).to_string(),

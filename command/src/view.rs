@@ -13,13 +13,29 @@ pub(crate) struct QueueView {
 
 impl QueueView {
     pub(crate) fn new(target: &Target) -> QueueView {
-        let found = look_up(target.key);
+        let Some((queue, status)) = look_up(target.key) else {
+            return QueueView {
+                key: target.key,
+                status: None,
+                holder: Holder::Unknown,
+            };
+        };
         QueueView {
-            key: found.map_or(target.key, |(queue, status)| target.named(&queue, &status)),
-            status: found.map(|(_, status)| status),
-            holder: found.map_or(Holder::Unknown, |(queue, status)| {
-                target.holder(&queue, &status)
-            }),
+            key: target.named(&queue, &status),
+            status: Some(status),
+            holder: target.holder(&queue, &status),
         }
+    }
+
+    /// Whether it is the command queue of a controller: its reply queue is there, or its controller lives. The queue of another
+    /// program has neither.
+    pub(crate) fn is_of_controller(&self) -> bool {
+        let is_of_replies = |status: QueueStatus| status.permissions.mode.is_of_replies();
+        let has_replies = || {
+            let replies = look_up(self.key.reply());
+            replies.is_some_and(|(_, status)| is_of_replies(status))
+        };
+        self.status.is_some_and(|status| !is_of_replies(status))
+            && (matches!(self.holder, Holder::Alive(_)) || has_replies())
     }
 }
