@@ -41,10 +41,7 @@ fn the_last_message_of_a_burst_is_the_state_of_the_led() {
 #[ignore = "needs mosquitto"]
 fn a_command_that_was_replaced_is_answered_at_once() {
     let mut online = Online::start();
-    online.controllers[0].stop();
-    online.client.publish(SET, "TOGGLE");
-    // It was sent, so nothing replaces it.
-    online.node.leds[0].wait_until_sent(1);
+    online.hold_up();
     let properties = Properties {
         response_topic: Some("test/response"),
         ..Properties::default()

@@ -49,6 +49,22 @@ impl Online {
         self.node.wait_for(&mut self.client, availability);
     }
 
+    /// Sends a command to the first LED, whose controller is stopped. Nothing replaces it any more.
+    pub(super) fn hold_up(&mut self) {
+        self.controllers[0].stop();
+        self.client.publish(super::SET, "TOGGLE");
+        self.node.leds[0].wait_until_sent(1);
+    }
+
+    /// Restarts the broker with these settings, and waits until the LEDs are online there.
+    pub(super) fn restart_broker(&mut self, settings: &str) {
+        self.broker.configure(settings);
+        self.broker.restart();
+        self.bridge.wait_for_log("connected to ");
+        self.client = self.broker.watch();
+        self.wait_for("online");
+    }
+
     /// Kills the controllers, and starts others with these options.
     pub(super) fn replace_controllers(&mut self, options: &[&str]) {
         self.controllers.clear();

@@ -126,11 +126,7 @@ fn unknown_properties_do_no_harm() {
 #[ignore = "needs mosquitto"]
 fn a_response_that_the_broker_does_not_take_is_dropped() {
     let mut online = Online::start();
-    online.broker.configure("max_packet_size 1000");
-    online.broker.restart();
-    online.bridge.wait_for_log("connected to ");
-    online.client = online.broker.watch();
-    online.wait_for("online");
+    online.restart_broker("max_packet_size 1000");
     let properties = Properties {
         response_topic: Some("r"),
         correlation: Some(&[b'x'; 920]),
@@ -194,11 +190,7 @@ fn a_response_topic_of_others_is_not_used_and_that_is_logged_with_a_limit() {
 #[ignore = "needs mosquitto"]
 fn responses_that_are_too_long_are_logged_with_a_limit() {
     let mut online = Online::start();
-    online.broker.configure("max_packet_size 1000");
-    online.broker.restart();
-    online.bridge.wait_for_log("connected to ");
-    online.client = online.broker.watch();
-    online.wait_for("online");
+    online.restart_broker("max_packet_size 1000");
     let mut publisher = Client::connect(online.broker.address, &[]);
     let properties = Properties {
         response_topic: Some("r"),
@@ -232,9 +224,7 @@ fn a_message_that_has_expired_is_not_applied_when_it_arrives() {
 #[ignore = "needs mosquitto"]
 fn a_message_that_expires_while_it_waits_is_not_applied() {
     let mut online = Online::start();
-    online.controllers[0].stop();
-    online.client.publish(SET, "TOGGLE");
-    online.node.leds[0].wait_until_sent(1);
+    online.hold_up();
     let properties = Properties {
         response_topic: Some("test/response"),
         expiry: Some(1),
