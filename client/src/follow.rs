@@ -22,6 +22,7 @@ use question::{Question, has_read, info, known};
 /// The interval at which the known state is confirmed. A stopped controller neither replies nor ends, so that only a missing reply
 /// shows it.
 const CONFIRM_INTERVAL: Duration = Duration::from_secs(60);
+
 /// What a follower reports.
 pub enum Event {
     /// The state has changed.

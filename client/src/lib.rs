@@ -16,6 +16,7 @@ mod deadline;
 mod error;
 mod follow;
 mod locate;
+mod permissions;
 mod receiver;
 mod send;
 mod state_text;
@@ -25,8 +26,9 @@ mod wakeup;
 
 pub use ask::{Outcome, ask, ask_info, send_only};
 pub use deadline::Patience;
-pub use error::{Error, Kind, NamedPermissions};
+pub use error::{Error, Kind};
 pub use follow::{Event, Follower};
+pub use permissions::NamedPermissions;
 pub use state_text::StateText;
 pub use target::{Target, look_up};
 pub use waiting::{LastReceived, Waiting, messages_waiting};

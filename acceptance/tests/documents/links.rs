@@ -50,7 +50,7 @@ fn each_link_leads_to_a_file_and_a_heading() {
     }
 }
 
-/// Another section can come between: a link finds the one that is meant.
+/// A section can be added or moved later. A link still leads to the right one.
 #[test]
 fn no_document_refers_to_the_next_section() {
     for name in &documents() {

@@ -85,7 +85,7 @@ impl Follower<'_> {
         Err(Error::NotReady { key })
     }
 
-    /// Confirms the known state. The request replaces the one that waits, because it has the same reply type.
+    /// Asks for the state, to confirm what is known. The controller drops the pending WATCH, which has the same reply type.
     pub(super) fn confirm(&mut self, question: Question) -> Result<Option<Event>, Error> {
         let Question {
             queues, reply_type, ..

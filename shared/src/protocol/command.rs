@@ -39,7 +39,7 @@ pub enum Command {
     Flash(Blink),
     /// Reply with the state of LED and controller, see [`Info`](crate::Info): type 1, `STATUS`.
     Status,
-    /// Reply as to `STATUS` as soon as the state differs from the one that the client knows, or at once without a state: type 1,
+    /// Reply as to `STATUS`, as soon as the state is not the given one. Without a state, reply at once: type 1,
     /// `WATCH [state]`.
     Watch(Option<Known>),
     /// LED off, both queues removed, end: type 2, any text.
