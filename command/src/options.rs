@@ -64,6 +64,7 @@ impl From<SteadyState> for State {
 
 /// What to do.
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
+#[command(defer = true)]
 pub enum Verb {
     /// Turn the LED on
     #[command(allow_negative_numbers = true)]
