@@ -7,6 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::{
+    fs::{FlockOperation, fcntl_lock},
+    process::{Flock, FlockType, fcntl_getlk},
+};
 use shared::{Light, led_class::KernelLed, lock::RecordedLed};
 
 use crate::{Locks, Output, output::first_level};
@@ -33,6 +37,14 @@ pub enum LedClassError {
         /// The names of those that exist.
         names: Vec<String>,
     },
+    /// Another controller drives it.
+    #[error("LED {name} is in use by {}; end that controller or choose another --led", holder(*pid))]
+    Busy {
+        /// The name.
+        name: String,
+        /// The other process; none in another PID namespace.
+        pid: Option<i32>,
+    },
     /// A file of the LED cannot be read or written.
     #[error("{}: {source}{}", path.display(), advice(source))]
     File {
@@ -50,9 +62,7 @@ impl From<LedClassError> for io::Error {
             LedClassError::File { path, source } => {
                 io::Error::new(source.kind(), format!("{}: {source}", path.display()))
             }
-            LedClassError::Unknown { .. } => {
-                io::Error::new(io::ErrorKind::NotFound, error.to_string())
-            }
+            LedClassError::Unknown { .. } | LedClassError::Busy { .. } => io::Error::other(error),
         }
     }
 }
@@ -63,6 +73,10 @@ fn known(names: &[String]) -> String {
     } else {
         format!("it has {}", names.join(", ").escape_debug())
     }
+}
+
+fn holder(pid: Option<i32>) -> String {
+    pid.map_or_else(|| "another process".into(), |pid| format!("process {pid}"))
 }
 
 fn advice(error: &io::Error) -> &'static str {
@@ -76,7 +90,7 @@ fn advice(error: &io::Error) -> &'static str {
 }
 
 impl LedClass {
-    /// Finds the LED, ends its trigger, which the record keeps until it is given back, and lets the LED begin with this.
+    /// Finds the LED, locks it, ends its trigger, which the record keeps until it is given back, and lets the LED begin with this.
     ///
     /// If that fails, the trigger is set again.
     pub(crate) fn take(
@@ -94,14 +108,15 @@ impl LedClass {
             }
             brightest => brightest.map_err(at(&led.max_brightness()))?,
         };
-        let active = led.active_trigger().map_err(at(&led.trigger()))?;
-        // A controller that was killed has ended the trigger.
-        let recorded = locks.led().filter(|recorded| recorded.name == name);
-        let before = active.or_else(|| recorded.map(|recorded| recorded.trigger.clone()));
         let brightness = File::options()
             .write(true)
             .open(led.brightness())
             .map_err(at(&led.brightness()))?;
+        lock(&brightness, &led)?;
+        let active = led.active_trigger().map_err(at(&led.trigger()))?;
+        // A controller that was killed has ended the trigger.
+        let recorded = locks.led().filter(|recorded| recorded.name == name);
+        let before = active.or_else(|| recorded.map(|recorded| recorded.trigger.clone()));
         if let Some(trigger) = &before {
             locks.record_led(RecordedLed {
                 name: name.to_owned(),
@@ -187,6 +202,24 @@ impl Output for LedClass {
 
     fn give_back(&mut self) -> io::Result<()> {
         Ok(self.set_trigger_again()?)
+    }
+}
+
+/// Keeps other controllers, also those with another lock directory, from the LED until this process closes the file.
+///
+/// The lock is one of fcntl(2), for writing: only who may write to the LED can have it. Anybody may lock the file for reading, and
+/// does not keep a controller from its LED by that.
+fn lock(brightness: &File, led: &KernelLed) -> Result<(), LedClassError> {
+    if fcntl_lock(brightness, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        return Ok(());
+    }
+    let other = fcntl_getlk(brightness, &Flock::from(FlockType::WriteLock));
+    match other.map_err(|error| at(&led.brightness())(error.into()))? {
+        Some(other) if other.typ == FlockType::WriteLock => Err(LedClassError::Busy {
+            name: led.name.clone(),
+            pid: other.pid.map(|pid| pid.as_raw_nonzero().get()),
+        }),
+        _ => Ok(()),
     }
 }
 

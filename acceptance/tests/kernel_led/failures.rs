@@ -1,11 +1,12 @@
 //! What is left of an LED of the kernel after an error: it is off, and its trigger drives it again, or will.
 
 use std::{
-    fs::{self, Permissions},
+    fs::{self, File, Permissions},
     os::unix::fs::{PermissionsExt, symlink},
     process::Command,
 };
 
+use rustix::fs::{FlockOperation, fcntl_lock};
 use shared::{Mode, Queue};
 use testing::{Fixture, OTHER_USER, Outcome, Running};
 
@@ -165,6 +166,36 @@ fn a_trigger_that_could_not_be_ended_is_not_remembered() {
         .env("LED_CLASS_DIRECTORY", fixture.path().join("leds"));
     Outcome::of(&mut controller).assert_failed(1, &["leds/ACT/trigger: Permission denied"]);
     assert!(!is_recorded(&fixture));
+}
+
+#[test]
+fn two_controllers_do_not_drive_one_led() {
+    let (fixture, other) = (Fixture::new(), Fixture::new());
+    let leds = Leds::new(&fixture);
+    let controller = leds.controller(&["--led", "ACT"]);
+    let mut second = other.program("controller", None);
+    second
+        .args(["--led", "ACT"])
+        .env("LED_CLASS_DIRECTORY", fixture.path().join("leds"));
+    let busy = format!("LED ACT is in use by process {}", controller.pid());
+    Outcome::of(&mut second).assert_failed(1, &[&busy, "another --led"]);
+    assert_eq!(leds.read("ACT", "trigger"), "none");
+    fixture.command(&["on"]).assert_printed("on");
+    controller.kill();
+    let second = Running::start(&mut second).when_ready();
+    other.exit(second);
+}
+
+/// Anybody may read the file, and a lock for reading needs no more.
+#[test]
+fn a_reader_with_a_lock_does_not_keep_a_controller_from_its_led() {
+    let fixture = Fixture::new();
+    let leds = Leds::new(&fixture);
+    let reader = File::open(leds.file("ACT", "brightness")).unwrap();
+    fcntl_lock(&reader, FlockOperation::NonBlockingLockShared).unwrap();
+    let controller = leds.controller(&["--led", "ACT"]);
+    fixture.command(&["on"]).assert_printed("on");
+    fixture.exit(controller);
 }
 
 #[test]

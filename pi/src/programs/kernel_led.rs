@@ -173,6 +173,8 @@ fn act(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.says("./command on", "on\n")?;
     act_is(stage, true)?;
     stage.run("./command on 40% 2>&1", 1, &["can only be on or off"])?;
+    let busy = "LED ACT is in use by process";
+    stage.run("./controller --led ACT --key 1300 2>&1", 1, &[busy])?;
     act_is(stage, true)?;
     stage.says("./command off", "off\n")?;
     act_is(stage, false)?;
