@@ -11,7 +11,7 @@ use rustix::{
     fs::{FlockOperation, fcntl_lock},
     process::{Flock, FlockType, fcntl_getlk},
 };
-use shared::{Light, led_class::KernelLed, lock::RecordedLed};
+use shared::{Light, kernel_led::KernelLed, lock::RecordedLed};
 
 use crate::{Locks, Output, output::first_level};
 

@@ -3,7 +3,7 @@
 use std::{env, ffi::OsString, str::FromStr};
 
 use clap::{Parser, ValueEnum, builder::NonEmptyStringValueParser};
-use shared::{Key, Mode, account, led_class::KernelLed};
+use shared::{Key, Mode, account, kernel_led::KernelLed};
 
 use crate::{Error, QueueOptions, gpio::LineOptions};
 

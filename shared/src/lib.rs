@@ -67,7 +67,7 @@
 pub mod account;
 mod count;
 pub mod file;
-pub mod led_class;
+pub mod kernel_led;
 pub mod lock;
 mod protocol;
 mod sysv;

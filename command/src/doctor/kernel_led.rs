@@ -5,7 +5,7 @@ use std::{fs, io, os::unix::fs::MetadataExt};
 use shared::{
     QueueStatus,
     account::{Group, User},
-    led_class::KernelLed,
+    kernel_led::KernelLed,
 };
 
 use super::{Finding, Good, Problem};

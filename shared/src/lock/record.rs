@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::process::{Identity, boot, differ};
-use crate::{Key, Name, Queue, QueueStatus, account::own_user, file, led_class::KernelLed};
+use crate::{Key, Name, Queue, QueueStatus, account::own_user, file, kernel_led::KernelLed};
 
 /// What a controller writes beside its lock, for clients and for the next controller: lines of a name and a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
