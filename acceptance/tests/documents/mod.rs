@@ -7,7 +7,7 @@ mod recipes;
 
 use std::{collections::BTreeSet, fs, process::Command};
 
-use testing::{Running, programs};
+use testing::{Outcome, Running, programs};
 
 use crate::machine::Machine;
 use crate::manual::document;
@@ -186,6 +186,10 @@ fn the_targets_of_make_in_the_documents_exist() {
 #[test]
 #[ignore = "needs root, unshare and cc"]
 fn the_commands_in_the_documents_succeed() {
+    // docs/textbook.md runs them by cargo: what it compiles takes as long as the machine needs.
+    let mut cargo = Command::new("cargo");
+    cargo.args("build --quiet --locked --package shared --examples".split(' '));
+    Outcome::of(&mut cargo).assert_code(0);
     for name in documents() {
         let machine = Machine::new();
         if let Some(sender) = blocks(&name).iter().find(|block| block.language == "c") {
