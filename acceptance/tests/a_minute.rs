@@ -1,6 +1,8 @@
-//! Tests that take a minute, because a client that follows the state confirms it once a minute.
+//! Tests that take a minute. Here, because a client that follows the state confirms it once a minute.
 //!
 //! Tests run in the order of their names: these begin first, and the others run beside them.
+
+mod mqtt;
 
 use std::time::Duration;
 

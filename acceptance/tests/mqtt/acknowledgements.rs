@@ -2,21 +2,14 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
 use testing::{
-    PATIENCE, Running, Signal,
-    mqtt::{
-        Fake,
-        fake::{self, Packet},
-    },
+    Running, Signal,
+    mqtt::{Fake, fake},
     wait_until,
 };
 
@@ -26,7 +19,7 @@ use super::{
 };
 
 /// A node with this broker, its controller and its bridge.
-fn start(fake: &Fake) -> (Node, Running, Running) {
+pub(crate) fn start(fake: &Fake) -> (Node, Running, Running) {
     let node = Node::new(&fake.url(), "", &[]);
     let (controller, bridge) = (node.controller(0, &[]), node.start());
     (node, controller, bridge)
@@ -67,79 +60,6 @@ fn a_state_that_the_broker_refuses_is_published_until_it_is_acknowledged() {
     });
     let log = end(bridge, Signal::TERM);
     assert!(!log.contains("refused"), "{log}");
-}
-
-/// Waits for this line of a bridge whose broker serves so.
-fn assert_noticed(
-    line: &str,
-    serve: impl FnMut(Packet<'_>, &mut TcpStream) -> bool + Clone + Send + 'static,
-) {
-    let (_node, _controller, bridge) = start(&Fake::start(serve));
-    let begin = Instant::now();
-    bridge.wait_for_log(line);
-    assert!(begin.elapsed() < PATIENCE);
-}
-
-#[test]
-fn a_broker_that_does_not_reply_is_noticed() {
-    let is = |kind: u8, (first, _): Packet<'_>| first & 0xf0 == kind;
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            assert_noticed(
-                "the broker does not reply to subscriptions",
-                move |packet, stream| {
-                    if !is(0x80, packet) {
-                        fake::serve(packet, stream);
-                    }
-                    true
-                },
-            );
-        });
-        scope.spawn(|| {
-            assert_noticed(
-                "the broker acknowledges no message",
-                move |packet, stream| {
-                    if !is(0x30, packet) {
-                        fake::serve(packet, stream);
-                    }
-                    true
-                },
-            );
-        });
-        scope.spawn(|| {
-            // It replies to no ping: nothing else happens meanwhile.
-            assert_noticed("no reply in time", move |packet, stream| {
-                if !is(0xc0, packet) {
-                    fake::serve(packet, stream);
-                }
-                true
-            });
-        });
-        scope.spawn(|| {
-            assert_noticed("the broker retains no messages", move |packet, stream| {
-                if is(0x10, packet) {
-                    // CONNACK with Retain Available 0.
-                    let _ = stream.write_all(&[0x20, 5, 0, 0, 2, 0x25, 0]);
-                } else {
-                    fake::serve(packet, stream);
-                }
-                true
-            });
-        });
-        scope.spawn(|| {
-            // It reads nothing after the subscriptions, and sends commands all the time.
-            let subscriptions = Arc::new(AtomicUsize::new(0));
-            assert_noticed("no connection to ", move |packet, stream| {
-                fake::serve(packet, stream);
-                if is(0x80, packet) && subscriptions.fetch_add(1, Ordering::Relaxed) == 1 {
-                    while stream.write_all(b"\x30\x12\0\x0dled/porch/set\0ON").is_ok() {
-                        thread::sleep(Duration::from_millis(10));
-                    }
-                }
-                true
-            });
-        });
-    });
 }
 
 #[test]

@@ -153,20 +153,6 @@ fn a_command_to_an_led_that_has_just_become_online_is_applied() {
 }
 
 #[test]
-#[ignore = "takes a minute"]
-fn a_controller_that_has_stopped_is_offline_though_nobody_commands_it() {
-    let mut online = Online::start();
-    online.controllers[0].stop();
-    let line = "led/porch/set: no reply within 2s";
-    online
-        .bridge
-        .wait_for_log_within(line, Duration::from_secs(75));
-    online.wait_for("offline");
-    online.controllers[0].signal(Signal::CONT);
-    online.wait_for("online");
-}
-
-#[test]
 #[ignore = "needs mosquitto"]
 fn a_queue_that_others_fill_does_not_make_an_led_unavailable() {
     let online = Online::start();

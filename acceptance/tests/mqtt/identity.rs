@@ -13,7 +13,7 @@ use super::{
     node::{Node, Online, end},
 };
 
-pub(super) const DISCOVERY: &str = "homeassistant/device/porch/config";
+pub(crate) const DISCOVERY: &str = "homeassistant/device/porch/config";
 
 /// The identifier of the device in a discovery.
 pub(super) fn device(discovery: &str) -> String {

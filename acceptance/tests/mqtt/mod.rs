@@ -1,6 +1,6 @@
 //! The real `led-mqtt` between real controllers and a real Mosquitto.
 
-mod acknowledgements;
+pub(crate) mod acknowledgements;
 mod availability;
 mod bad_input;
 mod brightness;
@@ -13,10 +13,10 @@ mod connections;
 mod discovery;
 mod ending;
 mod guide;
-mod identity;
+pub(crate) mod identity;
 mod idle;
 mod log;
-mod node;
+pub(crate) mod node;
 mod one_name;
 mod outages;
 mod races;

@@ -13,23 +13,23 @@ use testing::{
 };
 
 /// A node whose LEDs are online, as the client has read. It knows what is retained.
-pub(super) struct Online {
-    pub(super) client: Client,
-    pub(super) bridge: Running,
+pub(crate) struct Online {
+    pub(crate) client: Client,
+    pub(crate) bridge: Running,
     /// One for each LED. Dropped before the node, which removes their queues.
-    pub(super) controllers: Vec<Running>,
-    pub(super) node: Node,
-    pub(super) broker: Broker,
+    pub(crate) controllers: Vec<Running>,
+    pub(crate) node: Node,
+    pub(crate) broker: Broker,
 }
 
 impl Online {
     /// One with an LED that has no name.
-    pub(super) fn start() -> Online {
+    pub(crate) fn start() -> Online {
         Online::with("", &[])
     }
 
     /// One with these settings, and an LED for each of these names.
-    pub(super) fn with(settings: &str, names: &[&str]) -> Online {
+    pub(crate) fn with(settings: &str, names: &[&str]) -> Online {
         let broker = Broker::start();
         let client = broker.watch();
         let node = Node::new(&broker.url(), settings, names);
@@ -45,19 +45,19 @@ impl Online {
     }
 
     /// Waits until the node, and each of its LEDs, are `online` or `offline`.
-    pub(super) fn wait_for(&mut self, availability: &str) {
+    pub(crate) fn wait_for(&mut self, availability: &str) {
         self.node.wait_for(&mut self.client, availability);
     }
 
     /// Sends a command to the first LED, whose controller is stopped. Nothing replaces it any more.
-    pub(super) fn hold_up(&mut self) {
+    pub(crate) fn hold_up(&mut self) {
         self.controllers[0].stop();
         self.client.publish(super::SET, "TOGGLE");
         self.node.leds[0].wait_until_sent(1);
     }
 
     /// Restarts the broker with these settings, and waits until the LEDs are online there.
-    pub(super) fn restart_broker(&mut self, settings: &str) {
+    pub(crate) fn restart_broker(&mut self, settings: &str) {
         self.broker.configure(settings);
         self.broker.restart();
         self.bridge.wait_for_log("connected to ");
@@ -66,24 +66,24 @@ impl Online {
     }
 
     /// Kills the controllers, and starts others with these options.
-    pub(super) fn replace_controllers(&mut self, options: &[&str]) {
+    pub(crate) fn replace_controllers(&mut self, options: &[&str]) {
         self.controllers.clear();
         self.controllers = self.node.controllers(options);
     }
 }
 
 /// A node, which is called `porch`.
-pub(super) struct Node {
+pub(crate) struct Node {
     /// One for each LED. All programs use the lock directory of the first.
-    pub(super) leds: Vec<Fixture>,
-    pub(super) config: PathBuf,
+    pub(crate) leds: Vec<Fixture>,
+    pub(crate) config: PathBuf,
     /// The topics of its availability and of that of each LED.
     availabilities: Vec<String>,
 }
 
 impl Node {
     /// A node with this broker and these settings. It has one LED without a name if there are no names.
-    pub(super) fn new(broker: &str, settings: &str, names: &[&str]) -> Node {
+    pub(crate) fn new(broker: &str, settings: &str, names: &[&str]) -> Node {
         let leds: Vec<Fixture> = (0..names.len().max(1)).map(|_| Fixture::new()).collect();
         let mut text = format!("broker = '{broker}'\n{settings}\n");
         if !settings.contains("node = ") {
@@ -107,28 +107,28 @@ impl Node {
     }
 
     /// A node with this configuration.
-    pub(super) fn configured(text: &str) -> Node {
+    pub(crate) fn configured(text: &str) -> Node {
         let node = Node::new("", "", &[]);
         fs::write(&node.config, text).expect("the directory is ours");
         node
     }
 
     /// Waits until the node, and each of its LEDs, are `online` or `offline`.
-    pub(super) fn wait_for(&self, client: &mut Client, availability: &str) {
+    pub(crate) fn wait_for(&self, client: &mut Client, availability: &str) {
         for topic in &self.availabilities {
             client.wait_for(topic, availability);
         }
     }
 
     /// Replaces a part of the configuration.
-    pub(super) fn reconfigure(&self, from: &str, to: &str) {
+    pub(crate) fn reconfigure(&self, from: &str, to: &str) {
         let text = fs::read_to_string(&self.config).expect("it exists");
         assert!(text.contains(from), "{text}");
         fs::write(&self.config, text.replace(from, to)).expect("the directory is ours");
     }
 
     /// `led-mqtt` with the configuration.
-    pub(super) fn program(&self) -> Command {
+    pub(crate) fn program(&self) -> Command {
         let mut program = Command::new(bridge());
         program.arg("--config").arg(&self.config);
         program.stdin(Stdio::null());
@@ -146,25 +146,25 @@ impl Node {
     }
 
     /// Starts the bridge, and waits until it is connected.
-    pub(super) fn bridge(&self) -> Running {
+    pub(crate) fn bridge(&self) -> Running {
         let bridge = self.start();
         bridge.wait_for_log("connected to ");
         bridge
     }
 
     /// Starts the bridge.
-    pub(super) fn start(&self) -> Running {
+    pub(crate) fn start(&self) -> Running {
         Running::start(&mut self.program())
     }
 
     /// Runs `led-mqtt` with these arguments.
-    pub(super) fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         Outcome::of(self.program().args(arguments))
     }
 
     /// Runs `led-mqtt --check`, which finds so many problems. Returns what it prints.
     #[track_caller]
-    pub(super) fn check(&self, problems: usize) -> String {
+    pub(crate) fn check(&self, problems: usize) -> String {
         let outcome = self.run(&["--check"]);
         let error = match problems {
             0 => String::new(),
@@ -177,14 +177,14 @@ impl Node {
     }
 
     /// Starts the controller of each LED with these options.
-    pub(super) fn controllers(&self, options: &[&str]) -> Vec<Running> {
+    pub(crate) fn controllers(&self, options: &[&str]) -> Vec<Running> {
         (0..self.leds.len())
             .map(|led| self.controller(led, options))
             .collect()
     }
 
     /// Starts the controller of an LED, and waits until it is ready.
-    pub(super) fn controller(&self, led: usize, options: &[&str]) -> Running {
+    pub(crate) fn controller(&self, led: usize, options: &[&str]) -> Running {
         let mut controller = self.of("controller", led);
         let running = Running::start(controller.arg("--simulate").args(options));
         running.wait_for_log("ready");
@@ -193,7 +193,7 @@ impl Node {
 
     /// Runs the client for an LED with these arguments. It succeeds.
     #[track_caller]
-    pub(super) fn command(&self, led: usize, arguments: &[&str]) -> Outcome {
+    pub(crate) fn command(&self, led: usize, arguments: &[&str]) -> Outcome {
         let outcome = Outcome::of(self.of("command", led).args(arguments));
         assert_eq!(outcome.code, Some(0), "{}", outcome.err);
         outcome
@@ -201,13 +201,13 @@ impl Node {
 
     /// The state of an LED, as the client prints it.
     #[track_caller]
-    pub(super) fn led(&self, led: usize) -> String {
+    pub(crate) fn led(&self, led: usize) -> String {
         let status = self.command(led, &["status"]).out;
         status.split(" (").next().unwrap_or_default().to_owned()
     }
 
     /// A program for an LED.
-    pub(super) fn of(&self, program: &str, led: usize) -> Command {
+    pub(crate) fn of(&self, program: &str, led: usize) -> Command {
         let mut command = self.leds[led].program(program, None);
         command.env("LED_LOCK_DIRECTORY", self.leds[0].path());
         command
@@ -219,7 +219,7 @@ const QUICKLY: Duration = Duration::from_secs(10);
 
 /// Ends the bridge with this signal: soon, and with exit status 0. Returns the rest of its log.
 #[track_caller]
-pub(super) fn end(bridge: Running, signal: Signal) -> String {
+pub(crate) fn end(bridge: Running, signal: Signal) -> String {
     let start = Instant::now();
     bridge.signal(signal);
     let outcome = bridge.wait();
