@@ -117,7 +117,7 @@ pub(crate) struct Bridge<'a> {
     pub(crate) process: [u8; 8],
     /// Once this process has published its availability: at how many connections in a row another one had done so after it.
     pub(crate) others: Option<u8>,
-    /// Whether the last connection did not serve, for a reason that was logged before.
+    /// Whether the last connection was lost for a reason that was logged before: the next one is logged once it is complete.
     pub(crate) is_quiet: bool,
     /// What the broker refused, and why. Each is logged once.
     pub(crate) refusals: Vec<String>,
@@ -175,6 +175,11 @@ impl Bridge<'_> {
             }
         }
         None
+    }
+
+    pub(crate) fn log_connected(&self) {
+        let Config { broker, node, .. } = self.config;
+        log::info!("connected to {broker} as node {node}");
     }
 
     /// Logs once that the broker refused something for this reason.

@@ -1,6 +1,6 @@
 //! One connection to the broker: reads what is retained, publishes everything, then publishes changes and passes commands on.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use tokio::time::Instant;
 
@@ -87,11 +87,11 @@ impl Session {
     ) -> Result<(), Loss> {
         match event {
             Event::Connected { .. } => {
-                let Bridge { config, topics, .. } = bridge;
                 if !bridge.is_quiet {
-                    log::info!("connected to {} as node {}", config.broker, config.node);
+                    bridge.log_connected();
                 }
                 self.connected = Some(Instant::now());
+                let topics = bridge.topics;
                 let history = bridge.history.without(&topics.retained());
                 connection.subscribe(Tag::Retained, &Retained::topics(topics, &history));
                 // The reply to this subscription comes after all retained messages.
@@ -222,6 +222,9 @@ impl Session {
             Err(reason) => bridge.refused(&topic, &reason),
             Ok(()) if !self.is_complete && outbox.is_settled() => {
                 self.is_complete = true;
+                if mem::take(&mut bridge.is_quiet) {
+                    bridge.log_connected();
+                }
                 if outbox.has_removed() {
                     bridge.history.write(bridge.topics.retained());
                 }

@@ -2,7 +2,11 @@
 
 use std::{
     io::{Read, Write},
-    sync::{Arc, Mutex},
+    net::Shutdown,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -60,6 +64,30 @@ fn a_state_that_the_broker_refuses_is_published_until_it_is_acknowledged() {
     });
     let log = end(bridge, Signal::TERM);
     assert!(!log.contains("refused"), "{log}");
+}
+
+#[test]
+fn a_connection_after_losses_that_were_not_logged_is_logged() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&connections);
+    let fake = Fake::start(move |packet, stream| {
+        let kind = packet.0 & 0xf0;
+        if kind == 0x10 {
+            seen.fetch_add(1, Ordering::Relaxed);
+        }
+        if kind == 0x30 && seen.load(Ordering::Relaxed) < 3 {
+            // Of two losses before the acknowledgements the second is not logged.
+            let _ = stream.shutdown(Shutdown::Both);
+        } else {
+            fake::serve(packet, stream);
+        }
+        true
+    });
+    let (_node, _controller, bridge) = start(&fake);
+    for _ in 0..3 {
+        bridge.wait_for_log("connected to ");
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 3);
 }
 
 #[test]
