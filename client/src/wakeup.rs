@@ -1,8 +1,10 @@
 //! What ends the sleep of a follower: a controller that starts or ends, a reply, or the time.
 
 use std::{
+    ffi::CStr,
     io::PipeReader,
-    os::fd::{AsRawFd, BorrowedFd, RawFd},
+    mem::MaybeUninit,
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
     path::PathBuf,
     thread,
     time::{Duration, Instant},
@@ -11,8 +13,8 @@ use std::{
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, poll},
-    sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor},
 };
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use shared::{Key, account::own_user, lock};
 
 use crate::target::Target;
@@ -37,27 +39,23 @@ pub(crate) struct Wakeups<'a> {
     key: Key,
     /// A pipe or socket of this program.
     output: Option<BorrowedFd<'a>>,
-    /// None if the system has no inotify instance left.
-    inotify: Option<Inotify>,
+    /// Watches the directories; none if the system has no inotify instance left.
+    inotify: Option<OwnedFd>,
     directories: Vec<PathBuf>,
-    descriptors: Vec<WatchDescriptor>,
 }
 
 impl<'a> Wakeups<'a> {
     pub(crate) fn new(key: Key, output: Option<BorrowedFd<'a>>) -> Wakeups<'a> {
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok();
         Wakeups {
             key,
             output,
-            inotify,
+            inotify: None,
             directories: Vec::new(),
-            descriptors: Vec::new(),
         }
     }
 
     /// Watches the directories that exist now.
     pub(crate) fn look_in_directories(&mut self, target: &Target) {
-        let Some(inotify) = self.inotify else { return };
         let users = [
             Some(0),
             Some(own_user()),
@@ -71,28 +69,24 @@ impl<'a> Wakeups<'a> {
             .collect();
         directories.sort();
         directories.dedup();
+        self.watch(directories);
+    }
+
+    fn watch(&mut self, mut directories: Vec<PathBuf>) {
         if directories == self.directories {
             return;
         }
-        self.clear();
-        let flags = AddWatchFlags::IN_MOVED_TO
-            | AddWatchFlags::IN_DELETE_SELF
-            | AddWatchFlags::IN_MOVE_SELF
-            | AddWatchFlags::IN_ONLYDIR;
-        for directory in directories {
-            if let Ok(descriptor) = inotify.add_watch(&directory, flags) {
-                self.descriptors.push(descriptor);
-                self.directories.push(directory);
-            }
-        }
-    }
-
-    fn clear(&mut self) {
-        self.directories.clear();
-        for descriptor in self.descriptors.drain(..) {
-            // The kernel removes a watch with its directory.
-            let _ = self.inotify.map(|inotify| inotify.rm_watch(descriptor));
-        }
+        // Another instance: removed watches would leave events in the old one.
+        self.inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok();
+        let flags = WatchFlags::MOVED_TO
+            | WatchFlags::DELETE_SELF
+            | WatchFlags::MOVE_SELF
+            | WatchFlags::ONLYDIR;
+        directories.retain(|directory| {
+            let inotify = self.inotify.as_ref();
+            inotify.is_some_and(|inotify| inotify::add_watch(inotify, directory, flags).is_ok())
+        });
+        self.directories = directories;
     }
 
     /// Waits for an event, or without a timeout for as long as it takes.
@@ -117,7 +111,7 @@ impl<'a> Wakeups<'a> {
                     PollFlags::POLLIN,
                 ),
                 fd(
-                    self.inotify.map(|inotify| inotify.as_raw_fd()),
+                    self.inotify.as_ref().map(AsRawFd::as_raw_fd),
                     PollFlags::POLLIN,
                 ),
             ];
@@ -146,30 +140,108 @@ impl<'a> Wakeups<'a> {
         }
     }
 
-    /// Whether a reported change is of a file of this key.
+    /// Whether a reported change is of a file of this key, or of a directory itself.
     fn has_started(&mut self) -> bool {
-        let events = self
-            .inotify
-            .and_then(|inotify| inotify.read_events().ok())
-            .unwrap_or_default();
-        let gone =
-            AddWatchFlags::IN_IGNORED | AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF;
-        if events
-            .iter()
-            .any(|event| event.mask.intersects(gone | AddWatchFlags::IN_Q_OVERFLOW))
-        {
-            self.clear();
-            return true;
+        let Some(inotify) = &self.inotify else {
+            return false;
+        };
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut events = Reader::new(inotify, &mut buffer);
+        let prefix = format!("{}-", self.key.get());
+        let gone = ReadFlags::IGNORED | ReadFlags::MOVE_SELF | ReadFlags::QUEUE_OVERFLOW;
+        let (mut has_started, mut is_gone) = (false, false);
+        while let Ok(event) = events.next() {
+            let is_own = |name: &CStr| name.to_bytes().starts_with(prefix.as_bytes());
+            has_started |= event.file_name().is_some_and(is_own);
+            is_gone |= event.events().intersects(gone);
+            if events.is_buffer_empty() {
+                break;
+            }
         }
-        let prefix = format!("{}-", self.key);
-        let is_own =
-            |name: &std::ffi::OsString| name.as_encoded_bytes().starts_with(prefix.as_bytes());
-        events
-            .iter()
-            .any(|event| event.name.as_ref().is_some_and(is_own))
+        if is_gone {
+            self.directories.clear();
+        }
+        has_started || is_gone
     }
 }
 
 /// The interval at which a follower looks for a controller whose start the system does not report: one without a record, or with a
 /// record in a new directory.
 pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn directory() -> TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    fn watching(key: Key, directories: &[&TempDir]) -> Wakeups<'static> {
+        let mut wakeups = Wakeups::new(key, None);
+        watch(&mut wakeups, directories);
+        wakeups
+    }
+
+    fn watch(wakeups: &mut Wakeups<'_>, directories: &[&TempDir]) {
+        let paths = directories.iter().map(|found| found.path().to_owned());
+        wakeups.watch(paths.collect());
+    }
+
+    /// What has happened until now.
+    fn wakeup(wakeups: &mut Wakeups<'_>) -> Wakeup {
+        wakeups.wait(None, None, Some(Duration::ZERO))
+    }
+
+    /// Replaces the record of a key, as a controller does at its start.
+    fn record(directory: &TempDir, key: Key) {
+        let path = directory.path().join(format!("{}-1.record", key.get()));
+        let new = directory.path().join("new");
+        fs::write(&new, "").unwrap();
+        fs::rename(new, path).unwrap();
+    }
+
+    #[test]
+    fn the_record_of_a_key_wakes_who_follows_it_by_number_or_by_name() {
+        let directory = directory();
+        let (number, name) = (Key::DEFAULT, "door".parse().unwrap());
+        for (key, other) in [(number, name), (name, number)] {
+            let mut wakeups = watching(key, &[&directory]);
+            record(&directory, other);
+            assert_eq!(wakeup(&mut wakeups), Wakeup::Timeout);
+            record(&directory, key);
+            assert_eq!(wakeup(&mut wakeups), Wakeup::Started);
+            assert_eq!(wakeup(&mut wakeups), Wakeup::Timeout);
+        }
+    }
+
+    #[test]
+    fn a_change_of_the_directories_wakes_once() {
+        let (first, second) = (directory(), directory());
+        let mut wakeups = watching(Key::DEFAULT, &[&first]);
+        watch(&mut wakeups, &[&first, &second]);
+        assert_eq!(wakeup(&mut wakeups), Wakeup::Timeout);
+        drop(second);
+        assert_eq!(wakeup(&mut wakeups), Wakeup::Started);
+        watch(&mut wakeups, &[&first]);
+        assert_eq!(wakeup(&mut wakeups), Wakeup::Timeout);
+        record(&first, Key::DEFAULT);
+        assert_eq!(wakeup(&mut wakeups), Wakeup::Started);
+    }
+
+    #[test]
+    fn its_files_are_closed_with_it() {
+        let open = || fs::read_dir("/proc/self/fd").unwrap().count();
+        let directory = directory();
+        let before = open();
+        for _ in 0..100 {
+            watching(Key::DEFAULT, &[&directory]);
+        }
+        // Tests beside this one open some.
+        assert!(open() < before + 50);
+    }
+}

@@ -7,9 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::{
-    poll::{PollFd, PollFlags, poll},
-    sys::inotify::{AddWatchFlags, InitFlags, Inotify},
+use nix::poll::{PollFd, PollFlags, poll};
+use rustix::{
+    fs::inotify::{self, CreateFlags, WatchFlags},
+    io::read,
 };
 
 /// How long one start waits for the kernel to find the chip. The boot waits as long. The service manager starts it five times.
@@ -25,11 +26,10 @@ pub(super) fn retry_at_changes<T, E>(
     is_over: impl Fn() -> bool,
     mut attempt: impl FnMut() -> ControlFlow<Result<T, E>, E>,
 ) -> Result<T, E> {
-    let inotify =
-        Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).and_then(|inotify| {
-            let events = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_ATTRIB;
-            inotify.add_watch(directory, events).map(|_| inotify)
-        });
+    let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).and_then(|inotify| {
+        let events = WatchFlags::CREATE | WatchFlags::ATTRIB;
+        inotify::add_watch(&inotify, directory, events).map(|_| inotify)
+    });
     let start = Instant::now();
     loop {
         let error = match attempt() {
@@ -39,14 +39,17 @@ pub(super) fn retry_at_changes<T, E>(
         let Ok(inotify) = &inotify else {
             return Err(error);
         };
-        // Reading what has happened empties the queue of events.
-        while inotify.read_events().is_err() {
+        loop {
             if start.elapsed() > PATIENCE || is_over() {
                 return Err(error);
             }
             let mut events = [PollFd::new(inotify.as_raw_fd(), PollFlags::POLLIN)];
-            let _ = poll(&mut events, STEP_MS);
+            if poll(&mut events, STEP_MS) == Ok(1) {
+                break;
+            }
         }
+        // What is left of them is another reason to try again.
+        let _ = read(inotify, &mut [0; 4096]);
     }
 }
 
