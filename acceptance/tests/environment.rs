@@ -8,7 +8,7 @@ use std::{
 
 use shared::{Access, Mode, Queue};
 use testing::{
-    Fixture, Outcome, Running, Signal, THIRD_USER,
+    Fixture, OTHER_USER, Outcome, Running, Signal, THIRD_USER,
     process::{self, child},
     wait_until,
 };
@@ -161,6 +161,31 @@ fn doctor_does_not_wait_for_a_systemctl_that_hangs() {
     );
     let late = "FAIL unit        systemctl did not finish within 5s";
     assert!(doctor.out.contains(late), "{doctor:?}");
+}
+
+#[test]
+#[ignore = "needs root, unshare and python3"]
+fn doctor_names_the_queue_that_keeps_the_service_from_starting() {
+    let fixture = Fixture::new();
+    let systemctl = fixture.write(
+        "systemctl",
+        "#!/bin/sh\necho ActiveState=failed; echo SubState=failed\n",
+    );
+    fs::set_permissions(&systemctl, PermissionsExt::from_mode(0o755)).unwrap();
+    let create = "import ctypes; ctypes.CDLL(None).msgget(1234, 0o1620)";
+    let create = fixture.write("create.py", create);
+    let mut run = with_mounts(&format!(
+        "mount -t tmpfs none /run && mkdir -p /run/systemd/system && PATH={}:$PATH && \
+         setpriv --reuid {OTHER_USER} --clear-groups /usr/bin/python3 <{}",
+        fixture.path().display(),
+        create.display()
+    ));
+    run.insert(1, "--ipc".to_owned());
+    let mut doctor = fixture.wrapped(&run, "command");
+    let doctor = Outcome::of(doctor.args(["doctor", "--key", "1234"]));
+    for part in ["FAIL queue ", "who is not trusted", "FAIL unit "] {
+        assert!(doctor.out.contains(part), "{doctor:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::{fs, path::PathBuf};
 
 use testing::{Fixture, Running, wait_until};
 
+use crate::watchers::{reply, watch};
+
 /// Starts a controller with its state in `directory`.
 fn start_in(fixture: &Fixture, directory: PathBuf) -> Running {
     let mut controller = fixture.simulated(&["--initial", "last"]);
@@ -39,6 +41,18 @@ fn it_starts_with_the_state_of_the_last_command() {
         fixture.assert_led(state);
         fixture.exit(controller);
     }
+}
+
+#[test]
+fn a_watcher_of_saved_blinking_is_told_its_end() {
+    let fixture = Fixture::new();
+    let controller = start(&fixture).when_ready();
+    fixture.command(&["blink", "1h", "1h"]).assert_code(0);
+    fixture.exit(controller);
+    let _controller = start(&fixture).when_ready();
+    watch(&fixture, "BLINK 3600000 3600000", 11);
+    fixture.command(&["on"]).assert_printed("on");
+    assert_eq!(reply(&fixture, 11), "OK ON");
 }
 
 #[test]

@@ -12,14 +12,19 @@ fn own(reply_type: i64) -> Select {
     Select::Type(MessageType::new(reply_type).unwrap())
 }
 
-fn watch(fixture: &Fixture, state: &str, reply_type: i64) {
+pub(crate) fn watch(fixture: &Fixture, state: &str, reply_type: i64) {
     fixture.send(1, format!("WATCH {state}\0reply={reply_type}\0").as_bytes());
 }
 
 /// The first line of the next reply of this type.
-fn reply(fixture: &Fixture, reply_type: i64) -> String {
-    let reply = fixture.replies().receive(own(reply_type), Oversize::Keep);
-    let message: Message = reply.unwrap();
+pub(crate) fn reply(fixture: &Fixture, reply_type: i64) -> String {
+    let mut received = None;
+    wait_until("there is a reply", || {
+        let reply = fixture.replies();
+        received = reply.try_receive(own(reply_type), Oversize::Keep).ok();
+        received.is_some()
+    });
+    let message: Message = received.unwrap();
     let text = String::from_utf8_lossy(message.text());
     text.lines().next().unwrap_or_default().to_owned()
 }

@@ -89,41 +89,21 @@ fn ask_until(target: &Target, command: Command, deadline: &mut Deadline) -> Resu
     let mut may_be_applied = false;
     let mut is_expected = deadline.includes_start;
     loop {
-        let fate = match locate(target) {
-            Ok(Located::Ready(queues)) => {
-                if command == Command::Exit {
-                    let server = server(target, &queues.commands);
-                    if let Some(process) = &ending
-                        && (process.has_ended()
-                            || server.as_ref().is_some_and(|found| found != process))
-                    {
-                        return Ok(Outcome::Ended);
-                    }
-                    ending = ending.or(server);
-                }
-                attempt(target, command, queues, deadline)
+        let located = match locate(target) {
+            Ok(located) => located,
+            Err(error) => return Err(checked(command, may_be_applied, error)),
+        };
+        if let (Command::Exit, Located::Ready(queues)) = (command, &located) {
+            let server = server(target, &queues.commands);
+            if ending.as_ref().is_some_and(|ending| {
+                ending.has_ended() || server.as_ref().is_some_and(|found| found != ending)
+            }) {
+                return Ok(Outcome::Ended);
             }
-            Ok(Located::NoReplyQueue(commands)) => {
-                let status = Command::Status;
-                match ask_again(target, status, commands, MessageType::random(), deadline) {
-                    Fate::Unknown(Lost::Timeout) => Fate::Unknown(Lost::Timeout),
-                    _ => Fate::NotSent(Error::NotReady { key }),
-                }
-            }
-            Ok(Located::Closed) => Fate::NotSent(Error::NotReady { key }),
-            Ok(Located::Absent) if is_expected => Fate::NotSent(Error::NotRunning { key }),
-            Ok(Located::Absent) => return Err(Error::NotRunning { key }),
-            // The next controller removes the stale queue.
-            Ok(Located::Stale(messages)) if deadline.includes_start => {
-                Fate::NotSent(Error::Stale { key, messages })
-            }
-            Ok(Located::Stale(messages)) => {
-                return Err(checked(
-                    command,
-                    may_be_applied,
-                    Error::Stale { key, messages },
-                ));
-            }
+            ending = ending.or(server);
+        }
+        let fate = match try_once(target, command, located, is_expected, deadline) {
+            Ok(fate) => fate,
             Err(error) => return Err(checked(command, may_be_applied, error)),
         };
         is_expected = true;
@@ -160,6 +140,35 @@ fn ask_until(target: &Target, command: Command, deadline: &mut Deadline) -> Resu
     }
 }
 
+/// Sends the command if a controller can receive it. Fails if there is none, and none is expected to start.
+fn try_once(
+    target: &Target,
+    command: Command,
+    located: Located,
+    is_expected: bool,
+    deadline: &mut Deadline,
+) -> Result<Fate, Error> {
+    let key = target.key;
+    let absent = match located {
+        Located::Ready(queues) => return Ok(attempt(target, command, queues, deadline)),
+        Located::NoReplyQueue(commands) => {
+            let status = Command::Status;
+            let fate = ask_again(target, status, commands, MessageType::random(), deadline);
+            return Ok(match fate {
+                Fate::Unknown(Lost::Timeout) => fate,
+                _ => Fate::NotSent(Error::NotReady { key }),
+            });
+        }
+        Located::Closed => return Ok(Fate::NotSent(Error::NotReady { key })),
+        Located::Absent if is_expected => Ok(Error::NotRunning { key }),
+        Located::Absent => Err(Error::NotRunning { key }),
+        // The next controller removes the stale queue.
+        Located::Stale(messages) if deadline.includes_start => Ok(Error::Stale { key, messages }),
+        Located::Stale(messages) => Err(Error::Stale { key, messages }),
+    };
+    absent.map(Fate::NotSent)
+}
+
 /// The result of the last attempt.
 fn finish(
     target: &Target,
@@ -172,7 +181,7 @@ fn finish(
         Fate::Replied(message) => outcome(command, message),
         Fate::NotSent(error) => Err(checked(command, may_be_applied, error)),
         Fate::Unknown(Lost::Reply(light)) => Err(Error::Unconfirmed { light: Some(light) }),
-        Fate::Unknown(Lost::Queue(error)) => Err(checked(command, true, error)),
+        Fate::Unknown(Lost::Unreadable(error)) => Err(checked(command, true, error)),
         Fate::Unknown(Lost::Controller(messages)) => {
             let key = target.key;
             Err(checked(command, true, Error::Stale { key, messages }))

@@ -44,7 +44,7 @@ pub(crate) enum Lost {
     /// The controller was killed. Its queue has this number of messages.
     Controller(u64),
     /// The reply queue cannot be read.
-    Queue(Error),
+    Unreadable(Error),
 }
 
 /// Sends a command, and waits for its reply.
@@ -66,7 +66,7 @@ pub(crate) fn attempt(
         Err(shared::Error::Removed(_)) => {
             ask_again(target, command, commands, reply_type, deadline)
         }
-        Err(error) => Fate::Unknown(Lost::Queue(Error::of_queue(
+        Err(error) => Fate::Unknown(Lost::Unreadable(Error::of_queue(
             target.key.reply(),
             Access::Receive,
             error,
@@ -101,7 +101,7 @@ pub(crate) fn ask_again(
             Ok(None) if deadline.is_over() => return Fate::Unknown(Lost::Timeout),
             // Another process may have removed the new queue already, with the reply.
             Ok(None) => continue,
-            Err(error) => return Fate::Unknown(Lost::Queue(error)),
+            Err(error) => return Fate::Unknown(Lost::Unreadable(error)),
         };
         // The reply queue may belong to the next controller, which has not received the request.
         if commands.status().is_err() {

@@ -17,11 +17,7 @@ use crate::{
     send::waiting,
     wakeup::{LOOK_INTERVAL, Wakeup, Wakeups},
 };
-use question::{Question, has_read, info, known};
-
-/// The interval at which the known state is confirmed. A stopped controller neither replies nor ends, so that only a missing reply
-/// shows it.
-const CONFIRM_INTERVAL: Duration = Duration::from_secs(60);
+use question::{Question, info, known};
 
 /// What a follower reports.
 pub enum Event {
@@ -183,15 +179,10 @@ impl<'a> Follower<'a> {
                 event => event,
             }));
         }
-        // A request with a state has its reply only when the state changes.
-        let is_reported = matches!(self.last, Some(Err(_)));
-        let look = match question.known {
-            None if !is_reported => question.sent + self.timeout,
-            _ => question.sent + CONFIRM_INTERVAL,
-        };
+        let overdue = self.overdue(&question);
         let look = match self.receiver {
-            Some(_) => look,
-            None => look.min(Instant::now() + LOOK_INTERVAL),
+            Some(_) => overdue,
+            None => overdue.min(Instant::now() + LOOK_INTERVAL),
         };
         let timeout = look.saturating_duration_since(Instant::now());
         let pipe = self.receiver.as_ref().map(Receiver::pipe);
@@ -227,26 +218,11 @@ impl<'a> Follower<'a> {
                 Err(_) => return Ok(None),
             }
         }
-        let is_late = Instant::now() >= look;
-        match question.known {
-            Some(_) if is_late => self.confirm(question),
-            None if is_late && !is_reported => {
-                let event = self.no_reply();
-                self.question = Some(question);
-                Ok(event)
-            }
-            // The reply is lost, or another process received the request.
-            None if is_late && has_read(&question.queues.commands) => self.confirm(question),
-            None if is_late => {
-                let sent = Instant::now();
-                self.question = Some(Question { sent, ..question });
-                Ok(None)
-            }
-            _ => {
-                self.question = Some(question);
-                Ok(None)
-            }
+        if Instant::now() >= overdue {
+            return self.without_reply(question);
         }
+        self.question = Some(question);
+        Ok(None)
     }
 
     fn replied(

@@ -1,6 +1,6 @@
 //! Finds the queues of a controller, and checks them: permission, trust, and the mark of the reply queue.
 
-use shared::{Access, Key, Mode, Queue, lock::Holder};
+use shared::{Access, Key, Queue, lock::Holder};
 
 use crate::{Error, Target};
 
@@ -88,11 +88,10 @@ impl Target {
             return Ok(Opened::Absent);
         };
         let is_command_queue = key == self.key;
-        let mode = status.permissions.mode;
-        if mode == Mode::CLOSED || (is_command_queue && status.limit == 0) {
+        if !status.is_open() {
             return Ok(Opened::Closed);
         }
-        match (is_command_queue, mode.is_of_replies()) {
+        match (is_command_queue, status.permissions.mode.is_of_replies()) {
             (true, true) => return Err(Error::ReplyQueue { key }),
             (false, false) => return Err(Error::NoReplies { key: self.key }),
             _ => {}
@@ -102,16 +101,13 @@ impl Target {
             Ok(opened) if opened == queue => Ok(Opened::Queue(queue)),
             // Another queue has the key now.
             Ok(_) | Err(shared::Error::NotFound(_)) => Ok(Opened::Closed),
-            Err(error) if self.is_replaced(&queue) => {
-                drop(error);
-                Ok(Opened::Closed)
-            }
+            Err(_) if self.is_gone_or_closed(&queue) => Ok(Opened::Closed),
             Err(error) => Err(Error::of_queue(key, access, error)),
         }
     }
 
     /// Whether a queue is gone or closed now, for example because its controller restarts.
-    pub(crate) fn is_replaced(&self, queue: &Queue) -> bool {
+    pub(crate) fn is_gone_or_closed(&self, queue: &Queue) -> bool {
         let now = [self.key, self.key.reply()].map(|key| Queue::find(key).ok().flatten());
         !now.into_iter()
             .flatten()

@@ -43,7 +43,7 @@ pub(crate) fn send(target: &Target, queue: &Queue, message: &Message) -> Result<
             Err(_) => Err(Error::NotReady { key }),
         },
         Err(shared::Error::Removed(_)) => Err(Error::NotReady { key }),
-        Err(_) if target.is_replaced(queue) => Err(Error::NotReady { key }),
+        Err(_) if target.is_gone_or_closed(queue) => Err(Error::NotReady { key }),
         Err(error) => Err(Error::of_queue(key, Access::Send, error)),
     }
 }

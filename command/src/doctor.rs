@@ -43,7 +43,10 @@ pub(crate) fn run(target: &Target, timeout: Duration) -> Result<(), Error> {
         Some(Place::Led(name)) => kernel_led::check(name, view.status.as_ref()),
         _ => line::check(info.as_ref(), is_served),
     };
-    let queue = queue(target, &view).unless(&[&unit], "no queue has its key");
+    let queue = match queue(target, &view) {
+        absent if view.status.is_none() => absent.unless(&[&unit], "no queue has its key"),
+        found => found,
+    };
     let group = group(&view);
     let controller = controller.unless(&[&queue, &send, &receive], "it cannot be asked");
     let receive = receive.unless(&[&queue, &group, &send], "as for send");

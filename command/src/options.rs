@@ -207,12 +207,8 @@ fn user(name: &str) -> Result<u32, String> {
 }
 
 fn brightness(text: &str) -> Result<Brightness, String> {
-    let digits = text.strip_suffix('%').unwrap_or(text);
-    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
-    let percent = digits.parse().ok().filter(|_| is_number);
-    percent
-        .and_then(Brightness::new)
-        .ok_or_else(|| "a brightness is from 1% to 100%".into())
+    let percent = text.strip_suffix('%').unwrap_or(text);
+    Brightness::from_text(percent).ok_or_else(|| "a brightness is from 1% to 100%".into())
 }
 
 fn count(text: &str) -> Result<u32, String> {

@@ -13,7 +13,9 @@ use shared::State;
 use signal_hook::{consts::TERM_SIGNALS, flag};
 
 use crate::{
-    Error, print,
+    Error,
+    options::DEFAULT_TIMEOUT,
+    print,
     status::{self, Format},
     view::QueueView,
 };
@@ -60,7 +62,7 @@ pub(crate) fn wait(target: &Target, state: State, timeout: Option<Duration>) -> 
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     let mut follower = Follower::new(
         target,
-        REPLY_TIMEOUT.min(timeout.unwrap_or(REPLY_TIMEOUT)),
+        timeout.map_or(DEFAULT_TIMEOUT, |timeout| timeout.min(DEFAULT_TIMEOUT)),
         None,
     );
     let mut last = None;
@@ -82,6 +84,3 @@ pub(crate) fn wait(target: &Target, state: State, timeout: Option<Duration>) -> 
         }
     }
 }
-
-/// How long `wait` waits for the reply to one request.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(2);

@@ -16,7 +16,7 @@ use crate::{gpio::GpioError, led_class::LedClassError};
 #[non_exhaustive]
 pub enum Error {
     /// Another controller serves this key.
-    #[error(transparent)]
+    #[error("{0}; choose another --key")]
     Lock(#[from] LockError),
     /// The LED's line is not available.
     #[error(transparent)]
@@ -34,10 +34,10 @@ pub enum Error {
         name: String,
     },
     /// Another program uses the key.
-    #[error("{}; end the program that uses it, or choose another --key (\"sudo ipcrm -Q {}\" removes the queue)", .0, .0.key)]
+    #[error("{}; end the program that uses it, or choose another --key (\"sudo ipcrm -Q {}\" removes the queue)", .0, .0.key.get())]
     Taken(TakenBy),
     /// Another process removed a queue of this controller, and created one with its key.
-    #[error("another process replaced this controller's queue: {}; end that program (\"sudo ipcrm -Q {}\" removes the queue)", .0, .0.key)]
+    #[error("another process replaced this controller's queue: {}; end that program (\"sudo ipcrm -Q {}\" removes the queue)", .0, .0.key.get())]
     Replaced(TakenBy),
     /// Another process removes the queue each time it is created.
     #[error("another process removes queue {key} each time it is created")]

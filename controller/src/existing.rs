@@ -36,7 +36,7 @@ pub(crate) enum Existing {
 }
 
 impl Existing {
-    /// Finds the queue with this key, whose lock this process holds; none if there is no lock.
+    /// What exists under this key. `lock` is that of the key; none if it could not be taken.
     pub(crate) fn find(key: Key, lock: Option<&Lock>) -> Result<Existing, Error> {
         let found = Queue::find(key).map_err(|source| Error::Queue { key, source })?;
         let Some((queue, status)) = found else {
@@ -131,7 +131,7 @@ fn is_abandoned(status: &QueueStatus, now: SystemTime) -> bool {
 
 /// Whether a process of root has this PID, or may have it.
 fn is_of_root(pid: u32) -> bool {
-    lock::process(pid) != Holder::Ended
+    Holder::of_pid(pid) != Holder::Ended
         && fs::metadata(format!("/proc/{pid}")).map_or(true, |process| process.uid() == 0)
 }
 

@@ -70,7 +70,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
     let (initial, saver) = initial(options)?;
     let (output, place) = match output(options, initial, &mut locks, &shutdown) {
         // A signal ended the wait for the chip.
-        Err(_) if shutdown.requested().is_some() => return Ok(()),
+        Err(Error::Gpio(_)) if shutdown.requested().is_some() => return Ok(()),
         result => result?,
     };
     let mut led = Led::new(output, initial);

@@ -68,14 +68,13 @@ impl QueuePair {
     /// # Errors
     ///
     /// [`Error::Taken`] if a queue of another program has one of the keys; [`Error::Limit`] if the kernel's limit of a queue is
-    /// too small for a message; [`Error::Queue`].
+    /// too small for a message; [`Error::Unstable`]; [`Error::Queue`].
     pub fn create(options: QueueOptions, mut locks: Locks) -> Result<QueuePair, NotCreated> {
         let key = options.key;
         if let Err(error) = remove_stale(key, &locks) {
             return Err(NotCreated::new(error, locks));
         }
-        let mut attempt = 1;
-        loop {
+        for _ in 0..ATTEMPTS {
             let created = create(key, &locks.commands)
                 .and_then(|commands| Ok((commands, create(key.reply(), &locks.replies)?)));
             let (commands, replies) = match created {
@@ -90,13 +89,13 @@ impl QueuePair {
             };
             match pair.open() {
                 Ok(()) => return Ok(pair),
-                Err(shared::Error::Removed(_)) if attempt < ATTEMPTS => attempt += 1,
+                Err(shared::Error::Removed(_)) => locks = pair.locks,
                 Err(source) => {
                     return Err(NotCreated::new(Error::Queue { key, source }, pair.locks));
                 }
             }
-            locks = pair.locks;
         }
+        Err(NotCreated::new(Error::Unstable { key }, locks))
     }
 
     /// Creates both again, after another process removed the command queue.

@@ -97,10 +97,7 @@ impl SavedState {
             let state = State::from_text(lines.next()?)?;
             let brightness = match lines.next() {
                 None => Brightness::FULL,
-                Some(line) => {
-                    let percent = line.strip_prefix("brightness ")?.parse().ok()?;
-                    Brightness::new(percent)?
-                }
+                Some(line) => Brightness::from_text(line.strip_prefix("brightness ")?)?,
             };
             Some(Light { state, brightness })
         };

@@ -77,12 +77,14 @@ impl Server {
     /// Starts the blinking if this state is blinking. The LED is already on.
     #[must_use]
     pub fn starting_with(mut self, state: State) -> Self {
-        if let State::Blink(blink) = state
-            && let Err(error) = self
+        if let State::Blink(blink) = state {
+            let begun = self
                 .needs_timer()
-                .and_then(|()| self.led.blink(blink, self.started))
-        {
-            log::warn!("{error}; starting with the LED on");
+                .and_then(|()| self.led.blink(blink, self.started));
+            match begun {
+                Ok(light) => self.watchers = Watchers::new(light),
+                Err(error) => log::warn!("{error}; starting with the LED on"),
+            }
         }
         self
     }

@@ -28,7 +28,8 @@ fn advice(error: &Error) -> Option<String> {
             format!("start the controller with --key {key}")
         }
         Error::Untrusted { key, creator, .. } => format!(
-            "remove it with \"sudo ipcrm -Q {key}\", or trust that user with owner = \"{creator}\" in the configuration"
+            "remove it with \"sudo ipcrm -Q {}\", or trust that user with owner = \"{creator}\" in the configuration",
+            key.get()
         ),
         Error::Unmapped { .. } => "run led-mqtt outside of the user namespace".into(),
         Error::NotPermitted {
@@ -38,7 +39,7 @@ fn advice(error: &Error) -> Option<String> {
         } => permission(permissions, *access),
         Error::NoReply { queue, .. } => wake(queue)?,
         Error::Full { queue, .. } if !queue.is_read() => wake(queue)?,
-        Error::NoReplies { key } => format!("remove it with \"sudo ipcrm -Q {key}\""),
+        Error::NoReplies { key } => format!("remove it with \"sudo ipcrm -Q {}\"", key.get()),
         Error::TooSmall { .. } => {
             "run \"sudo sysctl kernel.msgmnb=16384\" and restart the controller".into()
         }
@@ -133,6 +134,13 @@ mod tests {
                     name: "eve".into(),
                 },
                 "remove it with \"sudo ipcrm -Q 1234\", or trust that user with owner = \"1001\" in the configuration",
+            ),
+            // ipcrm(1) knows numbers only.
+            (
+                Error::NoReplies {
+                    key: "door".parse().unwrap(),
+                },
+                "remove it with \"sudo ipcrm -Q 2137747026\"",
             ),
             (
                 Error::Unmapped {

@@ -20,14 +20,14 @@
 //! | 1 | `BLINK on_ms off_ms [count]` | blink until the next command, or `count` times and then off |
 //! | 1 | `FLASH on_ms off_ms [count]` | flash, once or `count` times, and then do what it did before |
 //! | 1 | `STATUS` | reply with the state, and with more about the controller on further lines, see [`Info`] |
-//! | 1 | `WATCH [state]` | reply as to `STATUS` as soon as the state is not this one, or at once without a state; after `ON`, a brightness |
+//! | 1 | `WATCH [state]` | reply as to `STATUS` as soon as the state is not this one, or at once without a state; after `ON` a brightness, after `BLINK` one with `%` |
 //! | 2 | any | LED off, release the line, remove both queues, end |
 //!
 //! The text ends at its first NUL or newline, or at the end of the message. Blanks at its end are ignored, and so is the case of
 //! the verb. After the NUL, `reply=` and a message type in decimal request a reply of that type on the reply queue, see
 //! [`MessageType::random`]. The [`Reply`] is `OK <state>` or `ERR <reason>`, where the state is `OFF`, `ON` or
-//! `BLINK on_ms off_ms [left]`. A line `brightness` follows that of an LED that is not at full brightness. Without `reply=` there
-//! is no reply.
+//! `BLINK on_ms off_ms [left]`. A line `brightness` follows that of an LED that is on or blinks below full brightness.
+//! Without `reply=` there is no reply.
 //!
 //! A command queue belongs to a controller if a trusted user created it and its reply queue has the mark, see
 //! [`Mode::is_of_replies`]. A command is applied at most once. If its reply is lost, `ON`, `OFF`, `STATUS` and `WATCH`

@@ -7,7 +7,7 @@ use std::{
 };
 
 use shared::{Access, Message, MessageType, Mode, Queue};
-use testing::{Fixture, Running, SetOnDrop, Signal, remove_queue, wait_until};
+use testing::{Fixture, Outcome, Running, SetOnDrop, Signal, remove_queue, wait_until};
 
 #[test]
 fn a_removed_queue_is_created_again_and_the_led_stays_on() {
@@ -27,6 +27,20 @@ fn a_removed_queue_is_created_again_and_the_led_stays_on() {
         fixture.assert_led("on");
     }
     assert_eq!(fixture.terminate(controller).out, "LED on\nLED off\n");
+}
+
+/// Its reply queue says only who served a queue that the record names.
+#[test]
+fn a_queue_of_another_program_in_place_of_that_of_a_killed_controller_is_kept() {
+    let fixture = Fixture::new();
+    fixture.controller(&[]).kill();
+    remove_queue(fixture.key);
+    let queue = Queue::create(fixture.key, Mode::new(0o600).unwrap()).unwrap();
+    let message: Message = Message::new(MessageType::LED, b"theirs").unwrap();
+    queue.send(&message).unwrap();
+    let next = Outcome::of(&mut fixture.simulated(&[]));
+    next.assert_failed(78, &["was created by user"]);
+    assert_eq!(queue.status().unwrap().messages, 1);
 }
 
 #[test]

@@ -36,9 +36,9 @@ pub(super) fn next_step(command: Command, fate: &Fate) -> Step {
         Fate::Unknown(Lost::Queues) if command.is_idempotent() => Step::Retry,
         Fate::Unknown(Lost::Queues) if is_exit => Step::CheckEnd,
         Fate::Unknown(Lost::Queues) => Step::AskState,
-        Fate::Unknown(Lost::Reply(_) | Lost::Timeout | Lost::Controller(_) | Lost::Queue(_)) => {
-            Step::Finish
-        }
+        Fate::Unknown(
+            Lost::Reply(_) | Lost::Timeout | Lost::Controller(_) | Lost::Unreadable(_),
+        ) => Step::Finish,
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
             Fate::Unknown(Lost::Reply(State::On.into())),
             Fate::Unknown(Lost::Timeout),
             Fate::Unknown(Lost::Controller(1)),
-            Fate::Unknown(Lost::Queue(Error::NoReplies { key })),
+            Fate::Unknown(Lost::Unreadable(Error::NoReplies { key })),
         ];
         use Step::{AskState, AwaitEnd, CheckEnd, Finish, Retry};
         let idempotent = [

@@ -19,6 +19,10 @@ use crate::{
     wakeup::Wakeup,
 };
 
+/// The interval at which the known state is confirmed. A stopped controller neither replies nor ends, so that only a missing reply
+/// shows it.
+const CONFIRM_INTERVAL: Duration = Duration::from_secs(60);
+
 /// How long a follower that gives up waits for its last reply.
 const LEAVE_PATIENCE: Duration = Duration::from_millis(20);
 
@@ -35,6 +39,34 @@ pub(super) struct Question {
 }
 
 impl Follower<'_> {
+    /// When a request without a reply is looked into. One with a state has its reply only when the state changes.
+    pub(super) fn overdue(&self, question: &Question) -> Instant {
+        let is_reported = matches!(self.last, Some(Err(_)));
+        let patience = match question.known {
+            None if !is_reported => self.timeout,
+            _ => CONFIRM_INTERVAL,
+        };
+        question.sent + patience
+    }
+
+    /// Confirms the state, or reports that there is no reply, or goes on waiting.
+    pub(super) fn without_reply(&mut self, question: Question) -> Result<Option<Event>, Error> {
+        let is_reported = matches!(self.last, Some(Err(_)));
+        // The reply is lost, or another process received the request.
+        let is_lost = || has_read(&question.queues.commands);
+        if question.known.is_some() || (is_reported && is_lost()) {
+            return self.confirm(question);
+        }
+        if is_reported {
+            let sent = Instant::now();
+            self.question = Some(Question { sent, ..question });
+            return Ok(None);
+        }
+        let event = self.no_reply();
+        self.question = Some(question);
+        Ok(event)
+    }
+
     /// Sends a WATCH with the known state, or without one to get a reply at once.
     pub(super) fn send(
         &mut self,

@@ -36,7 +36,7 @@ pub(super) fn check(name: &str, queue: Option<&QueueStatus>) -> Finding {
     }
 }
 
-/// Whether the owner of the queue, as whom the controller runs, may write to the LED, as root, as its owner, or as a member of its group.
+/// Whether the controller may write to the LED. It runs as the owner of the queue.
 fn may_write(led: &KernelLed, queue: Option<&QueueStatus>) -> bool {
     let (Some(queue), Ok(file)) = (queue, fs::metadata(led.brightness())) else {
         return true;

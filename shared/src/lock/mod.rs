@@ -21,7 +21,7 @@ use crate::{
 };
 use directory::Files;
 pub use directory::{directories, service_user};
-pub use holder::{holder, named, process};
+pub use holder::{holder, named};
 pub use process::{Holder, Process};
 pub use record::RecordedLed;
 use record::{Record, RecordedQueue};
@@ -78,20 +78,7 @@ impl Lock {
             path: path.clone(),
             source,
         };
-        // Do not follow links: the service's user can put a link to any file into a directory that root uses too.
-        let mut options = File::options();
-        options
-            .read(true)
-            .write(true)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW);
-        let (file, has_predecessor) = match options.open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                (options.create(true).open(&path), false)
-            }
-            opened => (opened, true),
-        };
-        let file = file.map_err(at)?;
+        let (file, has_predecessor) = open(&path).map_err(at)?;
         let (found, parent) = (
             file.metadata().map_err(at)?,
             fs::metadata(directory).map_err(at)?,
@@ -105,7 +92,7 @@ impl Lock {
                 owner: found.uid(),
             });
         }
-        let before = Record::read(&record, parent.uid()).ok().flatten();
+        let before = Record::read(&record, parent.uid());
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -193,11 +180,28 @@ impl Lock {
     }
 }
 
+/// Opens a lock, or creates it. Returns whether it existed.
+fn open(path: &Path) -> io::Result<(File, bool)> {
+    // Do not follow links: the service's user can put a link to any file into a directory that root uses too.
+    let mut options = File::options();
+    options
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok((options.create(true).open(path)?, false))
+        }
+        opened => Ok((opened?, true)),
+    }
+}
+
 /// Why a lock cannot be taken or recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process holds it.
-    #[error("{}; choose another --key", held(*key, *pid, *name))]
+    #[error("{}", held(*key, *pid, *name))]
     Held {
         /// The key.
         key: Key,

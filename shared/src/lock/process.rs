@@ -83,6 +83,12 @@ pub enum Holder {
 }
 
 impl Holder {
+    /// The process that has this PID now. Nothing else identifies it: it may be another process with the same PID.
+    #[must_use]
+    pub fn of_pid(pid: u32) -> Holder {
+        Identity::of_pid(pid).life()
+    }
+
     /// The PID of the process that lives.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {

@@ -67,7 +67,7 @@ impl Record {
 
     /// Whether it names this queue.
     ///
-    /// Root's record is believed for any queue, another user's only for queues that this user created or owns. A record from
+    /// Root's record is believed for any queue, another user's only for queues that its writer created or owns. A record from
     /// before the last boot names none.
     pub(super) fn names(&self, queue: &Queue, status: &QueueStatus) -> bool {
         !self.is_old()
@@ -79,25 +79,14 @@ impl Record {
 
     /// Reads a record; none if there is no valid one, it is a link, or neither root nor `writer` wrote it. Only root can name
     /// another user as the creator of the queue.
-    ///
-    /// # Errors
-    ///
-    /// This user may not read it.
-    pub(super) fn read(path: &Path, writer: u32) -> io::Result<Option<Record>> {
+    pub(super) fn read(path: &Path, writer: u32) -> Option<Record> {
         // A record is far shorter.
-        let (found, text) = match file::read(path, 1024) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
-            Err(_) => return Ok(None),
-            Ok(read) => read,
-        };
-        let mut record = Record::from_text(&text).filter(|_| [0, writer].contains(&found.uid()));
-        if let Some(Record {
-            queue: Some(queue), ..
-        }) = record.as_mut().filter(|_| found.uid() != 0)
-        {
+        let (found, text) = file::read(path, 1024).ok()?;
+        let mut record = Record::from_text(&text).filter(|_| [0, writer].contains(&found.uid()))?;
+        if let Some(queue) = record.queue.as_mut().filter(|_| found.uid() != 0) {
             queue.creator = found.uid();
         }
-        Ok(record)
+        Some(record)
     }
 
     /// Replaces the record with this path atomically. All users may read it, whatever the umask is.

@@ -59,10 +59,10 @@ impl Key {
         self.name
     }
 
-    /// The key of the reply queue that belongs to this command queue.
+    /// The key of the reply queue that belongs to this command queue. After the last key it is 0, which no queue has.
     #[must_use]
     pub const fn reply(self) -> Key {
-        Key::of_number(self.number + 1)
+        Key::of_number(self.number.wrapping_add(1))
     }
 }
 
@@ -164,6 +164,7 @@ impl FromStr for Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Queue;
 
     #[test]
     fn decimal_and_hexadecimal_name_the_same_key() {
@@ -178,6 +179,14 @@ mod tests {
         assert_eq!(key.get().to_string().parse(), Ok(key));
         assert_eq!(key.reply().to_string(), (key.get() + 1).to_string());
         assert_eq!("my_led".parse::<Key>(), Err(KeyError::NotAKey));
+    }
+
+    #[test]
+    fn no_queue_has_the_key_behind_that_of_the_last_reply_queue() {
+        let last: Key = "4294967294".parse().unwrap();
+        let behind = last.reply().reply();
+        assert_eq!(behind.get(), 0);
+        assert!(Queue::find(behind).unwrap().is_none());
     }
 
     #[test]

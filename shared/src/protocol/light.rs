@@ -32,8 +32,9 @@ impl Brightness {
         self.0
     }
 
-    /// A decimal number of percent.
-    pub(super) fn from_text(text: &str) -> Option<Brightness> {
+    /// A decimal number of percent; none if it is not one from 1 to 100.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Brightness> {
         number(text).and_then(Self::new)
     }
 }
@@ -88,7 +89,7 @@ pub struct Light {
 }
 
 impl Light {
-    /// Whether both are one to those who watch: an LED that is off has no brightness.
+    /// Whether a watcher sees no difference: an LED that is off has no brightness.
     #[must_use]
     pub fn is_same(self, other: Light) -> bool {
         Known::from(self).is(other)
