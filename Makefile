@@ -29,7 +29,7 @@ PREFIX ?= /usr/local
 
 ## make demo     build, and show a controller with a simulated LED
 ## make pi       run a shell on an emulated Raspberry Pi with both programs, and show the level of its pin
-## make test     run the tests that this machine can run by itself: about 10 minutes the first time, then 4
+## make test     run the tests that this machine can run by itself: about 6 minutes the first time, then 2
 ## make verify   test the packages, on an emulated Raspberry Pi and on another release of Debian: half an hour
 ## make arm64    build the programs for a Raspberry Pi, into target/arm64; make armhf for a 32-bit system
 ## make deb      build the packages for a Raspberry Pi, into target; ARCH=armhf for a 32-bit system, ARCH=amd64 for a PC

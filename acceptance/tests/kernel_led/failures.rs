@@ -178,7 +178,8 @@ fn two_controllers_do_not_drive_one_led() {
         .args(["--led", "ACT"])
         .env("LED_CLASS_DIRECTORY", fixture.path().join("leds"));
     let busy = format!("LED ACT is in use by process {}", controller.pid());
-    Outcome::of(&mut second).assert_failed(1, &[&busy, "another --led"]);
+    let refused = Running::start(&mut second).wait();
+    refused.assert_failed(1, &[&busy, "another --led"]);
     assert_eq!(leds.read("ACT", "trigger"), "none");
     fixture.command(&["on"]).assert_printed("on");
     controller.kill();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use shared::{Access, Message, MessageType, Mode, Queue};
-use testing::{Fixture, Outcome, Running, SetOnDrop, Signal, remove_queue, wait_until};
+use testing::{Fixture, Running, SetOnDrop, Signal, remove_queue, wait_until};
 
 #[test]
 fn a_removed_queue_is_created_again_and_the_led_stays_on() {
@@ -38,7 +38,7 @@ fn a_queue_of_another_program_in_place_of_that_of_a_killed_controller_is_kept() 
     let queue = Queue::create(fixture.key, Mode::new(0o600).unwrap()).unwrap();
     let message: Message = Message::new(MessageType::LED, b"theirs").unwrap();
     queue.send(&message).unwrap();
-    let next = Outcome::of(&mut fixture.simulated(&[]));
+    let next = Running::start(&mut fixture.simulated(&[])).wait();
     next.assert_failed(78, &["was created by user"]);
     assert_eq!(queue.status().unwrap().messages, 1);
 }
