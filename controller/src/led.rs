@@ -94,14 +94,14 @@ impl Led {
     ///
     /// # Errors
     ///
-    /// Those of [`Output::take`] and [`Output::set`]. The LED stays at its level then, and does not blink or fade.
+    /// Those of [`Output::end_trigger`] and [`Output::set`]. The LED stays at its level then, and does not blink or fade.
     pub fn on(
         &mut self,
         brightness: Option<Brightness>,
         fade: Option<(Fade, Instant)>,
     ) -> io::Result<Light> {
         let brightness = brightness.unwrap_or(self.brightness);
-        self.take()?;
+        self.end_trigger()?;
         self.change(level(brightness, self.output.brightest()), fade)?;
         self.brightness = brightness;
         Ok(self.light())
@@ -130,10 +130,10 @@ impl Led {
         }
     }
 
-    /// Lets what else drives it do so again, after it was turned off for good. Logs an error, and leaves that to the next
+    /// Restores the trigger that drove it before, after it was turned off for good. Logs an error, and leaves that to the next
     /// controller: the LED is off all the same.
-    pub(crate) fn give_back(&mut self, locks: &mut Locks) {
-        match self.output.give_back() {
+    pub(crate) fn restore_trigger(&mut self, locks: &mut Locks) {
+        match self.output.restore_trigger() {
             Ok(()) => locks.forget_led(),
             Err(error) => log::warn!(
                 "the LED is off, and its trigger is not set again: {error}; --turn-off or the next controller tries again"
@@ -219,9 +219,9 @@ impl Led {
         Ok(())
     }
 
-    fn take(&mut self) -> io::Result<()> {
-        let taken = self.output.take();
-        self.steady_after_error(taken)
+    fn end_trigger(&mut self) -> io::Result<()> {
+        let ended = self.output.end_trigger();
+        self.steady_after_error(ended)
     }
 
     fn write_phase(&mut self, phase: Phase) -> io::Result<()> {

@@ -90,7 +90,7 @@ fn advice(error: &io::Error) -> &'static str {
 }
 
 impl LedClass {
-    /// Finds the LED, locks it, ends its trigger, which the record keeps until it is given back, and lets the LED begin with this.
+    /// Finds and locks the LED, records its trigger, ends it, and sets the first level.
     ///
     /// If that fails, the trigger is set again.
     pub(crate) fn take(
@@ -131,20 +131,13 @@ impl LedClass {
         };
         let level = first_level(initial, taken.brightest);
         if let Err(error) = taken.end_trigger().and_then(|()| taken.write(level)) {
-            if taken.has_trigger() || taken.set_trigger_again().is_ok() {
+            if taken.has_trigger() || taken.restore_trigger().is_ok() {
                 locks.forget_led();
             }
             return Err(error);
         }
         log::info!("took LED {name}");
         Ok(taken)
-    }
-
-    /// Gives an LED back that is off, after a controller that was killed.
-    pub(crate) fn release(self) -> Result<(), LedClassError> {
-        self.set_trigger_again()?;
-        log::info!("LED {} is off", self.led.name);
-        Ok(())
     }
 
     fn write(&self, level: u32) -> Result<(), LedClassError> {
@@ -176,7 +169,7 @@ impl LedClass {
         active.is_ok_and(|active| active == self.before)
     }
 
-    fn set_trigger_again(&self) -> Result<(), LedClassError> {
+    pub(crate) fn restore_trigger(&self) -> Result<(), LedClassError> {
         let Some(before) = &self.before else {
             return Ok(());
         };
@@ -196,12 +189,12 @@ impl Output for LedClass {
     }
 
     /// Another program may have set a trigger meanwhile. The kernel ends a trigger only when the level 0 is written.
-    fn take(&mut self) -> io::Result<()> {
-        Ok(self.end_trigger()?)
+    fn end_trigger(&mut self) -> io::Result<()> {
+        Ok(LedClass::end_trigger(self)?)
     }
 
-    fn give_back(&mut self) -> io::Result<()> {
-        Ok(self.set_trigger_again()?)
+    fn restore_trigger(&mut self) -> io::Result<()> {
+        Ok(LedClass::restore_trigger(self)?)
     }
 }
 

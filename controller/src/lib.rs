@@ -66,7 +66,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
     })?;
     let queue_options = options.queue_options()?;
     let mut locks = Locks::acquire(options.key, None)?;
-    give_back_earlier(options, &mut locks);
+    turn_off_earlier(options, &mut locks);
     let (initial, saver) = initial(options)?;
     let (output, place) = match output(options, initial, &mut locks, &shutdown) {
         // A signal ended the wait for the chip.
@@ -83,7 +83,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
             if let Err(error) = led.turn_off() {
                 log::error!("{}", Error::TurnOff(error));
             } else {
-                led.give_back(&mut locks);
+                led.restore_trigger(&mut locks);
             }
             Err(error)
         }
@@ -140,7 +140,7 @@ fn initial(options: &Options) -> Result<(Light, Option<Saver>), Error> {
 fn turn_off(options: &Options) -> Result<(), Error> {
     let mut locks = Locks::acquire(options.key, None);
     if let Ok(locks) = &mut locks {
-        give_back_earlier(options, locks);
+        turn_off_earlier(options, locks);
     }
     let off = if options.simulate {
         Ok(())
@@ -158,7 +158,7 @@ fn turn_off(options: &Options) -> Result<(), Error> {
 
 /// Turns off the LED of a controller that was killed and had another `--led`, and sets its trigger again. It is tried once: its
 /// record makes room for that of this controller.
-fn give_back_earlier(options: &Options, locks: &mut Locks) {
+fn turn_off_earlier(options: &Options, locks: &mut Locks) {
     let recorded = locks.led().cloned();
     let Some(led) = recorded.filter(|led| options.led.as_ref() != Some(&led.name)) else {
         return;
@@ -171,7 +171,8 @@ fn give_back_earlier(options: &Options, locks: &mut Locks) {
 }
 
 fn turn_off_led(name: &str, locks: &mut Locks) -> Result<(), Error> {
-    LedClass::take(name, State::Off.into(), locks)?.release()?;
+    LedClass::take(name, State::Off.into(), locks)?.restore_trigger()?;
+    log::info!("LED {name} is off");
     locks.forget_led();
     Ok(())
 }

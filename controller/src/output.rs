@@ -23,7 +23,7 @@ pub trait Output: Send {
     /// # Errors
     ///
     /// That of the hardware. The LED is unchanged then.
-    fn take(&mut self) -> io::Result<()> {
+    fn end_trigger(&mut self) -> io::Result<()> {
         Ok(())
     }
 
@@ -32,7 +32,7 @@ pub trait Output: Send {
     /// # Errors
     ///
     /// That of the hardware. The LED stays off then.
-    fn give_back(&mut self) -> io::Result<()> {
+    fn restore_trigger(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -100,7 +100,7 @@ impl Server {
         let drained = drain(&self.queues.commands, Some(&replies));
         let turned_off = self.led.turn_off();
         if turned_off.is_ok() {
-            self.led.give_back(&mut self.queues.locks);
+            self.led.restore_trigger(&mut self.queues.locks);
         }
         drop(self.led);
         let mut patience = RECEIVE_PATIENCE;

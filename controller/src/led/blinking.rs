@@ -79,7 +79,7 @@ impl Led {
     }
 
     fn begin(&mut self, blinking: Blinking) -> io::Result<Light> {
-        self.take()?;
+        self.end_trigger()?;
         self.write_phase(blinking.first)?;
         self.activity = Activity::Blinking(blinking);
         Ok(self.light())
