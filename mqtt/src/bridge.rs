@@ -47,13 +47,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     let process = RandomState::new().hash_one(()).to_le_bytes();
     let will = (&*topics.availability, OFFLINE, &process[..]);
     let options = Options::new(config, &client_id(config, ""), Some(will))?;
-    let kinds = [
-        SignalKind::terminate(),
-        SignalKind::interrupt(),
-        SignalKind::hangup(),
-    ];
-    let signals: io::Result<Vec<_>> = kinds.into_iter().map(signal).collect();
-    let mut signals = signals.map_err(Error::Start)?;
+    let mut end = pin!(signals().map_err(Error::Start)?);
     let commands = Commands::start(config, &topics, &board).map_err(Error::Start)?;
     // Before the broker knows the last will: it is retained also if this process is killed while it connects.
     let mut history = History::read();
@@ -72,17 +66,6 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
         is_quiet: false,
         refusals: Vec::new(),
     };
-    let mut end = pin!(poll_fn(|context| {
-        let polled = signals.iter_mut().map(|signal| signal.poll_recv(context));
-        // Poll each of them, so that each registers its waker.
-        polled.fold(Poll::Pending, |any, signal| {
-            if any.is_ready() || signal.is_ready() {
-                Poll::Ready(())
-            } else {
-                any
-            }
-        })
-    }));
     let mut attempts = Attempts {
         config,
         backoff: Backoff::default(),
@@ -102,6 +85,27 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     log::info!("ended by a signal");
     board.limit.report();
     Ok(())
+}
+
+/// The signals that end the service, as a future.
+fn signals() -> io::Result<impl Future<Output = ()>> {
+    let kinds = [
+        SignalKind::terminate(),
+        SignalKind::interrupt(),
+        SignalKind::hangup(),
+    ];
+    let mut signals: Vec<_> = kinds.into_iter().map(signal).collect::<io::Result<_>>()?;
+    Ok(poll_fn(move |context| {
+        let polled = signals.iter_mut().map(|signal| signal.poll_recv(context));
+        // Poll each of them, so that each registers its waker.
+        polled.fold(Poll::Pending, |any, signal| {
+            if any.is_ready() || signal.is_ready() {
+                Poll::Ready(())
+            } else {
+                any
+            }
+        })
+    }))
 }
 
 /// The state that outlives a connection.

@@ -93,35 +93,33 @@ async fn broker(config: &Config, topics: &Topics) -> Vec<Finding> {
     };
     let mut connection = Connection::open(&options);
     let check = &topics.check;
+    let problem = |step, reason: &str| match step {
+        "broker" => format!("{}: {reason}", config.broker),
+        _ => format!("{check}: {reason}: {}", permit(config, topics)),
+    };
     let mut findings = Vec::new();
     // The step that the broker has to complete next.
     let (mut step, mut deadline) = ("broker", Instant::now() + TIMEOUT);
-    let problem = loop {
+    let found = loop {
         let Ok(event) = timeout_at(deadline, connection.next()).await else {
-            break match step {
-                "broker" => format!(
-                    "{}: no reply in time: check the host, and whether a firewall blocks the port",
-                    config.broker
-                ),
+            let reason = match step {
+                "broker" => {
+                    "no reply in time: check the host, and whether a firewall blocks the port"
+                }
                 // A broker silently withholds messages that the user may not read.
-                _ => format!(
-                    "{check}: the message did not come back: {}",
-                    permit(config, topics)
-                ),
+                _ => "the message did not come back",
             };
+            break problem(step, reason);
         };
         match event {
             Event::Connected { .. } => {
-                let tls = if config.broker.tls { "with" } else { "without" };
-                let user = config.user.as_deref().unwrap_or("no user");
-                findings.push((step, Ok(format!("{}, {tls} TLS, as {user}", config.broker))));
-                connection.subscribe(
-                    Tag::Check,
-                    &[&topics.subscribed()[..], std::slice::from_ref(check)].concat(),
-                );
+                findings.push((step, Ok(connected(config))));
+                let mut subscribed = topics.subscribed();
+                subscribed.push(check.clone());
+                connection.subscribe(Tag::Check, &subscribed);
                 (step, deadline) = ("subscribe", Instant::now() + TIMEOUT);
             }
-            Event::Subscribed(_, refused) if refused.is_empty() => {
+            Event::Subscribed(_, reasons) if reasons.is_empty() => {
                 let message = Outgoing {
                     topic: check,
                     payload: "",
@@ -131,34 +129,29 @@ async fn broker(config: &Config, topics: &Topics) -> Vec<Finding> {
                 connection.publish(Tag::Check, &message);
                 (step, deadline) = ("publish", Instant::now() + TIMEOUT);
             }
-            Event::Subscribed(_, refused) => {
-                break format!(
-                    "{check}: the broker refused {}: {}",
-                    shared::count(refused.len() as u64, "topic"),
-                    permit(config, topics)
-                );
+            Event::Subscribed(_, reasons) => {
+                let topics = shared::count(reasons.len() as u64, "topic");
+                break problem(step, &format!("the broker refused {topics}"));
             }
             Event::Message(message) if message.topic == *check => {
-                findings.push(("subscribe", Ok(check.clone())));
-                findings.push(("publish", Ok(check.clone())));
+                findings.extend(["subscribe", "publish"].map(|step| (step, Ok(check.clone()))));
                 return findings;
             }
-            Event::Acknowledged(_, Err(reason)) => {
-                break format!("{check}: {reason}: {}", permit(config, topics));
-            }
-            Event::Lost(loss) if step == "broker" => {
-                break format!("{}: {}", config.broker, loss.reason);
-            }
+            Event::Acknowledged(_, Err(reason)) => break problem(step, &reason),
             // RabbitMQ ends the connection instead of refusing a topic.
-            Event::Lost(loss) => {
-                break format!("{check}: {}: {}", loss.reason, permit(config, topics));
-            }
+            Event::Lost(loss) => break problem(step, &loss.reason),
             // Commands of others are for the running service.
             Event::Message(_) | Event::Acknowledged(_, Ok(())) => {}
         }
     };
-    findings.push((step, Err(problem)));
+    findings.push((step, Err(found)));
     findings
+}
+
+fn connected(config: &Config) -> String {
+    let tls = if config.broker.tls { "with" } else { "without" };
+    let user = config.user.as_deref().unwrap_or("no user");
+    format!("{}, {tls} TLS, as {user}", config.broker)
 }
 
 /// All topics of this node: a broker does not always say which one it refused.

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::{
     Error,
-    broker::{Connection, Event, Options, Outgoing, Published, Tag},
+    broker::{Connection, Event, Loss, Options, Outgoing, Published, Tag},
     client_id,
     config::Config,
     discovery,
@@ -63,6 +63,27 @@ pub(crate) async fn take_over(config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
+/// What is retained on these topics.
+async fn read(
+    connection: &mut Connection,
+    topics: &Topics,
+    wanted: &[String],
+) -> Result<Retained, Loss> {
+    let mut retained = Retained::default();
+    loop {
+        match connection.next().await {
+            Event::Connected { .. } => {
+                connection.subscribe(Tag::Retained, &Retained::topics(topics, wanted));
+                connection.subscribe(Tag::Check, std::slice::from_ref(&topics.check));
+            }
+            Event::Message(message) => retained.add(topics, &message),
+            Event::Subscribed(Tag::Check, _) => return Ok(retained),
+            Event::Lost(loss) => return Err(loss),
+            _ => {}
+        }
+    }
+}
+
 /// Retains messages, when it is known what is retained. Returns the number of their topics.
 async fn retain(
     config: &Config,
@@ -77,25 +98,11 @@ async fn retain(
     ]
     .concat();
     let result = timeout(TIMEOUT, async {
-        let mut retained = Retained::default();
-        loop {
-            match connection.next().await {
-                Event::Connected { .. } => {
-                    connection.subscribe(Tag::Retained, &Retained::topics(topics, &wanted));
-                    connection.subscribe(Tag::Check, std::slice::from_ref(&topics.check));
-                }
-                Event::Message(message) => retained.add(topics, &message),
-                Event::Subscribed(Tag::Check, _) => break,
-                Event::Lost(loss) => {
-                    return Err(format!(
-                        "no connection to {}: {}",
-                        config.broker, loss.reason
-                    ));
-                }
-                _ => {}
-            }
-        }
-        let messages = messages(&retained);
+        let retained = read(&mut connection, topics, &wanted).await;
+        let messages = messages(
+            &retained
+                .map_err(|loss| format!("no connection to {}: {}", config.broker, loss.reason))?,
+        );
         let (mut next, mut acknowledged) = (messages.iter().peekable(), 0);
         while acknowledged < messages.len() {
             while let Some((topic, payload)) = next.peek() {

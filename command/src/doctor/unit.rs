@@ -22,21 +22,9 @@ pub(super) fn check(key: Key, has_replied: bool) -> Finding {
     let Some(unit) = Unit::of(key) else {
         return Skipped(format!("no unit has --key {key} in its options"));
     };
-    let properties = "--property=LoadState,UnitFileState,ActiveState,SubState,Result";
-    let shown = match output_in_time(Command::new("systemctl").args([
-        "show",
-        &unit.to_string(),
-        properties,
-    ])) {
-        Ok(Some(output)) if output.stdout.is_empty() => {
-            return Problem(format!(
-                "systemctl: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            ));
-        }
-        Ok(Some(output)) => String::from_utf8_lossy(&output.stdout).into_owned(),
-        Ok(None) => return Problem(format!("systemctl did not finish within {PATIENCE:?}")),
-        Err(error) => return Problem(format!("systemctl: {error}")),
+    let shown = match show(&unit) {
+        Ok(shown) => shown,
+        Err(problem) => return Problem(problem),
     };
     let get = |name| {
         shown
@@ -74,6 +62,22 @@ pub(super) fn check(key: Key, has_replied: bool) -> Finding {
         _ => Problem(format!(
             "{unit}.service is {state}: run \"sudo systemctl start {unit}\""
         )),
+    }
+}
+
+/// The properties of a unit, one per line, or why they cannot be read.
+fn show(unit: &Unit) -> Result<String, String> {
+    let properties = "--property=LoadState,UnitFileState,ActiveState,SubState,Result";
+    let mut systemctl = Command::new("systemctl");
+    systemctl.args(["show", &unit.to_string(), properties]);
+    match output_in_time(&mut systemctl) {
+        Ok(Some(output)) if output.stdout.is_empty() => Err(format!(
+            "systemctl: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        )),
+        Ok(Some(output)) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Ok(None) => Err(format!("systemctl did not finish within {PATIENCE:?}")),
+        Err(error) => Err(format!("systemctl: {error}")),
     }
 }
 

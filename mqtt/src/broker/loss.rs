@@ -85,26 +85,8 @@ fn reason(error: ConnectionError, is_accepted: bool) -> String {
         ConnectionError::MqttState(StateError::AwaitPingResp) | ConnectionError::Timeout(_) => {
             "no reply in time: check the host, and whether a firewall blocks the port".into()
         }
-        ConnectionError::MqttState(StateError::Deserialization(
-            mqttbytes::Error::OutgoingPacketTooLarge { pkt_size, max },
-        )) => format!(
-            "a packet has {}, and the broker takes packets of {}: permit longer ones, in Mosquitto with max_packet_size",
-            shared::count(pkt_size.into(), "byte"),
-            shared::count(max.into(), "byte")
-        ),
-        ConnectionError::MqttState(StateError::Deserialization(
-            mqttbytes::Error::ProtocolError | mqttbytes::Error::ProtocolViolation(_),
-        )) => "a reply of the broker violates MQTT 5: update the broker".into(),
         ConnectionError::MqttState(StateError::Deserialization(error)) => {
-            // It has no kind: the library keeps only the text of a system error.
-            let text = error.to_string();
-            if text.contains("os error") {
-                CLOSED.into()
-            } else if is_accepted {
-                format!("the broker sent a packet that violates MQTT 5: {text}")
-            } else {
-                advise(&text).unwrap_or_else(|| NOT_MQTT.into())
-            }
+            packet(error, is_accepted)
         }
         ConnectionError::NotConnAck(_) => NOT_MQTT.into(),
         ConnectionError::ConnectionRefused(
@@ -131,6 +113,31 @@ fn reason(error: ConnectionError, is_accepted: bool) -> String {
             format!("TLS: {error}: check the files of ca, certificate and private_key")
         }
         error => error.to_string(),
+    }
+}
+
+/// A packet that cannot be sent or read.
+fn packet(error: mqttbytes::Error, is_accepted: bool) -> String {
+    match error {
+        mqttbytes::Error::OutgoingPacketTooLarge { pkt_size, max } => format!(
+            "a packet has {}, and the broker takes packets of {}: permit longer ones, in Mosquitto with max_packet_size",
+            shared::count(pkt_size.into(), "byte"),
+            shared::count(max.into(), "byte")
+        ),
+        mqttbytes::Error::ProtocolError | mqttbytes::Error::ProtocolViolation(_) => {
+            "a reply of the broker violates MQTT 5: update the broker".into()
+        }
+        error => {
+            // It has no kind: the library keeps only the text of a system error.
+            let text = error.to_string();
+            if text.contains("os error") {
+                CLOSED.into()
+            } else if is_accepted {
+                format!("the broker sent a packet that violates MQTT 5: {text}")
+            } else {
+                advise(&text).unwrap_or_else(|| NOT_MQTT.into())
+            }
+        }
     }
 }
 

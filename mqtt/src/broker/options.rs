@@ -43,39 +43,11 @@ impl Options {
         if multicast::is_local(&config.broker.host) {
             mqtt.set_socket_connector(multicast::connect);
         }
-        if let Some((topic, payload, process)) = will {
-            let properties = LastWillProperties {
-                delay_interval: None,
-                payload_format_indicator: None,
-                message_expiry_interval: None,
-                content_type: None,
-                response_topic: None,
-                correlation_data: Some(process.to_vec().into()),
-                user_properties: Vec::new(),
-            };
-            mqtt.set_last_will(LastWill::new(
-                topic,
-                payload,
-                QoS::AtLeastOnce,
-                true,
-                Some(properties),
-            ));
+        if let Some(will) = will {
+            mqtt.set_last_will(last_will(will));
         }
         if let Some(user) = &config.user {
-            let password = config.password_file.as_deref().map(tls::read).transpose()?;
-            let password = password.unwrap_or_default();
-            // Some editors begin a file with a byte order mark.
-            let password = password
-                .strip_prefix("\u{feff}".as_bytes())
-                .unwrap_or(&password);
-            let password = password.trim_ascii_end();
-            if password.len() > usize::from(u16::MAX) {
-                return Err(Error::Config {
-                    path: config.password_file.clone().unwrap_or_default(),
-                    problem: "a password has at most 65535 bytes".into(),
-                });
-            }
-            mqtt.set_credentials(user.clone(), password.to_vec());
+            mqtt.set_credentials(user.clone(), password(config)?);
         }
         if config.broker.tls {
             mqtt.set_transport(tls::transport(config)?);
@@ -85,4 +57,36 @@ impl Options {
             is_tls: config.broker.tls,
         })
     }
+}
+
+fn last_will((topic, payload, process): (&str, &str, &[u8])) -> LastWill {
+    let properties = LastWillProperties {
+        delay_interval: None,
+        payload_format_indicator: None,
+        message_expiry_interval: None,
+        content_type: None,
+        response_topic: None,
+        correlation_data: Some(process.to_vec().into()),
+        user_properties: Vec::new(),
+    };
+    LastWill::new(topic, payload, QoS::AtLeastOnce, true, Some(properties))
+}
+
+fn password(config: &Config) -> Result<Vec<u8>, Error> {
+    let Some(path) = &config.password_file else {
+        return Ok(Vec::new());
+    };
+    let password = tls::read(path)?;
+    // Some editors begin a file with a byte order mark.
+    let password = password
+        .strip_prefix("\u{feff}".as_bytes())
+        .unwrap_or(&password);
+    let password = password.trim_ascii_end();
+    if password.len() > usize::from(u16::MAX) {
+        return Err(Error::Config {
+            path: path.clone(),
+            problem: "a password has at most 65535 bytes".into(),
+        });
+    }
+    Ok(password.to_vec())
 }
