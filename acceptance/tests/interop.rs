@@ -11,7 +11,8 @@ use testing::{Fixture, Outcome, Running};
 
 use crate::manual::document;
 
-fn c(fixture: &Fixture, name: &str) -> PathBuf {
+/// A compiled program of `acceptance`, with the keys of this fixture.
+pub(crate) fn c(fixture: &Fixture, name: &str) -> PathBuf {
     let source = fixture.replace_keys(&document(&format!("acceptance/{name}.c")));
     fixture.compile(&fixture.write(&format!("{name}.c"), &source))
 }

@@ -175,3 +175,25 @@ impl fmt::Display for TakenBy {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::{Mode, Queue};
+
+    use super::*;
+
+    #[test]
+    fn ipcrm_takes_the_number_of_a_named_key() {
+        let key: Key = "door".parse().unwrap();
+        let status = Queue::private(Mode::CLOSED).unwrap().status().unwrap();
+        let taken = Error::Taken(TakenBy::new(key, &status)).to_string();
+        let replaced = Error::Replaced(TakenBy::new(key, &status)).to_string();
+        for text in [taken, replaced] {
+            let command = format!("\"sudo ipcrm -Q {}\"", key.get());
+            assert!(
+                text.contains(&command) && text.contains("queue door"),
+                "{text}"
+            );
+        }
+    }
+}

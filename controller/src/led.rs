@@ -32,7 +32,7 @@ enum Activity {
 }
 
 impl Led {
-    /// An LED whose output already has the level of `light`.
+    /// An LED whose output already has the first level of `light`. If that is blinking, it begins now.
     #[must_use]
     pub fn new(output: Box<dyn Output>, light: impl Into<Light>) -> Self {
         let light = light.into();
@@ -45,7 +45,10 @@ impl Led {
             } else {
                 light.brightness
             },
-            activity: Activity::Steady,
+            activity: match light.state {
+                State::Off | State::On => Activity::Steady,
+                State::Blink(blink) => Activity::Blinking(Blinking::new(blink, Instant::now())),
+            },
         }
     }
 

@@ -77,7 +77,6 @@ pub fn run(options: &Options) -> Result<(), Error> {
     match QueuePair::create(queue_options, locks) {
         Ok(queues) => Server::new(led, place, queues, shutdown)
             .saving(saver)
-            .starting_with(initial.state)
             .run(),
         Err(NotCreated { error, mut locks }) => {
             if let Err(error) = led.turn_off() {

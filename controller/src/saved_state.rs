@@ -157,6 +157,7 @@ mod tests {
             "led-controller state 1\n",
             "led-controller state 1\nDIM\n",
             "led-controller state 1\nON\nbrightness 0\n",
+            "led-controller state 1\nON\nbrightness +40\n",
             "led-controller state 1\nON\ndim 40\n",
         ] {
             fs::write(&file.path, text).unwrap();

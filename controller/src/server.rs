@@ -41,9 +41,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server for this LED, of which `place` says where it is.
+    /// A server for this LED, of which `place` says where it is. Without a timer an LED that blinks stays on.
     #[must_use]
-    pub fn new(led: Led, place: Place, queues: QueuePair, shutdown: Shutdown) -> Self {
+    pub fn new(mut led: Led, place: Place, queues: QueuePair, shutdown: Shutdown) -> Self {
+        let timer = Timer::new();
+        if let (Some(_), Err(error)) = (led.due(), &timer) {
+            log::warn!("{}; starting with the LED on", no_timer(error));
+            // Its output has this level already.
+            let _ = led.on(None, None);
+        }
         let info = Info {
             state: State::Off,
             place,
@@ -63,7 +69,7 @@ impl Server {
             shutdown,
             started: Instant::now(),
             saver: None,
-            timer: Timer::new(),
+            timer,
             info,
         }
     }
@@ -72,21 +78,6 @@ impl Server {
     #[must_use]
     pub fn saving(self, saver: Option<Saver>) -> Self {
         Server { saver, ..self }
-    }
-
-    /// Starts the blinking if this state is blinking. The LED is already on.
-    #[must_use]
-    pub fn starting_with(mut self, state: State) -> Self {
-        if let State::Blink(blink) = state {
-            let begun = self
-                .needs_timer()
-                .and_then(|()| self.led.blink(blink, self.started));
-            match begun {
-                Ok(light) => self.watchers = Watchers::new(light),
-                Err(error) => log::warn!("{error}; starting with the LED on"),
-            }
-        }
-        self
     }
 
     /// Serves until `exit` or a signal. Then turns the LED off, releases its line, and removes both queues.
@@ -206,4 +197,9 @@ impl Server {
         }
         self.tell_watchers(self.led.light());
     }
+}
+
+fn no_timer(error: &io::Error) -> io::Error {
+    let text = format!("it cannot blink or fade without a timer: {error}");
+    io::Error::new(error.kind(), text)
 }

@@ -120,6 +120,18 @@ fn a_watch_without_a_state_takes_the_place_of_the_one_that_waits() {
     assert_eq!(reply(&replies, 77), None);
 }
 
+#[test]
+fn who_watches_the_blinking_of_the_start_learns_the_first_change() {
+    let (key, blink) = (key(), State::from_text("BLINK 3600000 1").unwrap());
+    let led = Led::new(Box::new(Slow::default()), blink);
+    let mut server = Server::new(led, Place::Simulated, queues(key), Shutdown::default());
+    let replies = Queue::open(key.reply(), Access::Receive).unwrap();
+    handle(&mut server, "WATCH BLINK 3600000 1\0reply=77\0");
+    assert_eq!(reply(&replies, 77), None, "it is known");
+    handle(&mut server, "ON");
+    assert_eq!(reply(&replies, 77).as_deref(), Some("OK ON"));
+}
+
 /// Sends these commands to a server that runs, and then ends it. Returns the replies of type 77 to them.
 fn run(output: Slow, commands: &[&str]) -> Vec<String> {
     let (key, led) = (key(), Led::new(Box::new(output), State::Off));

@@ -200,6 +200,22 @@ fn numbers_in_messages_agree_with_their_nouns() {
     }
 }
 
+/// Each program adds the advice to use its own options.
+#[test]
+fn what_several_programs_use_names_no_option_of_one() {
+    for name in ["shared", "client", "logging"] {
+        let source = sources(&[name]);
+        let mut code = source
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        let option = code.find(|line| {
+            let mut after = line.split("--").skip(1);
+            after.any(|text| text.starts_with(|c: char| c.is_ascii_lowercase()))
+        });
+        assert_eq!(option, None, "{name}");
+    }
+}
+
 #[test]
 fn the_guide_has_the_times_of_the_unit() {
     let unit = document("systemd/led-controller.service");

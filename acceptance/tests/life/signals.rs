@@ -2,13 +2,16 @@
 
 use std::{
     fs,
-    process::Command,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+use rustix::fs::OFlags;
 use shared::{Access, Message, MessageType, Queue};
 use testing::{Fixture, Outcome, Random, Running, Signal, rounds, wait_until};
+
+use crate::mqtt::log::full_pipe;
 
 #[test]
 fn each_signal_ends_it_and_cleans_up() {
@@ -41,6 +44,22 @@ fn under_nohup_it_ignores_sighup_whatever_its_name_is() {
         fixture.command(&["on"]).assert_printed("on");
         fixture.terminate(controller);
     }
+}
+
+/// The LED may be on: exit status 0 would hide that.
+#[test]
+fn a_signal_does_not_hide_why_it_cannot_start() {
+    let fixture = Fixture::new();
+    // The first level cannot be written in time.
+    let (_reader, full) = full_pipe(OFlags::empty());
+    let mut program = fixture.simulated(&["--initial", "on"]);
+    let controller = Running::start_with_own_output(program.stdout(full).stderr(Stdio::piped()));
+    wait_until("it handles signals and has its locks", || {
+        fixture.lock_file("lock").exists()
+    });
+    controller.signal(Signal::TERM);
+    let reason = "cannot write to standard output: the output is not read";
+    controller.wait().assert_failed(1, &[reason]);
 }
 
 /// Signals come before the handlers are installed, before the queue is created, between two messages, in msgrcv and after

@@ -1,7 +1,11 @@
 //! Stale queues, and how they are distinguished from those of other programs.
 
+use std::process::Command;
+
 use shared::{Access, Mode, Permissions, Queue};
-use testing::{Fixture, Outcome, Running};
+use testing::{Fixture, Outcome, Running, remove_queue};
+
+use crate::interop::c;
 
 #[test]
 fn stale_queues_are_replaced_and_their_commands_are_not_applied() {
@@ -73,6 +77,26 @@ fn a_queue_of_a_controller_killed_at_its_start_is_removed() {
     fixture.command(&["on"]).assert_printed("on");
     assert!(commands.status().is_err());
     fixture.terminate(controller);
+}
+
+#[test]
+fn a_queue_in_the_place_of_a_removed_one_is_not_removed() {
+    let fixture = Fixture::new();
+    let textbook = c(&fixture, "textbook_controller");
+    fixture.controller(&[]).kill();
+    remove_queue(fixture.key);
+    let server = Running::start(&mut Command::new(textbook));
+    assert_eq!(server.line(), "ready");
+    let created = format!("queue {} was created by user", fixture.key);
+    let turned_off = Outcome::of(&mut fixture.simulated(&["--turn-off"]));
+    turned_off.assert_code(0);
+    turned_off.assert_logged(&[&created, "not removed"]);
+    // Nor while the reply queue of the controller that was killed is still there.
+    Outcome::of(&mut fixture.simulated(&[])).assert_failed(78, &[&created]);
+    fixture.send(1, b"ON\0");
+    assert_eq!(server.line(), "LED on");
+    fixture.send(2, b"");
+    fixture.assert_clean_end(server);
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn lines_have_priorities_only_if_standard_error_is_the_stream_to_the_journal() {
 }
 
 /// A pipe without room, and its reader, which does not read.
-fn full_pipe(flags: OFlags) -> (PipeReader, Stdio) {
+pub(crate) fn full_pipe(flags: OFlags) -> (PipeReader, Stdio) {
     let (reader, writer) = io::pipe().unwrap();
     fcntl_setpipe_size(&reader, 4096).unwrap();
     let mut file = File::from(OwnedFd::from(writer));

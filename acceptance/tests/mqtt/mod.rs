@@ -15,7 +15,7 @@ mod ending;
 mod guide;
 pub(crate) mod identity;
 mod idle;
-mod log;
+pub(crate) mod log;
 pub(crate) mod node;
 mod one_name;
 mod outages;

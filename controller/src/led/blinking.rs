@@ -43,6 +43,18 @@ impl Phase {
     }
 }
 
+impl Blinking {
+    /// From this instant on, beginning with on.
+    pub(super) fn new(blink: Blink, begin: Instant) -> Blinking {
+        Blinking {
+            blink,
+            begin,
+            first: Phase::Lit,
+            then: None,
+        }
+    }
+}
+
 impl Led {
     /// Turns the LED on, and lets it blink from now on.
     ///
@@ -50,12 +62,7 @@ impl Led {
     ///
     /// Those of [`Led::on`].
     pub fn blink(&mut self, blink: Blink, now: Instant) -> io::Result<Light> {
-        self.begin(Blinking {
-            blink,
-            begin: now,
-            first: Phase::Lit,
-            then: None,
-        })
+        self.begin(Blinking::new(blink, now))
     }
 
     /// Lets the LED flash from now on, and then do what it does now. If it is lit, a flash begins with off.
@@ -118,15 +125,11 @@ impl Led {
             State::On => self.change(self.level_of(Phase::Lit), None),
             State::Blink(blink) => {
                 self.write_phase(phase)?;
-                self.activity = Activity::Blinking(Blinking {
-                    blink,
-                    begin: match phase {
-                        Phase::Lit => now,
-                        Phase::Dark => now + blink.off(),
-                    },
-                    first: Phase::Lit,
-                    then: None,
-                });
+                let begin = match phase {
+                    Phase::Lit => now,
+                    Phase::Dark => now + blink.off(),
+                };
+                self.activity = Activity::Blinking(Blinking::new(blink, begin));
                 Ok(())
             }
         }

@@ -7,7 +7,7 @@ use shared::{
     Request,
 };
 
-use super::Server;
+use super::{Server, no_timer};
 use crate::{CLIENT_LINES, Error, LED_LINES, reply_queue::send_reply};
 
 /// Whether a reply was sent.
@@ -124,14 +124,8 @@ impl Server {
         }
     }
 
-    pub(super) fn needs_timer(&self) -> io::Result<()> {
-        match &self.timer {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let text = format!("it cannot blink or fade without a timer: {error}");
-                Err(io::Error::new(error.kind(), text))
-            }
-        }
+    fn needs_timer(&self) -> io::Result<()> {
+        self.timer.as_ref().map(|_| ()).map_err(no_timer)
     }
 
     /// Replies at once to a client that does not know the current state. Otherwise adds it to the watchers.

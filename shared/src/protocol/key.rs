@@ -59,10 +59,11 @@ impl Key {
         self.name
     }
 
-    /// The key of the reply queue that belongs to this command queue. After the last key it is 0, which no queue has.
+    /// The key of the reply queue that belongs to this command queue. 4294967295, which can only be that of a reply queue, gives
+    /// itself.
     #[must_use]
     pub const fn reply(self) -> Key {
-        Key::of_number(self.number.wrapping_add(1))
+        Key::of_number(self.number.saturating_add(1))
     }
 }
 
@@ -164,7 +165,6 @@ impl FromStr for Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Queue;
 
     #[test]
     fn decimal_and_hexadecimal_name_the_same_key() {
@@ -179,14 +179,6 @@ mod tests {
         assert_eq!(key.get().to_string().parse(), Ok(key));
         assert_eq!(key.reply().to_string(), (key.get() + 1).to_string());
         assert_eq!("my_led".parse::<Key>(), Err(KeyError::NotAKey));
-    }
-
-    #[test]
-    fn no_queue_has_the_key_behind_that_of_the_last_reply_queue() {
-        let last: Key = "4294967294".parse().unwrap();
-        let behind = last.reply().reply();
-        assert_eq!(behind.get(), 0);
-        assert!(Queue::find(behind).unwrap().is_none());
     }
 
     #[test]
@@ -210,5 +202,11 @@ mod tests {
         assert_eq!(libc::key_t::from(key), i32::MIN);
         assert_eq!("-2147483648".parse(), Ok(key));
         assert_eq!("0x7fffffff".parse::<Key>().unwrap().reply(), key);
+    }
+
+    #[test]
+    fn the_last_key_of_a_reply_queue_gives_itself() {
+        let last = "4294967294".parse::<Key>().unwrap().reply();
+        assert_eq!([last.get(), last.reply().get()], [u32::MAX; 2]);
     }
 }
