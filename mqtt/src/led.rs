@@ -114,7 +114,12 @@ impl Led {
                 continue;
             }
             let result = client::ask(&self.target, command, TIMEOUT);
-            let has_replied = !matches!(result, Err(Error::NoReply { .. } | Error::Full { .. }));
+            let has_replied = match &result {
+                Err(Error::NoReply { .. }) => false,
+                // Others fill it, and the controller reads it.
+                Err(Error::Full { queue, .. }) => queue.is_read(),
+                _ => true,
+            };
             if let Err(error) = &result {
                 self.board
                     .warn(|| format!("{}: {command}: {}", self.topic, Advised(error)));

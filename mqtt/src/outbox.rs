@@ -134,7 +134,10 @@ impl Outbox {
             let is_kept = slot.wanted.take().is_some_and(|wanted| !wanted.is_empty());
             let is_availability = slot.topic.ends_with("/availability");
             slot.wanted = (is_kept && is_availability).then(|| OFFLINE.into());
+            slot.retry = None;
         }
+        // What is stale may still be there.
+        self.has_removed = false;
     }
 
     /// Everything is published again. What was removed is not: another node may have the topic now.
@@ -215,6 +218,11 @@ impl Outbox {
             .filter(|slot| !slot.is_settled())
             .filter_map(|slot| slot.retry)
             .min()
+    }
+
+    /// Whether the broker has acknowledged everything.
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        self.slots.iter().all(Slot::is_settled)
     }
 
     /// Whether the broker has acknowledged or refused everything.

@@ -85,15 +85,19 @@ pub fn decode(payload: &[u8]) -> Result<Vec<Command>, PayloadError> {
         [b'{', ..] => serde_json::from_slice(text)
             .map_err(|error| PayloadError::Json(error.to_string()))
             .and_then(light),
-        // What some publishers make of a word or a boolean.
+        // What some publishers make of a word.
         [b'"', word @ .., b'"'] => words(word.trim_ascii()).map(|word| vec![word]),
-        b"true" => Ok(vec![Command::ON]),
-        b"false" => Ok(vec![Command::OFF]),
         _ => words(text).map(|command| vec![command]),
     }
 }
 
 fn words(text: &[u8]) -> Result<Command, PayloadError> {
+    // What some publishers make of a boolean.
+    for (word, command) in [("true", Command::ON), ("false", Command::OFF)] {
+        if text.eq_ignore_ascii_case(word.as_bytes()) {
+            return Ok(command);
+        }
+    }
     if text.contains(&0) {
         return Err(PayloadError::Nul);
     }

@@ -30,7 +30,7 @@ pub(crate) struct Session {
     birth: Option<Instant>,
     /// Whether the published discovery message says that an LED can be dimmed, for each LED.
     dims: Vec<bool>,
-    /// Whether the broker has acknowledged everything once.
+    /// Whether the broker has acknowledged or refused everything once.
     pub(crate) is_complete: bool,
 }
 
@@ -218,18 +218,18 @@ impl Session {
             return;
         };
         let topic = outbox.acknowledged(place, result.is_ok()).to_owned();
-        match result {
-            Err(reason) => bridge.refused(&topic, &reason),
-            Ok(()) if !self.is_complete && outbox.is_settled() => {
-                self.is_complete = true;
-                if mem::take(&mut bridge.is_quiet) {
-                    bridge.log_connected();
-                }
-                if outbox.has_removed() {
-                    bridge.history.write(bridge.topics.retained());
-                }
-            }
-            Ok(()) => {}
+        if let Err(reason) = result {
+            bridge.refused(&topic, &reason);
+        }
+        if self.is_complete || !outbox.is_settled() {
+            return;
+        }
+        self.is_complete = true;
+        if mem::take(&mut bridge.is_quiet) {
+            bridge.log_connected();
+        }
+        if outbox.has_removed() {
+            bridge.history.write(bridge.topics.retained());
         }
     }
 
@@ -253,7 +253,8 @@ impl Session {
         }
     }
 
-    /// Retains that everything is offline. Returns the reason if the connection is lost before the broker has acknowledged it.
+    /// Retains that everything is offline. Returns the reason if the connection is lost before the broker has acknowledged it, or if
+    /// it refuses it.
     pub(crate) async fn end(
         &mut self,
         bridge: &mut Bridge<'_>,
@@ -262,8 +263,10 @@ impl Session {
         self.outbox.as_mut()?.go_offline();
         loop {
             self.publish(bridge, connection);
-            if self.outbox.as_ref().is_none_or(Outbox::is_settled) {
-                return None;
+            let outbox = self.outbox.as_ref()?;
+            if outbox.is_settled() {
+                let is_refused = !outbox.is_acknowledged();
+                return is_refused.then(|| Loss::from("the broker refused it"));
             }
             match connection.next().await {
                 Event::Acknowledged(Tag::Slot(place), result) => {

@@ -66,6 +66,37 @@ fn a_state_that_the_broker_refuses_is_published_until_it_is_acknowledged() {
     assert!(!log.contains("refused"), "{log}");
 }
 
+/// With a DISCONNECT the broker would discard the last will, and the LED would stay online.
+#[test]
+fn the_last_will_is_left_to_a_broker_that_refuses_the_end() {
+    let packets = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&packets);
+    let fake = Fake::start(move |packet, stream| {
+        let (first, body) = packet;
+        seen.lock().unwrap().push((first & 0xf0, body.to_vec()));
+        if packet.0 & 0xf0 == 0x30 && packet.1.ends_with(b"offline") {
+            fake::refuse(packet, 0x87, stream);
+        } else {
+            fake::serve(packet, stream);
+        }
+        true
+    });
+    let (_node, _controller, bridge) = start(&fake);
+    let has = |kind: u8, end: &[u8]| {
+        let packets = packets.lock().unwrap();
+        packets
+            .iter()
+            .any(|(found, body)| *found == kind && body.ends_with(end))
+    };
+    wait_until("it is online", || has(0x30, b"online"));
+    let log = end(bridge, Signal::TERM);
+    assert!(
+        log.contains("cannot publish that the LEDs are offline: the broker refused it"),
+        "{log}"
+    );
+    assert!(!has(0xe0, b""));
+}
+
 #[test]
 fn a_connection_after_losses_that_were_not_logged_is_logged() {
     let connections = Arc::new(AtomicUsize::new(0));

@@ -22,6 +22,8 @@ fn words_of_the_queue_are_commands() {
         ("\" toggle \"\n", "TOGGLE"),
         ("true", "ON"),
         ("false", "OFF"),
+        ("True", "ON"),
+        ("\"FALSE\"", "OFF"),
     ] {
         assert_eq!(command(payload), expected, "{payload}");
     }
@@ -49,6 +51,7 @@ fn json_of_home_assistant_is_a_command() {
         (r#"{"state":"on"}"#, "ON"),
         (r#"{"state":" Off "}"#, "OFF"),
         (r#"{"state":true}"#, "ON"),
+        (r#"{"state":"True"}"#, "ON"),
         (r#"{"state":false,"effect":"blink"}"#, "OFF"),
         (r#"{"state":"ON","effect":" Blink FAST"}"#, "BLINK 125 125"),
         (r#"{"state":"ON","effect":"OFF"}"#, "ON"),
