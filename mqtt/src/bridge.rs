@@ -119,7 +119,7 @@ pub(crate) struct Bridge<'a> {
     pub(crate) history: History,
     /// A number that no other process has.
     pub(crate) process: [u8; 8],
-    /// Once this process has published its availability: at how many connections in a row another one had done so after it.
+    /// At how many connections in a row another process had published the availability last; none before the first.
     pub(crate) others: Option<u8>,
     /// Whether the last connection was lost for a reason that was logged before: the next one is logged once it is complete.
     pub(crate) is_quiet: bool,

@@ -44,8 +44,9 @@ const OVERHEAD: usize = 32;
 /// An event of a connection.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// The longest packet that the broker takes.
+    /// The broker has accepted the connection.
     Connected {
+        /// The longest packet that it takes.
         packet_max: usize,
     },
     /// The reply to subscriptions: why the broker refused some.

@@ -71,7 +71,7 @@ impl<'a> Commands<'a> {
             return log::debug!("{topic}: not subscribed");
         };
         let respond = respond.filter(|to| {
-            let is_permitted = self.topics.permit_response(&to.topic);
+            let is_permitted = self.topics.permits_response(&to.topic);
             if !is_permitted {
                 self.board.warn(|| {
                     let start: String = to.topic.chars().take(80).collect();

@@ -45,8 +45,8 @@ use topics::Topics;
 
 /// How long an idle thread of the runtime waits for the next name to look up.
 const LOOK_UP_REST: Duration = Duration::from_millis(100);
-/// The number of file descriptors that the runtime needs. It panics if it cannot open one, so this is tried before.
-const DESCRIPTORS: usize = 8;
+/// The number of pairs of file descriptors that the runtime needs. It panics if it cannot open one, so this is tried before.
+const PAIRS: usize = 8;
 
 /// Does what the options say.
 ///
@@ -54,7 +54,7 @@ const DESCRIPTORS: usize = 8;
 ///
 /// The reason why it ended, unless a signal ended it.
 pub fn run(options: &Options) -> Result<(), Error> {
-    let pairs: io::Result<Vec<_>> = (0..DESCRIPTORS).map(|_| UnixStream::pair()).collect();
+    let pairs: io::Result<Vec<_>> = (0..PAIRS).map(|_| UnixStream::pair()).collect();
     drop(pairs.map_err(Error::Start)?);
     // A short keep-alive ends the lookup thread at once, so that it does not wake up later only to end.
     let mut runtime = tokio::runtime::Builder::new_current_thread();

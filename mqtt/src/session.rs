@@ -154,12 +154,14 @@ impl Session {
             return Ok(());
         }
         self.retained.add(topics, &message);
-        let id = discovery::device(bridge.config);
-        match self.retained.other(topics, &id, &bridge.process) {
+        if self.is_serving() {
+            let id = discovery::device(bridge.config);
             // Another machine has taken over the name.
-            Some((other, _)) if self.is_serving() => Err(bridge.other(&other)),
-            _ => Ok(()),
+            if let Some((other, _)) = self.retained.other(topics, &id, &bridge.process) {
+                return Err(bridge.other(&other));
+            }
         }
+        Ok(())
     }
 
     /// Publishes everything, if the name belongs to this machine and to no other process.

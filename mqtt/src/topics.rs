@@ -42,8 +42,9 @@ pub(crate) struct Topics {
     pub(crate) status: Option<String>,
     /// What `--check` publishes to itself.
     pub(crate) check: String,
-    /// The prefixes below which no response may go, and the one below them that is for responses of this node.
+    /// The prefixes below which no response may go.
     prefixes: [String; 2],
+    /// The one below them that is for responses of this node.
     pub(crate) responses: String,
 }
 
@@ -114,7 +115,7 @@ impl Topics {
 
     /// Whether a response may go to this topic: below the topic for responses of this node, or outside of the topics of LEDs and of
     /// discovery. Otherwise a publisher could use this program to command LEDs or to forge their states.
-    pub(crate) fn permit_response(&self, topic: &str) -> bool {
+    pub(crate) fn permits_response(&self, topic: &str) -> bool {
         let is_below = |prefix: &String| {
             topic
                 .strip_prefix(&**prefix)
@@ -169,7 +170,7 @@ mod tests {
             ("homeassistant/status", false),
             ("ha/status", false),
         ] {
-            assert_eq!(topics.permit_response(topic), is_permitted, "{topic:?}");
+            assert_eq!(topics.permits_response(topic), is_permitted, "{topic:?}");
         }
     }
 }

@@ -6,6 +6,7 @@ use std::fmt::Debug;
 pub(super) fn of(code: impl Debug) -> String {
     let mut words = String::new();
     for c in format!("{code:?}").chars() {
+        // QoS is one word.
         if c.is_ascii_uppercase() && !words.is_empty() && !words.ends_with("qo") {
             words.push(' ');
         }
