@@ -100,6 +100,19 @@ fn a_queue_in_the_place_of_a_removed_one_is_not_removed() {
 }
 
 #[test]
+fn a_queue_of_a_controller_killed_while_it_created_it_again_is_removed() {
+    let fixture = Fixture::new();
+    fixture.controller(&[]).kill();
+    remove_queue(fixture.key);
+    // Only the reply queue is recorded.
+    let commands = Queue::create(fixture.key, Mode::CLOSED).unwrap();
+    let next = fixture.controller(&[]);
+    fixture.command(&["on"]).assert_printed("on");
+    assert!(commands.status().is_err());
+    fixture.terminate(next);
+}
+
+#[test]
 fn a_closed_queue_of_another_program_is_not_removed() {
     let fixture = Fixture::new();
     fixture.terminate(fixture.controller(&[]));
