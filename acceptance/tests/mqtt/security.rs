@@ -9,7 +9,7 @@ use testing::{
 };
 
 use super::{
-    AVAILABILITY, SET, STATE, TURNS,
+    AVAILABILITY, ON, SET, STATE, TURNS,
     node::{Node, end},
 };
 
@@ -252,6 +252,11 @@ fn the_log_names_what_removes_an_earlier_name_that_the_user_may_not_read() {
         "led/porch/availability, an earlier topic of this node, has no retained message",
     );
     assert!(line.contains("--forget --node OLD"), "{line}");
+    // Behind the acknowledgements, after which it forgets the earlier topics.
+    let mut client = secure.broker.watch();
+    client.wait_for("led/garden/availability", "online");
+    client.publish("led/garden/set", "ON");
+    client.wait_for("led/garden/state", ON);
     assert!(!end(bridge, Signal::TERM).contains("refused"));
     // It is logged once.
     let bridge = node.bridge();

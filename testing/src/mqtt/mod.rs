@@ -62,7 +62,7 @@ impl Broker {
         // As root, Mosquitto would become a user that cannot read the directory. As another user it ignores the line. By default it
         // drops what comes after 1000 messages that a slow client has not taken.
         let text = format!(
-            "user root\nmax_queued_messages 0\nlog_dest stderr\nper_listener_settings true\nlistener {port} {host}\nallow_anonymous true\n{settings}\n"
+            "user root\nmax_queued_messages 20000\nlog_dest stderr\nper_listener_settings true\nlistener {port} {host}\nallow_anonymous true\n{settings}\n"
         );
         fs::write(self.path().join("mosquitto.conf"), text).expect("the directory is ours");
     }
