@@ -174,6 +174,7 @@ mod tests {
     use std::fs;
 
     use tempfile::TempDir;
+    use testing::watches;
 
     use super::*;
 
@@ -234,14 +235,11 @@ mod tests {
     }
 
     #[test]
-    fn its_files_are_closed_with_it() {
-        let open = || fs::read_dir("/proc/self/fd").unwrap().count();
+    fn nothing_watches_a_directory_after_it() {
         let directory = directory();
-        let before = open();
-        for _ in 0..100 {
-            watching(Key::DEFAULT, &[&directory]);
-        }
-        // Tests beside this one open some.
-        assert!(open() < before + 50);
+        let wakeups = watching(Key::DEFAULT, &[&directory]);
+        assert_eq!(watches(directory.path()), 1);
+        drop(wakeups);
+        assert_eq!(watches(directory.path()), 0);
     }
 }

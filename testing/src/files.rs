@@ -48,3 +48,21 @@ impl Fixture {
             .join(format!("{}-{namespace}.{extension}", self.key))
     }
 }
+
+/// How many inotify instances of this process watch a file, see proc_pid_fdinfo(5).
+///
+/// # Panics
+///
+/// The file does not exist.
+#[must_use]
+pub fn watches(path: &Path) -> usize {
+    let inode = fs::metadata(path).expect("the file").ino();
+    let line = format!(" ino:{inode:x} ");
+    let files = fs::read_dir("/proc/self/fdinfo").expect("proc(5)");
+    let texts = files
+        .flatten()
+        .filter_map(|file| fs::read_to_string(file.path()).ok());
+    texts
+        .filter(|text| text.contains("inotify ") && text.contains(&line))
+        .count()
+}

@@ -16,6 +16,7 @@ mod running;
 mod users;
 mod wait;
 
+pub use files::watches;
 pub use fixture::Fixture;
 pub use keys::key;
 pub use led::remove_queue;

@@ -57,6 +57,8 @@ pub(super) fn retry_at_changes<T, E>(
 mod tests {
     use std::{cell::Cell, fs, os::unix::fs::PermissionsExt, sync::mpsc::channel, thread};
 
+    use testing::watches;
+
     use super::*;
 
     #[test]
@@ -100,5 +102,35 @@ mod tests {
             ControlFlow::<Result<(), _>, _>::Continue("passes")
         });
         assert_eq!((result, looks.get()), (Err("passes"), 3));
+    }
+
+    #[test]
+    fn changes_without_end_do_not_defer_the_end_of_the_wait() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut tries = 0;
+        let result = retry_at_changes(
+            directory.path(),
+            || true,
+            || {
+                fs::write(directory.path().join(tries.to_string()), "").unwrap();
+                tries += 1;
+                match tries {
+                    100 => ControlFlow::Break(Err::<(), _>("it does not end")),
+                    _ => ControlFlow::Continue("passes"),
+                }
+            },
+        );
+        assert_eq!((result, tries), (Err("passes"), 1));
+    }
+
+    #[test]
+    fn nothing_watches_the_directory_after_the_wait() {
+        let directory = tempfile::tempdir().unwrap();
+        let result = retry_at_changes(
+            directory.path(),
+            || watches(directory.path()) == 1,
+            || ControlFlow::<Result<(), _>, _>::Continue("passes"),
+        );
+        assert_eq!((result, watches(directory.path())), (Err("passes"), 0));
     }
 }
