@@ -18,13 +18,7 @@ pub(crate) fn watch(fixture: &Fixture, state: &str, reply_type: i64) {
 
 /// The first line of the next reply of this type.
 pub(crate) fn reply(fixture: &Fixture, reply_type: i64) -> String {
-    let mut received = None;
-    wait_until("there is a reply", || {
-        let reply = fixture.replies();
-        received = reply.try_receive(own(reply_type), Oversize::Keep).ok();
-        received.is_some()
-    });
-    let message: Message = received.unwrap();
+    let message = fixture.reply(own(reply_type));
     let text = String::from_utf8_lossy(message.text());
     text.lines().next().unwrap_or_default().to_owned()
 }

@@ -1,6 +1,6 @@
 //! The queues of a fixture, and what they show of the controller and its LED.
 
-use shared::{Access, Key, Message, MessageType, Queue};
+use shared::{Access, Key, Message, MessageType, Oversize, Queue, Select};
 
 use crate::{Fixture, Outcome, Running, Signal, wait_until};
 
@@ -27,6 +27,17 @@ impl Fixture {
     #[must_use]
     pub fn replies(&self) -> Queue {
         Queue::open(self.key.reply(), Access::Receive).expect("the controller has created it")
+    }
+
+    /// The next reply, once it is there.
+    #[must_use]
+    pub fn reply(&self, select: Select) -> Message {
+        let (replies, mut reply) = (self.replies(), None);
+        wait_until("there is a reply", || {
+            reply = replies.try_receive(select, Oversize::Keep).ok();
+            reply.is_some()
+        });
+        reply.expect("there is one")
     }
 
     /// Sends a message to the command queue.

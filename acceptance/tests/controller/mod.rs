@@ -4,22 +4,15 @@ mod blinking;
 mod others;
 mod start;
 
-use shared::{Access, Message, MessageType, Oversize, Queue, Select};
+use shared::{MessageType, Queue, Select};
 use testing::{Fixture, wait_until};
 
 /// Sends a command, and returns the first line of its reply.
 fn ask(fixture: &Fixture, command: &str) -> String {
     let reply_to = MessageType::random();
     fixture.send(1, format!("{command}\0reply={reply_to}\0").as_bytes());
-    let replies = Queue::open(fixture.key.reply(), Access::Receive).unwrap();
-    let mut reply: Option<Message> = None;
-    wait_until("the reply comes", || {
-        reply = replies
-            .try_receive(Select::Type(reply_to), Oversize::Truncate)
-            .ok();
-        reply.is_some()
-    });
-    let text = String::from_utf8_lossy(reply.unwrap().text()).into_owned();
+    let reply = fixture.reply(Select::Type(reply_to));
+    let text = String::from_utf8_lossy(reply.text());
     text.lines().next().unwrap().to_owned()
 }
 
