@@ -32,41 +32,28 @@ fn assert_noticed(
     assert!(begin.elapsed() < PATIENCE);
 }
 
+fn is(kind: u8, (first, _): Packet<'_>) -> bool {
+    first & 0xf0 == kind
+}
+
 #[test]
 fn a_broker_that_does_not_reply_is_noticed() {
-    let is = |kind: u8, (first, _): Packet<'_>| first & 0xf0 == kind;
     thread::scope(|scope| {
-        scope.spawn(|| {
-            assert_noticed(
-                "the broker does not reply to subscriptions",
-                move |packet, stream| {
-                    if !is(0x80, packet) {
+        for (kind, line) in [
+            (0x80, "the broker does not reply to subscriptions"),
+            (0x30, "the broker acknowledges no message"),
+            // A ping: nothing else happens meanwhile.
+            (0xc0, "no reply in time"),
+        ] {
+            scope.spawn(move || {
+                assert_noticed(line, move |packet, stream| {
+                    if !is(kind, packet) {
                         fake::serve(packet, stream);
                     }
                     true
-                },
-            );
-        });
-        scope.spawn(|| {
-            assert_noticed(
-                "the broker acknowledges no message",
-                move |packet, stream| {
-                    if !is(0x30, packet) {
-                        fake::serve(packet, stream);
-                    }
-                    true
-                },
-            );
-        });
-        scope.spawn(|| {
-            // It replies to no ping: nothing else happens meanwhile.
-            assert_noticed("no reply in time", move |packet, stream| {
-                if !is(0xc0, packet) {
-                    fake::serve(packet, stream);
-                }
-                true
+                });
             });
-        });
+        }
         scope.spawn(|| {
             assert_noticed("the broker retains no messages", move |packet, stream| {
                 if is(0x10, packet) {
