@@ -89,10 +89,7 @@ fn ask_until(target: &Target, command: Command, deadline: &mut Deadline) -> Resu
     let mut may_be_applied = false;
     let mut is_expected = deadline.includes_start;
     loop {
-        let located = match locate(target) {
-            Ok(located) => located,
-            Err(error) => return Err(checked(command, may_be_applied, error)),
-        };
+        let located = locate(target).map_err(|error| checked(command, may_be_applied, error))?;
         if let (Command::Exit, Located::Ready(queues)) = (command, &located) {
             let server = server(target, &queues.commands);
             if ending.as_ref().is_some_and(|ending| {
@@ -102,10 +99,8 @@ fn ask_until(target: &Target, command: Command, deadline: &mut Deadline) -> Resu
             }
             ending = ending.or(server);
         }
-        let fate = match try_once(target, command, located, is_expected, deadline) {
-            Ok(fate) => fate,
-            Err(error) => return Err(checked(command, may_be_applied, error)),
-        };
+        let fate = try_once(target, command, located, is_expected, deadline)
+            .map_err(|error| checked(command, may_be_applied, error))?;
         is_expected = true;
         let step = next_step(command, &fate);
         let error = match step {
@@ -149,24 +144,25 @@ fn try_once(
     deadline: &mut Deadline,
 ) -> Result<Fate, Error> {
     let key = target.key;
-    let absent = match located {
-        Located::Ready(queues) => return Ok(attempt(target, command, queues, deadline)),
+    match located {
+        Located::Ready(queues) => Ok(attempt(target, command, queues, deadline)),
         Located::NoReplyQueue(commands) => {
             let status = Command::Status;
             let fate = ask_again(target, status, commands, MessageType::random(), deadline);
-            return Ok(match fate {
+            Ok(match fate {
                 Fate::Unknown(Lost::Timeout) => fate,
                 _ => Fate::NotSent(Error::NotReady { key }),
-            });
+            })
         }
-        Located::Closed => return Ok(Fate::NotSent(Error::NotReady { key })),
-        Located::Absent if is_expected => Ok(Error::NotRunning { key }),
+        Located::Closed => Ok(Fate::NotSent(Error::NotReady { key })),
+        Located::Absent if is_expected => Ok(Fate::NotSent(Error::NotRunning { key })),
         Located::Absent => Err(Error::NotRunning { key }),
         // The next controller removes the stale queue.
-        Located::Stale(messages) if deadline.includes_start => Ok(Error::Stale { key, messages }),
+        Located::Stale(messages) if deadline.includes_start => {
+            Ok(Fate::NotSent(Error::Stale { key, messages }))
+        }
         Located::Stale(messages) => Err(Error::Stale { key, messages }),
-    };
-    absent.map(Fate::NotSent)
+    }
 }
 
 /// The result of the last attempt.

@@ -2,7 +2,7 @@
 
 use shared::{Access, Key, Queue, lock::Holder};
 
-use crate::{Error, Target};
+use crate::{Error, Target, target::look_up};
 
 /// The queues of a controller, as a client finds them. Conditions that can pass are variants here; the others are an [`Error`].
 #[derive(Debug)]
@@ -108,9 +108,7 @@ impl Target {
 
     /// Whether a queue is gone or closed now, for example because its controller restarts.
     pub(crate) fn is_gone_or_closed(&self, queue: &Queue) -> bool {
-        let now = [self.key, self.key.reply()].map(|key| Queue::find(key).ok().flatten());
-        !now.into_iter()
-            .flatten()
-            .any(|(found, status)| found == *queue && status.is_open())
+        let mut now = [self.key, self.key.reply()].into_iter().filter_map(look_up);
+        !now.any(|(found, status)| found == *queue && status.is_open())
     }
 }

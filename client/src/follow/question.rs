@@ -41,17 +41,20 @@ pub(super) struct Question {
 impl Follower<'_> {
     /// When a request without a reply is looked into. One with a state has its reply only when the state changes.
     pub(super) fn overdue(&self, question: &Question) -> Instant {
-        let is_reported = matches!(self.last, Some(Err(_)));
         let patience = match question.known {
-            None if !is_reported => self.timeout,
+            None if !self.has_reported_error() => self.timeout,
             _ => CONFIRM_INTERVAL,
         };
         question.sent + patience
     }
 
+    fn has_reported_error(&self) -> bool {
+        matches!(self.last, Some(Err(_)))
+    }
+
     /// Confirms the state, or reports that there is no reply, or goes on waiting.
     pub(super) fn without_reply(&mut self, question: Question) -> Result<Option<Event>, Error> {
-        let is_reported = matches!(self.last, Some(Err(_)));
+        let is_reported = self.has_reported_error();
         // The reply is lost, or another process received the request.
         let is_lost = || has_read(&question.queues.commands);
         if question.known.is_some() || (is_reported && is_lost()) {
