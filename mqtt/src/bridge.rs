@@ -1,12 +1,10 @@
 //! The loop between the broker and the LEDs.
 
 use std::{
-    future::poll_fn,
     hash::{BuildHasher, RandomState},
     io,
     pin::{Pin, pin},
     sync::Arc,
-    task::Poll,
     time::Duration,
 };
 
@@ -89,23 +87,18 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
 
 /// The signals that end the service, as a future.
 fn signals() -> io::Result<impl Future<Output = ()>> {
-    let kinds = [
-        SignalKind::terminate(),
-        SignalKind::interrupt(),
-        SignalKind::hangup(),
+    let [mut terminate, mut interrupt, mut hangup] = [
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::hangup())?,
     ];
-    let mut signals: Vec<_> = kinds.into_iter().map(signal).collect::<io::Result<_>>()?;
-    Ok(poll_fn(move |context| {
-        let polled = signals.iter_mut().map(|signal| signal.poll_recv(context));
-        // Poll each of them, so that each registers its waker.
-        polled.fold(Poll::Pending, |any, signal| {
-            if any.is_ready() || signal.is_ready() {
-                Poll::Ready(())
-            } else {
-                any
-            }
-        })
-    }))
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
 }
 
 /// The state that outlives a connection.

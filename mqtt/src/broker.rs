@@ -23,7 +23,7 @@ use tokio::{
 };
 
 pub(crate) use driver::CLOSED;
-pub(crate) use loss::{Cause, Loss};
+pub(crate) use loss::{Cause, Loss, NO_REPLY};
 pub(crate) use options::Options;
 
 use crate::board::ResponseTo;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     Error,
     advice::Advised,
-    broker::{Connection, Event, Options, Outgoing, Tag},
+    broker::{Connection, Event, NO_REPLY, Options, Outgoing, Tag},
     client_id,
     config::Config,
     topics::Topics,
@@ -103,9 +103,7 @@ async fn broker(config: &Config, topics: &Topics) -> Vec<Finding> {
     let found = loop {
         let Ok(event) = timeout_at(deadline, connection.next()).await else {
             let reason = match step {
-                "broker" => {
-                    "no reply in time: check the host, and whether a firewall blocks the port"
-                }
+                "broker" => NO_REPLY,
                 // A broker silently withholds messages that the user may not read.
                 _ => "the message did not come back",
             };

@@ -36,13 +36,13 @@ struct Slot {
     acknowledged: Option<String>,
     /// The topics that must be acknowledged before this one is published.
     after: Vec<usize>,
-    /// When to try again what was refused.
+    /// When to try again what was refused; none while a message waits for its acknowledgement.
     retry: Option<Instant>,
     backoff: Backoff,
 }
 
 impl Slot {
-    fn is_settled(&self) -> bool {
+    fn is_acknowledged(&self) -> bool {
         self.sent.is_none() && (self.wanted.is_none() || self.wanted == self.acknowledged)
     }
 }
@@ -161,10 +161,14 @@ impl Outbox {
             let is_blocked = || {
                 slot.after
                     .iter()
-                    .any(|&before| !self.slots[before].is_settled())
+                    .any(|&before| !self.slots[before].is_acknowledged())
             };
             let waits = slot.sent.is_some() || slot.retry.is_some();
-            let Some(wanted) = slot.wanted.clone().filter(|_| !waits && !slot.is_settled()) else {
+            let Some(wanted) = slot
+                .wanted
+                .clone()
+                .filter(|_| !waits && !slot.is_acknowledged())
+            else {
                 continue;
             };
             if wanted != OFFLINE && is_blocked() {
@@ -196,7 +200,6 @@ impl Outbox {
         let sent = slot.sent.take();
         if is_accepted {
             slot.acknowledged = sent;
-            slot.retry = None;
             slot.backoff = Backoff::default();
             if let Some(then) = slot.then.take() {
                 slot.wanted = Some(then);
@@ -213,23 +216,20 @@ impl Outbox {
 
     /// When to try again what was refused.
     pub(crate) fn retry(&self) -> Option<Instant> {
-        let waiting = self.slots.iter().filter(|slot| slot.sent.is_none());
-        waiting
-            .filter(|slot| !slot.is_settled())
-            .filter_map(|slot| slot.retry)
-            .min()
+        let waiting = self.slots.iter().filter(|slot| !slot.is_acknowledged());
+        waiting.filter_map(|slot| slot.retry).min()
     }
 
     /// Whether the broker has acknowledged everything.
     pub(crate) fn is_acknowledged(&self) -> bool {
-        self.slots.iter().all(Slot::is_settled)
+        self.slots.iter().all(Slot::is_acknowledged)
     }
 
     /// Whether the broker has acknowledged or refused everything.
     pub(crate) fn is_settled(&self) -> bool {
         self.slots
             .iter()
-            .all(|slot| slot.is_settled() || slot.sent.is_none() && slot.retry.is_some())
+            .all(|slot| slot.is_acknowledged() || slot.retry.is_some())
     }
 
     /// Whether the broker has acknowledged the removal of all stale topics.
@@ -238,6 +238,6 @@ impl Outbox {
             .slots
             .iter()
             .filter(|slot| slot.wanted.as_deref() == Some(""));
-        self.has_removed && stale.all(Slot::is_settled)
+        self.has_removed && stale.all(Slot::is_acknowledged)
     }
 }

@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Event, KEEP_ALIVE, Loss, Message, PATIENCE};
+use super::{Event, KEEP_ALIVE, Loss, Message, NO_REPLY, PATIENCE};
 use crate::board::ResponseTo;
 
 pub(crate) const CLOSED: &str = "the broker closed the connection";
@@ -22,9 +22,7 @@ pub(super) async fn drive(mut events: EventLoop, sender: Sender<Event>, is_tls: 
         // The keep-alive produces a packet at the latest after KEEP_ALIVE. It stays in the library if the broker reads nothing.
         let deadline = ping.unwrap_or_else(|| Instant::now() + keep_alive) + PATIENCE;
         let event = match timeout_at(deadline, events.poll()).await {
-            Err(_) => Event::Lost(Loss::from(
-                "no reply in time: check the host, and whether a firewall blocks the port",
-            )),
+            Err(_) => Event::Lost(Loss::from(NO_REPLY)),
             Ok(Err(error)) => Event::Lost(lost(error, is_accepted, is_tls)),
             Ok(Ok(rumqttc::Event::Outgoing(Outgoing::PingReq))) => {
                 ping = Some(Instant::now());

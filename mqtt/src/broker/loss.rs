@@ -67,6 +67,9 @@ impl Loss {
     }
 }
 
+/// The broker sends nothing.
+pub(crate) const NO_REPLY: &str =
+    "no reply in time: check the host, and whether a firewall blocks the port";
 const NOT_MQTT: &str = "the server on this port does not speak MQTT 5: check the port";
 
 fn reason(error: ConnectionError, is_accepted: bool) -> String {
@@ -83,7 +86,7 @@ fn reason(error: ConnectionError, is_accepted: bool) -> String {
         }
         ConnectionError::MqttState(StateError::ConnectionAborted) => CLOSED.into(),
         ConnectionError::MqttState(StateError::AwaitPingResp) | ConnectionError::Timeout(_) => {
-            "no reply in time: check the host, and whether a firewall blocks the port".into()
+            NO_REPLY.into()
         }
         ConnectionError::MqttState(StateError::Deserialization(error)) => {
             packet(error, is_accepted)
