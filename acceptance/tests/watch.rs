@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
-use shared::{Access, Mode, Queue};
+use shared::{Access, Message, MessageType, Mode, Oversize, Queue, Select};
 use testing::{Fixture, Outcome, Running, Signal, wait_until};
 
 use crate::{
@@ -51,6 +51,30 @@ fn it_waits_for_a_controller_that_is_stopped() {
     assert_eq!(watch.line(), "off");
     fixture.command(&["on"]).assert_printed("on");
     assert_eq!(watch.line(), "on");
+}
+
+#[test]
+fn a_queue_that_is_full_and_read_is_no_news_until_nobody_reads_it() {
+    let fixture = Fixture::new();
+    let controller = fixture.controller(&[]);
+    fixture.send(1, b"STATUS\0reply=7\0");
+    let state = fixture.reply(Select::Type(MessageType::new(7).unwrap()));
+    controller.stop();
+    let watch = fixture.client(&WATCH);
+    fixture.wait_until_sent(1);
+    // The test reads and replies in place of the controller, and has filled its queue before.
+    let commands = Queue::open(fixture.key, Access::Receive).unwrap();
+    let request: Message = commands.receive(Select::Any, Oversize::Keep).unwrap();
+    let request = String::from_utf8_lossy(request.text()).into_owned();
+    let reply_type = request.split("reply=").nth(1).unwrap();
+    let reply_type: i64 = reply_type.trim_end_matches('\0').parse().unwrap();
+    fixture.fill(b"STATUS");
+    let reply: Message = Message::new(MessageType::new(reply_type).unwrap(), state.text()).unwrap();
+    let replies = Queue::open(fixture.key.reply(), Access::Send).unwrap();
+    replies.send(&reply).unwrap();
+    assert_eq!(watch.line(), "off");
+    let line = watch.wait_for_log("is full");
+    assert!(line.contains("does not read its queue"), "{line}");
 }
 
 #[test]

@@ -153,8 +153,13 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// The event for an error, unless the last event was an error of the same kind.
+    /// The event for an error, unless the last event was an error of the same kind. A queue that others fill and the controller
+    /// reads changes nothing of what is known.
     fn no_state(&mut self, error: Error) -> Option<Event> {
+        let is_read = matches!(&error, Error::Full { queue, .. } if queue.is_read());
+        if is_read && self.last.is_some() {
+            return None;
+        }
         let kind = error.kind();
         if self.last == Some(Err(kind)) {
             return None;
