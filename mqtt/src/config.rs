@@ -22,7 +22,7 @@ use crate::{Error, identity};
 const RESERVED: [&str; 2] = ["all", "group"];
 
 /// The longest name of a node, an LED or a group, in bytes.
-const NAME_MAX: usize = 64;
+pub(crate) const NAME_MAX: usize = 64;
 
 /// The longest prefix, in bytes.
 const PREFIX_MAX: usize = 256;
@@ -43,7 +43,7 @@ pub(crate) struct Config {
     pub(crate) prefix: String,
     #[serde(default = "default_node")]
     pub(crate) node: String,
-    /// The unique identifier of the device; if it is none, the serial number of the board is used.
+    /// The unique identifier of the device; by default the serial number of the board.
     pub(crate) id: Option<String>,
     #[serde(default)]
     pub(crate) groups: Vec<String>,
@@ -85,15 +85,8 @@ impl Config {
     ///
     /// It cannot be read, or something in it is wrong.
     pub(crate) fn read(path: &Path) -> Result<Config, Error> {
-        let text = fs::read_to_string(path).map_err(|source| Error::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let wrong = |problem: String| Error::Config {
-            path: path.to_owned(),
-            problem,
-        };
-        Config::from_text(&text, path).map_err(wrong)
+        let text = fs::read_to_string(path).map_err(|source| Error::read(path, source))?;
+        Config::from_text(&text, path).map_err(|problem| Error::config(path, problem))
     }
 
     /// Parses the text of a file. File names in it are relative to this path.
@@ -114,10 +107,8 @@ impl Config {
     /// It is not a valid name.
     pub(crate) fn set_node(&mut self, path: &Path, node: &str) -> Result<(), Error> {
         self.node = node.to_owned();
-        self.check_names().map_err(|problem| Error::Config {
-            path: path.to_owned(),
-            problem,
-        })
+        self.check_names()
+            .map_err(|problem| Error::config(path, problem))
     }
 
     pub(crate) fn parse(text: &str) -> Result<Config, String> {
@@ -145,6 +136,7 @@ impl Config {
             }
         }
         self.check_names()?;
+        self.id = self.id.take().or_else(identity::serial_number);
         if self.leds.is_empty() {
             self.leds.push(Led {
                 key: Key::DEFAULT,

@@ -73,6 +73,5 @@ pub(crate) fn components(config: &Config) -> Vec<&str> {
 
 /// The unique identifier of the device. It stays the same when the node is renamed.
 pub(crate) fn device(config: &Config) -> String {
-    let id = config.id.clone().or_else(identity::serial_number);
-    format!("led_{}", id.unwrap_or_else(|| config.node.clone()))
+    format!("led_{}", config.id.as_ref().unwrap_or(&config.node))
 }

@@ -1,6 +1,10 @@
 //! Why the program ends.
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// Why the program ends.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +49,27 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn read(path: &Path, source: io::Error) -> Error {
+        Error::Read {
+            path: path.into(),
+            source,
+        }
+    }
+
+    pub(crate) fn write(path: &Path, source: io::Error) -> Error {
+        Error::Write {
+            path: path.into(),
+            source,
+        }
+    }
+
+    pub(crate) fn config(path: &Path, problem: impl Into<String>) -> Error {
+        Error::Config {
+            path: path.into(),
+            problem: problem.into(),
+        }
+    }
+
     /// The exit status: 78, `EX_CONFIG` of sysexits(3), if a restart cannot help; otherwise 1.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {

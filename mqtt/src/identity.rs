@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use crate::config::NAME_MAX;
+
 /// The hostname as it is used in topics and identifiers: a hyphen replaces each character that Home Assistant does not permit.
 pub(crate) fn mapped(name: &str) -> String {
     name.chars()
@@ -26,6 +28,7 @@ pub(crate) fn hostname() -> Option<String> {
 /// The hostname would not be unique. The machine ID is not unique either on cards with the same image.
 pub(crate) fn serial_number() -> Option<String> {
     let serial = device_tree("serial-number").map(|serial| mapped(&serial));
+    let serial = serial.filter(|serial| serial.len() <= NAME_MAX);
     serial.or_else(|| {
         let id = fs::read_to_string("/etc/machine-id")
             .ok()

@@ -104,7 +104,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
 
 /// The identifier of a client of this node. A broker ends the connection of an earlier client with the same identifier.
 fn client_id(config: &Config, suffix: &str) -> String {
-    let id = config.id.clone().or_else(identity::serial_number);
-    let id = id.map(|id| format!("-{id}")).unwrap_or_default();
+    let id = config.id.as_ref().map(|id| format!("-{id}"));
+    let id = id.unwrap_or_default();
     format!("led-{}{id}{suffix}", config.node)
 }

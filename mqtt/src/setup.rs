@@ -42,16 +42,10 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(source) => {
-            return Err(Error::Read {
-                path: path.clone(),
-                source,
-            });
+            return Err(Error::read(path, source));
         }
     };
-    let wrong = |problem| Error::Config {
-        path: path.clone(),
-        problem,
-    };
+    let wrong = |problem: String| Error::config(path, problem);
     let text = Text::parse(&text).map_err(wrong)?;
     let answers = answers(options, &text).map_err(Error::Answer)?;
     let text = changed(text, &answers, options.ca.as_deref()).map_err(wrong)?;
@@ -62,10 +56,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
         let secrets = path.parent().unwrap_or(Path::new(".")).join("secrets");
         match DirBuilder::new().mode(0o700).create(&secrets) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(Error::Write {
-                    path: secrets,
-                    source: error,
-                });
+                return Err(Error::write(&secrets, error));
             }
             _ => {}
         }
@@ -209,10 +200,7 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
         file.set_permissions(Permissions::from_mode(mode))?;
         file.sync_all()
     });
-    replaced.map_err(|source| Error::Write {
-        path: path.to_owned(),
-        source,
-    })
+    replaced.map_err(|source| Error::write(path, source))
 }
 
 #[cfg(test)]

@@ -83,10 +83,7 @@ fn password(config: &Config) -> Result<Vec<u8>, Error> {
         .unwrap_or(&password);
     let password = password.trim_ascii_end();
     if password.len() > usize::from(u16::MAX) {
-        return Err(Error::Config {
-            path: path.clone(),
-            problem: "a password has at most 65535 bytes".into(),
-        });
+        return Err(Error::config(path, "a password has at most 65535 bytes"));
     }
     Ok(password.to_vec())
 }

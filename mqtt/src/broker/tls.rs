@@ -27,14 +27,14 @@ pub(super) fn transport(config: &Config) -> Result<Transport, Error> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(certificates(ca)?);
     if roots.is_empty() {
-        return Err(wrong(
+        return Err(Error::config(
             ca,
             "it has no certificate of an authority that can be used",
         ));
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| wrong(ca, error.to_string()))?
+        .map_err(|error| Error::config(ca, error.to_string()))?
         .with_root_certificates(roots);
     let client = match (&config.certificate, &config.private_key) {
         (Some(certificate), Some(key)) => builder
@@ -51,14 +51,14 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err(wrong(path, format_of(&text, "certificate", "x509"))),
+        _ => Err(Error::config(path, format_of(&text, "certificate", "x509"))),
     }
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
     let text = read(path)?;
     PrivateKeyDer::from_pem_slice(&text)
-        .map_err(|_| wrong(path, format_of(&text, "private key", "pkey")))
+        .map_err(|_| Error::config(path, format_of(&text, "private key", "pkey")))
 }
 
 /// What to do about a file without a certificate or key in PEM.
@@ -83,29 +83,19 @@ fn format_of(text: &[u8], what: &str, command: &str) -> String {
 fn own(certificate: &Path, key: &Path, error: &rustls::Error) -> Error {
     let text = error.to_string();
     match error {
-        rustls::Error::InconsistentKeys(_) => wrong(
+        rustls::Error::InconsistentKeys(_) => Error::config(
             key,
             format!("it is not the key of {}", certificate.display()),
         ),
-        _ if text.contains("UnsupportedCertVersion") => wrong(
+        _ if text.contains("UnsupportedCertVersion") => Error::config(
             certificate,
             "it has X.509 version 1: give it an extension, such as subjectAltName",
         ),
-        rustls::Error::General(_) => wrong(key, format!("{text}: {ALGORITHMS}")),
-        _ => wrong(certificate, text),
-    }
-}
-
-fn wrong(path: &Path, problem: impl Into<String>) -> Error {
-    Error::Config {
-        path: path.to_owned(),
-        problem: problem.into(),
+        rustls::Error::General(_) => Error::config(key, format!("{text}: {ALGORITHMS}")),
+        _ => Error::config(certificate, text),
     }
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })
+    fs::read(path).map_err(|source| Error::read(path, source))
 }
