@@ -84,6 +84,12 @@ impl Board {
         }
     }
 
+    /// Logs why a command is not applied, and sends this as the reply.
+    pub(crate) fn refuse(&self, command: &str, to: Option<ResponseTo>, reason: &str) {
+        self.warn(|| format!("{command}: {reason}"));
+        self.respond(to, || format!("ERR {reason}"));
+    }
+
     /// Logs a line that others cause.
     pub(crate) fn warn(&self, line: impl FnOnce() -> String) {
         if self.limit.allows() {

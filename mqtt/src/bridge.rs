@@ -60,23 +60,20 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
         board: &board,
         history,
         process,
-        others: None,
-        is_quiet: false,
-        refusals: Vec::new(),
-    };
-    let mut attempts = Attempts {
-        config,
+        before: None,
+        others: 0,
         backoff: Backoff::default(),
         last_reason: String::new(),
+        is_quiet: false,
+        refusals: Vec::new(),
     };
     loop {
         let connection = Connection::open(&options);
         let Some((loss, session)) = bridge.serve(connection, end.as_mut()).await else {
             break;
         };
-        let wait = attempts.lost(loss, &session, &mut bridge.is_quiet);
         tokio::select! {
-            () = sleep(wait) => {}
+            () = sleep(bridge.lost(loss, &session)) => {}
             () = &mut end => break,
         }
     }
@@ -112,8 +109,13 @@ pub(crate) struct Bridge<'a> {
     pub(crate) history: History,
     /// A number that no other process has.
     pub(crate) process: [u8; 8],
-    /// At how many connections in a row another process had published the availability last; none before the first.
-    pub(crate) others: Option<u8>,
+    /// Who had published the availability before the first connection, if anybody; none until then.
+    pub(crate) before: Option<Option<Vec<u8>>>,
+    /// At how many connections in a row another process had published it since.
+    pub(crate) others: u8,
+    backoff: Backoff,
+    /// Why the last connection was lost.
+    last_reason: String,
     /// Whether the last connection was lost for a reason that was logged before: the next one is logged once it is complete.
     pub(crate) is_quiet: bool,
     /// What the broker refused, and why. Each is logged once.
@@ -130,28 +132,31 @@ impl Bridge<'_> {
         // Responses from before belong to requests of an earlier connection.
         self.responses = self.responses.resubscribe();
         let mut session = Session::default();
+        let mut response = None;
         loop {
             if self.statuses.has_changed().unwrap_or_default() {
                 session.update(self.config, self.topics, &self.statuses.borrow_and_update());
             }
             session.publish(self, &connection);
-            let (wake, takes_responses) = (
-                session.wake(),
-                session.is_serving() && connection.has_room(),
-            );
+            // After what it is about: the state of its LED may have changed before it.
+            if let Some(response) = response.take_if(|_| connection.has_room()) {
+                session.respond(self, &connection, &response);
+            }
+            let takes_responses = response.is_none() && session.is_serving && connection.has_room();
+            let wake = session.wake();
             tokio::select! {
                 event = connection.next() => {
                     if let Err(loss) = session.handle(self, &connection, event) {
-                        if loss.cause == Cause::NotOurs {
-                            // End with DISCONNECT: the last will would declare the other machine offline.
+                        if loss.cause == Cause::Taken {
+                            // The last will would declare the other client offline.
                             let _ = timeout(END_TIMEOUT, connection.end()).await;
                         }
                         return Some((loss, session));
                     }
                 }
                 Ok(()) = self.statuses.changed() => self.statuses.mark_changed(),
-                response = self.responses.recv(), if takes_responses => match response {
-                    Ok(response) => session.respond(self, &connection, &response),
+                received = self.responses.recv(), if takes_responses => match received {
+                    Ok(received) => response = Some(received),
                     Err(RecvError::Lagged(count)) => self.board.warn(|| {
                         format!("too many responses wait for the broker: {count} were dropped")
                     }),
@@ -161,7 +166,7 @@ impl Bridge<'_> {
                 () = &mut end => break,
             }
         }
-        if session.is_serving() {
+        if session.is_serving {
             // If this fails, the connection ends without DISCONNECT, and the broker publishes the last will.
             match timeout(END_TIMEOUT, session.end(self, &mut connection)).await {
                 Ok(None) => drop(timeout(END_TIMEOUT, connection.end()).await),
@@ -177,6 +182,24 @@ impl Bridge<'_> {
     pub(crate) fn log_connected(&self) {
         let Config { broker, node, .. } = self.config;
         log::info!("connected to {broker} as node {node}");
+    }
+
+    /// Logs why a connection was lost, once per cause. Returns the delay before the next attempt.
+    fn lost(&mut self, loss: Loss, session: &Session) -> Duration {
+        let (level, wait) = match loss.cause {
+            Cause::Lost => (log::Level::Warn, self.backoff.after(session.lasted())),
+            Cause::Taken => (log::Level::Error, after_takeover()),
+        };
+        self.is_quiet = !session.is_complete && self.last_reason == loss.reason;
+        if !self.is_quiet {
+            let (broker, reason) = (&self.config.broker, &loss.reason);
+            log::log!(
+                level,
+                "no connection to {broker}: {reason}; trying again until there is one"
+            );
+            self.last_reason = loss.reason;
+        }
+        wait
     }
 
     /// Logs once that the broker refused something for this reason.
@@ -198,39 +221,9 @@ impl Bridge<'_> {
 
     /// The loss if the name of this node belongs to another machine, which is online.
     pub(crate) fn other(&self, other: &str) -> Loss {
-        Loss::not_ours(format!(
+        Loss::taken(format!(
             "node {} belongs to the device {other}, which is online: give one of them another name, or run \"led-mqtt --take-over\"",
             self.config.node
         ))
-    }
-}
-
-/// Attempts to connect.
-struct Attempts<'a> {
-    config: &'a Config,
-    backoff: Backoff,
-    /// Why the last connection was lost; none once a connection serves again.
-    last_reason: String,
-}
-
-impl Attempts<'_> {
-    /// Logs why a connection was lost, once per cause. Returns the delay before the next attempt.
-    fn lost(&mut self, loss: Loss, session: &Session, is_repeated: &mut bool) -> Duration {
-        let (level, wait) = if loss.cause == Cause::Lost {
-            (log::Level::Warn, self.backoff.after(session.lasted()))
-        } else {
-            (log::Level::Error, after_takeover())
-        };
-        let Loss { reason, .. } = loss;
-        *is_repeated = !session.is_complete && self.last_reason == reason;
-        if !*is_repeated {
-            let broker = &self.config.broker;
-            log::log!(
-                level,
-                "no connection to {broker}: {reason}; trying again until there is one"
-            );
-            self.last_reason = reason;
-        }
-        wait
     }
 }

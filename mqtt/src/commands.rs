@@ -57,8 +57,16 @@ impl<'a> Commands<'a> {
         })
     }
 
-    /// Passes a command on to its LEDs, or refuses it.
-    pub(crate) fn handle(&self, message: Message) {
+    /// Passes a command on to its LEDs, or refuses it. Returns a message that is none.
+    pub(crate) fn handle(&self, message: Message) -> Option<Message> {
+        let Some(leds) = self.routes.get(&*message.topic) else {
+            return Some(message);
+        };
+        self.command(leds, message);
+        None
+    }
+
+    fn command(&self, leds: &[usize], message: Message) {
         let Message {
             topic,
             payload,
@@ -67,9 +75,6 @@ impl<'a> Commands<'a> {
             expiry,
             ..
         } = message;
-        let Some(leds) = self.routes.get(&*topic) else {
-            return log::debug!("{topic}: not subscribed");
-        };
         let respond = respond.filter(|to| {
             let is_permitted = self.topics.permits_response(&to.topic);
             if !is_permitted {
@@ -151,8 +156,8 @@ impl<'a> Commands<'a> {
     }
 
     fn refuse(&self, topic: &str, respond: Option<ResponseTo>, reason: &str) {
-        self.board.warn(|| format!("{topic}: refused: {reason}"));
-        self.board.respond(respond, || format!("ERR {reason}"));
+        self.board
+            .refuse(&format!("{topic}: refused"), respond, reason);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{io, sync::Arc, thread, time::Duration};
 
 use client::{Error, Event, Follower, Outcome, Target};
+use shared::Command;
 use tokio::time::Instant;
 
 use crate::{
@@ -82,8 +83,6 @@ impl Led {
                             status.levels = info.levels;
                         });
                     }
-                    // Its queue is full, but the controller reads it: it is not offline.
-                    Ok(Event::NoState(Error::Full { queue, .. })) if queue.is_read() => {}
                     Ok(Event::NoState(error)) => {
                         log::warn!("{topic}: {}", Advised(&error));
                         self.board.update(self.index, |status| status.light = None);
@@ -161,9 +160,8 @@ impl Led {
         }
     }
 
-    fn refuse(&self, command: shared::Command, respond: Option<ResponseTo>, reason: &str) {
-        self.board
-            .warn(|| format!("{}: {command}: {reason}", self.topic));
-        self.board.respond(respond, || format!("ERR {reason}"));
+    fn refuse(&self, command: Command, respond: Option<ResponseTo>, reason: &str) {
+        let command = format!("{}: {command}", self.topic);
+        self.board.refuse(&command, respond, reason);
     }
 }

@@ -3,6 +3,8 @@
 //! Each topic keeps its last payload only, and has at most one message that is not acknowledged. So the memory does not grow with a
 //! slow broker, which retains the last payload in the end.
 
+use std::ops::Range;
+
 use tokio::time::Instant;
 
 use crate::{
@@ -13,6 +15,8 @@ use crate::{
     topics::{OFFLINE, ONLINE, Topics, is_discovery},
 };
 
+/// An outbox without topics has nothing to publish.
+#[derive(Default)]
 pub(crate) struct Outbox {
     slots: Vec<Slot>,
     /// The place of the discovery.
@@ -26,16 +30,17 @@ pub(crate) struct Outbox {
 }
 
 /// A topic, and what is to be retained there. An empty payload removes it.
+/// A topic, and what is to be retained there.
 #[derive(Default)]
 struct Slot {
     topic: String,
     wanted: Option<String>,
-    /// The payload to publish next, once `wanted` is acknowledged.
-    then: Option<String>,
+    /// Removes what is stale: published once, and not again after a refusal.
+    is_removal: bool,
     sent: Option<String>,
     acknowledged: Option<String>,
-    /// The topics that must be acknowledged before this one is published.
-    after: Vec<usize>,
+    /// The places of the topics that must be acknowledged before this one is published.
+    after: Range<usize>,
     /// When to try again what was refused; none while a message waits for its acknowledgement.
     retry: Option<Instant>,
     backoff: Backoff,
@@ -48,59 +53,66 @@ impl Slot {
 }
 
 impl Outbox {
-    /// An outbox that publishes in this order: the removal of stale discovery messages, the payloads of `discovery`, the removal of
-    /// the other stale topics. Home Assistant cannot read the empty state of a light that it still has.
+    /// An outbox that publishes in this order: the removal of stale discovery messages, the payload that removes what is stale in
+    /// that of this node, its discovery, the removal of the other stale topics. Home Assistant cannot read the empty state of a
+    /// light that it still has.
     pub(crate) fn new(
         topics: &Topics,
-        stale: Vec<String>,
-        discovery: [Option<String>; 2],
+        stale: &[String],
+        removal: Option<String>,
+        discovery: String,
     ) -> Outbox {
-        let slot = |topic: &String, wanted: Option<String>, after: Vec<usize>| Slot {
-            topic: topic.clone(),
+        let mut outbox = Outbox {
+            has_removed: true,
+            ..Outbox::default()
+        };
+        let (discoveries, others): (Vec<_>, Vec<_>) =
+            stale.iter().partition(|topic| is_discovery(topic));
+        for topic in discoveries {
+            outbox.add_removal(topic, String::new(), 0);
+        }
+        let removed = outbox.slots.len();
+        if let Some(topic) = &topics.discovery {
+            if let Some(removal) = removal {
+                outbox.add_removal(topic, removal, removed);
+            }
+            outbox.discovery = Some(outbox.add(topic, Some(discovery), 0..outbox.slots.len()));
+        }
+        let described = outbox.slots.len();
+        for topic in others {
+            outbox.add_removal(topic, String::new(), described);
+        }
+        for led in &topics.leds {
+            let state = outbox.add(&led.state, None, 0..0);
+            // The state before the availability: nobody takes an old state for the current one.
+            let availability = outbox.add(&led.availability, None, state..state + 1);
+            outbox.leds.push((state, availability));
+        }
+        if topics
+            .leds
+            .iter()
+            .all(|led| led.availability != topics.availability)
+        {
+            outbox.add(&topics.availability, Some(ONLINE.into()), 0..0);
+        }
+        outbox
+    }
+
+    /// Adds a topic. Returns its place.
+    fn add(&mut self, topic: &str, wanted: Option<String>, after: Range<usize>) -> usize {
+        self.slots.push(Slot {
+            topic: topic.into(),
             wanted,
             after,
             ..Slot::default()
-        };
-        let removal = |topic, after| slot(topic, Some(String::new()), after);
-        let (discoveries, others): (Vec<_>, Vec<_>) =
-            stale.iter().partition(|topic| is_discovery(topic));
-        let mut slots: Vec<Slot> = discoveries
-            .into_iter()
-            .map(|topic| removal(topic, vec![]))
-            .collect();
-        let ([first, discovery], stale) = (discovery, (0..slots.len()).collect());
-        let place = topics.discovery.as_ref().map(|_| slots.len());
-        if let Some(topic) = &topics.discovery {
-            let then = first.is_some().then(|| discovery.clone()).flatten();
-            slots.push(Slot {
-                then,
-                ..slot(topic, first.or(discovery), stale)
-            });
-        }
-        let after: Vec<usize> = (0..slots.len()).collect();
-        slots.extend(
-            others
-                .into_iter()
-                .map(|topic| removal(topic, after.clone())),
-        );
-        let mut leds = Vec::new();
-        for led in &topics.leds {
-            let state = slots.len();
-            leds.push((state, state + 1));
-            slots.push(slot(&led.state, None, vec![]));
-            // The state before the availability: nobody takes an old state for the current one.
-            slots.push(slot(&led.availability, None, vec![state]));
-        }
-        if slots.iter().all(|slot| slot.topic != topics.availability) {
-            slots.push(slot(&topics.availability, Some(ONLINE.into()), vec![]));
-        }
-        Outbox {
-            slots,
-            discovery: place,
-            leds,
-            first: 0,
-            has_removed: true,
-        }
+        });
+        self.slots.len() - 1
+    }
+
+    /// Adds a payload that removes what is stale on a topic, after so many first ones.
+    fn add_removal(&mut self, topic: &str, payload: String, after: usize) {
+        let place = self.add(topic, Some(payload), 0..after);
+        self.slots[place].is_removal = true;
     }
 
     /// What is known of the LEDs now.
@@ -121,19 +133,15 @@ impl Outbox {
     /// Replaces the discovery.
     pub(crate) fn describe(&mut self, discovery: String) {
         if let Some(slot) = self.discovery.map(|place| &mut self.slots[place]) {
-            match &mut slot.then {
-                Some(then) => *then = discovery,
-                None => slot.wanted = Some(discovery),
-            }
+            slot.wanted = Some(discovery);
         }
     }
 
     /// Retains that everything is offline, and nothing else.
     pub(crate) fn go_offline(&mut self) {
         for slot in &mut self.slots {
-            let is_kept = slot.wanted.take().is_some_and(|wanted| !wanted.is_empty());
-            let is_availability = slot.topic.ends_with("/availability");
-            slot.wanted = (is_kept && is_availability).then(|| OFFLINE.into());
+            let is_availability = !slot.is_removal && slot.topic.ends_with("/availability");
+            slot.wanted = is_availability.then(|| OFFLINE.into());
             slot.retry = None;
         }
         // What is stale may still be there.
@@ -143,7 +151,7 @@ impl Outbox {
     /// Everything is published again. What was removed is not: another node may have the topic now.
     pub(crate) fn publish_again(&mut self) {
         for slot in &mut self.slots {
-            slot.acknowledged = slot.acknowledged.take().filter(String::is_empty);
+            slot.acknowledged.take_if(|_| !slot.is_removal);
         }
     }
 
@@ -159,9 +167,8 @@ impl Outbox {
             let place = (self.first + place) % self.slots.len();
             let slot = &self.slots[place];
             let is_blocked = || {
-                slot.after
-                    .iter()
-                    .any(|&before| !self.slots[before].is_acknowledged())
+                let before = &self.slots[slot.after.clone()];
+                before.iter().any(|slot| !slot.is_acknowledged())
             };
             let waits = slot.sent.is_some() || slot.retry.is_some();
             let Some(wanted) = slot
@@ -201,10 +208,7 @@ impl Outbox {
         if is_accepted {
             slot.acknowledged = sent;
             slot.backoff = Backoff::default();
-            if let Some(then) = slot.then.take() {
-                slot.wanted = Some(then);
-            }
-        } else if slot.wanted.as_deref() == Some("") && slot.then.is_none() {
+        } else if slot.is_removal {
             // Another user published it. The log names what removes it.
             slot.wanted = None;
             self.has_removed = false;
@@ -234,10 +238,7 @@ impl Outbox {
 
     /// Whether the broker has acknowledged the removal of all stale topics.
     pub(crate) fn has_removed(&self) -> bool {
-        let mut stale = self
-            .slots
-            .iter()
-            .filter(|slot| slot.wanted.as_deref() == Some(""));
+        let mut stale = self.slots.iter().filter(|slot| slot.is_removal);
         self.has_removed && stale.all(Slot::is_acknowledged)
     }
 }

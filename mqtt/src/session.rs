@@ -24,8 +24,9 @@ const BIRTH: &[u8] = b"online";
 pub(crate) struct Session {
     connected: Option<Instant>,
     retained: Retained,
-    /// None until the broker has replied to the subscriptions: an LED that is published as online must receive commands.
-    outbox: Option<Outbox>,
+    /// Whether the broker has replied to the subscriptions: an LED that is published as online must receive commands.
+    pub(crate) is_serving: bool,
+    outbox: Outbox,
     /// When to publish everything again, because Home Assistant has started.
     birth: Option<Instant>,
     /// Whether the published discovery message says that an LED can be dimmed, for each LED.
@@ -35,10 +36,6 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn is_serving(&self) -> bool {
-        self.outbox.is_some()
-    }
-
     /// How long it has lasted since the broker accepted it; none if the broker did not accept it.
     pub(crate) fn lasted(&self) -> Option<Duration> {
         self.connected.map(|connected| connected.elapsed())
@@ -46,32 +43,26 @@ impl Session {
 
     /// When there is something to do even if no event comes.
     pub(crate) fn wake(&self) -> Option<Instant> {
-        let retry = self.outbox.as_ref().and_then(Outbox::retry);
-        [self.birth, retry].into_iter().flatten().min()
+        self.birth.into_iter().chain(self.outbox.retry()).min()
     }
 
     pub(crate) fn update(&mut self, config: &Config, topics: &Topics, statuses: &[Status]) {
-        let Some(outbox) = &mut self.outbox else {
-            return;
-        };
         let dims = statuses.iter().copied().map(Status::dims);
         if !dims.clone().eq(self.dims.iter().copied()) {
             self.dims = dims.collect();
-            outbox.describe(discovery::encode(config, topics, &self.dims, &[]));
+            let discovery = discovery::encode(config, topics, &self.dims, &[]);
+            self.outbox.describe(discovery);
         }
-        outbox.update(statuses);
+        self.outbox.update(statuses);
     }
 
     /// Publishes what is due.
     pub(crate) fn publish(&mut self, bridge: &mut Bridge<'_>, connection: &Connection) {
-        let Some(outbox) = &mut self.outbox else {
-            return;
-        };
         if self.birth.is_some_and(|birth| birth <= Instant::now()) {
             self.birth = None;
-            outbox.publish_again();
+            self.outbox.publish_again();
         }
-        while let Some(topic) = outbox.publish(connection, &bridge.process) {
+        while let Some(topic) = self.outbox.publish(connection, &bridge.process) {
             bridge.refused(&topic, "it is longer than the broker takes");
         }
     }
@@ -121,9 +112,7 @@ impl Session {
             }
             Event::Message(message) => self.message(bridge, message)?,
             // RabbitMQ ends the connection instead of refusing a topic.
-            Event::Lost(loss)
-                if loss.reason == CLOSED && self.is_serving() && !self.is_complete =>
-            {
+            Event::Lost(loss) if loss.reason == CLOSED && self.is_serving && !self.is_complete => {
                 return Err(Loss::from(format!(
                     "{CLOSED} before it had acknowledged everything: if it does so again, permit {} to read and write the topics in led-mqtt(8)",
                     bridge.config.user()
@@ -138,23 +127,20 @@ impl Session {
         let topics = bridge.topics;
         if topics.status.as_ref() == Some(&message.topic) {
             // What is published before it serves, and while it waits, is for this birth too.
-            if message.payload == BIRTH && self.is_serving() {
+            if message.payload == BIRTH && self.is_serving {
                 let delay = random_up_to(bridge.config.birth_delay);
                 self.birth.get_or_insert_with(|| Instant::now() + delay);
             }
             return Ok(());
         }
-        let is_command = topics.shared.contains(&message.topic)
-            || topics.leds.iter().any(|led| led.set == message.topic);
-        if is_command {
-            bridge.commands.handle(message);
+        let Some(message) = bridge.commands.handle(message) else {
             return Ok(());
-        }
-        if self.is_serving() && topics.discovery.as_ref() != Some(&message.topic) {
+        };
+        if self.is_serving && topics.discovery.as_ref() != Some(&message.topic) {
             return Ok(());
         }
         self.retained.add(topics, &message);
-        if self.is_serving() {
+        if self.is_serving {
             let id = discovery::device(bridge.config);
             // Another machine has taken over the name.
             if let Some((other, _)) = self.retained.other(topics, &id, &bridge.process) {
@@ -169,13 +155,19 @@ impl Session {
         let Bridge { config, topics, .. } = bridge;
         let (config, topics) = (*config, *topics);
         let publisher = self.retained.publisher.as_deref();
-        let is_other = publisher.is_some_and(|publisher| publisher != bridge.process);
-        let others = bridge.others.map_or(0, |others| others + 1);
-        bridge.others = Some(if is_other { others } else { 0 });
-        // Not at the first one: a broker that was restored has what an earlier process published.
-        if is_other && others > 1 {
-            bridge.others = None;
-            return Err(Loss::not_ours(format!(
+        // A broker that was restored has what an earlier process published.
+        let before = bridge
+            .before
+            .get_or_insert_with(|| publisher.map(<[u8]>::to_vec));
+        let is_own = publisher == Some(&bridge.process) || publisher == before.as_deref();
+        bridge.others = if publisher.is_none() || is_own {
+            0
+        } else {
+            bridge.others + 1
+        };
+        if bridge.others > 1 {
+            bridge.others = 0;
+            return Err(Loss::taken(format!(
                 "led-mqtt runs twice with the identifier {}: give each node its own name",
                 client_id(config, "")
             )));
@@ -209,28 +201,25 @@ impl Session {
             Some(_) => Some(String::new()),
             None => (!removed.is_empty()).then(|| discovery(&removed)),
         };
-        let mut outbox = Outbox::new(topics, stale, [removal, Some(discovery(&[]))]);
-        outbox.update(&statuses);
-        self.outbox = Some(outbox);
+        self.outbox = Outbox::new(topics, &stale, removal, discovery(&[]));
+        self.outbox.update(&statuses);
+        self.is_serving = true;
         Ok(())
     }
 
     fn acknowledged(&mut self, bridge: &mut Bridge<'_>, place: usize, result: Result<(), String>) {
-        let Some(outbox) = &mut self.outbox else {
-            return;
-        };
-        let topic = outbox.acknowledged(place, result.is_ok()).to_owned();
+        let topic = self.outbox.acknowledged(place, result.is_ok()).to_owned();
         if let Err(reason) = result {
             bridge.refused(&topic, &reason);
         }
-        if self.is_complete || !outbox.is_settled() {
+        if self.is_complete || !self.outbox.is_settled() {
             return;
         }
         self.is_complete = true;
         if mem::take(&mut bridge.is_quiet) {
             bridge.log_connected();
         }
-        if outbox.has_removed() {
+        if self.outbox.has_removed() {
             bridge.history.write(bridge.topics.retained());
         }
     }
@@ -262,12 +251,11 @@ impl Session {
         bridge: &mut Bridge<'_>,
         connection: &mut Connection,
     ) -> Option<Loss> {
-        self.outbox.as_mut()?.go_offline();
+        self.outbox.go_offline();
         loop {
             self.publish(bridge, connection);
-            let outbox = self.outbox.as_ref()?;
-            if outbox.is_settled() {
-                let is_refused = !outbox.is_acknowledged();
+            if self.outbox.is_settled() {
+                let is_refused = !self.outbox.is_acknowledged();
                 return is_refused.then(|| Loss::from("the broker refused it"));
             }
             match connection.next().await {

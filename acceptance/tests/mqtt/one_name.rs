@@ -126,12 +126,12 @@ fn a_broker_that_returns_with_what_an_earlier_process_retained_is_served_at_once
     end(bridge, Signal::TERM);
     let bridge = node.bridge();
     broker.watch().wait_for(AVAILABILITY, "online");
-    broker.restart();
-    bridge.wait_for_log("no connection to ");
-    let line = bridge.wait_for_log("connect");
-    assert!(line.contains("connected to"), "{line}");
     node.command(0, &["on"]);
-    broker.watch().wait_for(STATE, ON);
+    // It is killed each time before it saves.
+    for _ in 0..3 {
+        broker.restart();
+        broker.watch().wait_for(STATE, ON);
+    }
     let log = end(bridge, Signal::TERM);
     assert!(!log.contains("runs twice"), "{log}");
 }

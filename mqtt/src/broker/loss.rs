@@ -23,10 +23,8 @@ pub(crate) struct Loss {
 pub(crate) enum Cause {
     /// Reconnect with backoff.
     Lost,
-    /// Another client took over the client identifier.
-    Takeover,
-    /// The connection works, and must be ended: the node name belongs to another client.
-    NotOurs,
+    /// Another client has the client identifier or the name of the node.
+    Taken,
 }
 
 impl<T: Into<String>> From<T> for Loss {
@@ -39,11 +37,11 @@ impl<T: Into<String>> From<T> for Loss {
 }
 
 impl Loss {
-    /// The name of the node belongs to another client.
-    pub(crate) fn not_ours(reason: String) -> Loss {
+    /// Another client has the name of the node.
+    pub(crate) fn taken(reason: String) -> Loss {
         Loss {
             reason,
-            cause: Cause::NotOurs,
+            cause: Cause::Taken,
         }
     }
 
@@ -56,7 +54,7 @@ impl Loss {
             })
         );
         let cause = if is_takeover {
-            Cause::Takeover
+            Cause::Taken
         } else {
             Cause::Lost
         };
