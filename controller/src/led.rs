@@ -17,7 +17,9 @@ use fading::Fading;
 /// An LED: its output and what it does. It does not change by itself: call [`Led::tick`] at the time that [`Led::due`] returns.
 pub struct Led {
     output: Box<dyn Output>,
-    /// The level of the output.
+    /// Its highest level.
+    brightest: u32,
+    /// Its level.
     level: u32,
     /// The brightness while the LED is on.
     brightness: Brightness,
@@ -39,6 +41,7 @@ impl Led {
         let brightest = output.brightest();
         Led {
             output,
+            brightest,
             level: first_level(light, brightest),
             brightness: if brightest == 1 {
                 Brightness::FULL
@@ -55,7 +58,7 @@ impl Led {
     /// The number of its levels, including off.
     #[must_use]
     pub fn levels(&self) -> u32 {
-        self.output.brightest().saturating_add(1)
+        self.brightest.saturating_add(1)
     }
 
     /// The state and brightness now; during a fade, those at its end.
@@ -105,7 +108,7 @@ impl Led {
     ) -> io::Result<Light> {
         let brightness = brightness.unwrap_or(self.brightness);
         self.end_trigger()?;
-        self.change(level(brightness, self.output.brightest()), fade)?;
+        self.change(level(brightness, self.brightest), fade)?;
         self.brightness = brightness;
         Ok(self.light())
     }
@@ -158,7 +161,15 @@ impl Led {
 
     /// The time of the next change; none if it does not blink or fade.
     #[must_use]
+    #[inline]
     pub fn due(&self) -> Option<Instant> {
+        match self.activity {
+            Activity::Steady => None,
+            _ => self.next_change(),
+        }
+    }
+
+    fn next_change(&self) -> Option<Instant> {
         match self.activity {
             Activity::Steady => None,
             Activity::Fading(fading) => Some(fading.due()),
@@ -203,7 +214,7 @@ impl Led {
 
     fn level_of(&self, phase: Phase) -> u32 {
         match phase {
-            Phase::Lit => level(self.brightness, self.output.brightest()),
+            Phase::Lit => level(self.brightness, self.brightest),
             Phase::Dark => 0,
         }
     }
@@ -211,7 +222,7 @@ impl Led {
     #[inline]
     fn change(&mut self, to: u32, fade: Option<(Fade, Instant)>) -> io::Result<()> {
         if let Some((fade, now)) = fade
-            && self.output.brightest() > 1
+            && self.brightest > 1
             && to != self.level
         {
             self.activity = Activity::Fading(Fading::new(self.level, to, now, fade.time()));
@@ -244,7 +255,7 @@ impl Led {
     fn steady_after_error(&mut self, result: io::Result<()>) -> io::Result<()> {
         if result.is_err() {
             if matches!(self.activity, Activity::Fading(_)) && self.level > 0 {
-                self.brightness = closest(self.level, self.output.brightest());
+                self.brightness = closest(self.level, self.brightest);
             }
             self.activity = Activity::Steady;
         }
