@@ -1,8 +1,6 @@
 //! Blinking, as the lines of the simulated LED show it.
 
-use std::{thread, time::Duration};
-
-use testing::{Fixture, Signal, wait_until};
+use testing::{Fixture, wait_until};
 
 #[test]
 fn it_blinks_until_the_next_command() {
@@ -100,20 +98,4 @@ fn toggle_exit_and_a_signal_end_blinking_within_a_phase() {
             assert_eq!(ended.out, "LED off\n");
         }
     }
-}
-
-#[test]
-fn it_does_not_blink_faster_after_it_was_stopped() {
-    let fixture = Fixture::new();
-    let controller = fixture.controller(&[]);
-    let blink = fixture.command(&["blink", "10ms", "10ms"]);
-    blink.assert_printed("blink 10ms 10ms");
-    assert_eq!(controller.line(), "LED on");
-    controller.stop();
-    thread::sleep(Duration::from_secs(1));
-    controller.signal(Signal::CONT);
-    fixture.command(&["off"]).assert_printed("off");
-    // 100 changes were missed.
-    let changes = fixture.exit(controller).out.lines().count();
-    assert!(changes < 100, "{changes}");
 }

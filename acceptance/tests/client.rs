@@ -3,7 +3,7 @@
 use std::{fs, io, time::Duration, time::Instant};
 
 use shared::{Mode, Queue};
-use testing::{Fixture, OTHER_USER, Outcome, Running, Signal, process, rounds, wait_until};
+use testing::{Fixture, OTHER_USER, Outcome, Running, Signal, rounds, wait_until};
 
 /// A wrapper with a user namespace of its own. The kernel creates none for a process in a chroot, so this leaves it, and returns.
 const USER_NAMESPACE: [&str; 3] = [
@@ -129,19 +129,6 @@ fn watchers_that_give_up_leave_at_most_as_many_replies_as_the_controller_knows_w
     assert!(fixture.replies().status().unwrap().messages <= 64);
     let log = fixture.terminate(controller).err;
     assert!(!log.contains("dropped"), "{log}");
-}
-
-#[test]
-#[ignore = "needs root and unshare"]
-fn a_follower_that_is_the_first_process_ends_at_a_signal() {
-    let fixture = Fixture::new();
-    let _controller = fixture.controller(&[]);
-    let unshare = ["unshare", "--pid", "--fork", "--kill-child"];
-    let running = Running::start(fixture.wrapped(&unshare, "command").args(["wait", "on"]));
-    let replies = || fixture.queue().status().unwrap().last_sender;
-    wait_until("it has sent its question", || replies().is_some());
-    process::signal(process::child(running.pid()), Signal::TERM);
-    assert_eq!(running.wait().code, Some(128 + 15));
 }
 
 #[test]

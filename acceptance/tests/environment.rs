@@ -36,7 +36,12 @@ fn controllers_in_different_ipc_namespaces_both_serve() {
     let mut other = fixture.wrapped(&["unshare", "--ipc"], "controller");
     let other = Running::start(&mut other).when_ready();
     let wrapper = ["nsenter", "--ipc", "--target", &other.pid().to_string()];
-    Outcome::of(fixture.wrapped(&wrapper, "command").arg("on")).assert_printed("on");
+    Outcome::of(
+        fixture
+            .wrapped(&wrapper, "command")
+            .args(["on", "--timeout=60s"]),
+    )
+    .assert_printed("on");
     fixture.assert_led("off");
 }
 
@@ -120,8 +125,8 @@ fn a_client_without_a_thread_limit_left_gets_its_reply() {
         .arg("--nproc=1")
         .arg(client.get_program())
         .args(client.get_args())
-        .arg("on")
-        .env("LED_LOCK_DIRECTORY", fixture.path());
+        .args(["on", "--timeout=60s"]);
+    fixture.configure_environment(&mut limited);
     limited.uid(THIRD_USER).gid(THIRD_USER).current_dir("/");
     Outcome::of(&mut limited).assert_printed("on");
 }
@@ -191,11 +196,15 @@ fn doctor_names_the_queue_that_keeps_the_service_from_starting() {
 #[test]
 #[ignore = "needs root and unshare"]
 fn watch_as_the_first_process_of_a_container_ends_on_sigterm() {
-    let fixture = Fixture::new();
-    let _controller = fixture.controller(&[]);
-    let mut watch = fixture.wrapped(&PID_NAMESPACE, "command");
-    let watch = Running::start(watch.args(["status", "--watch"]));
-    assert_eq!(watch.line(), "off");
-    process::signal(child(watch.pid()), Signal::TERM);
-    watch.wait().assert_code(143);
+    for arguments in [["status", "--watch"], ["wait", "on"]] {
+        let fixture = Fixture::new();
+        let _controller = fixture.controller(&[]);
+        let mut watch = fixture.wrapped(&PID_NAMESPACE, "command");
+        let watch = Running::start(watch.args(arguments));
+        wait_until("it has sent its request", || {
+            fixture.queue().status().unwrap().last_sender.is_some()
+        });
+        process::signal(child(watch.pid()), Signal::TERM);
+        watch.wait().assert_code(143);
+    }
 }

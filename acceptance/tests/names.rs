@@ -27,7 +27,8 @@ fn client(fixture: &Fixture, process: &Running, arguments: &[&str]) -> Outcome {
         .args(rest)
         .arg(programs().join("command"))
         .args(arguments);
-    Outcome::of(client.env("LED_LOCK_DIRECTORY", fixture.path()))
+    fixture.configure_environment(&mut client);
+    Outcome::of(&mut client)
 }
 
 #[test]
@@ -103,7 +104,7 @@ fn list_prints_every_led() {
     let mut other = Command::new(&wrapper[0]);
     Outcome::of(other.args(&wrapper[1..]).args(["ipcmk", "-Q"])).assert_code(0);
 
-    let list = client(&fixture, &door, &["list", "--timeout", "100ms"]);
+    let list = client(&fixture, &door, &["list", "--timeout", "5s"]);
     let expected = format!(
         "KEY                     STATE                LED          CONTROLLER\n\
          1300                    no reply             -            PID {}\n\
@@ -114,7 +115,7 @@ fn list_prints_every_led() {
         door.pid()
     );
     assert_eq!((&*list.out, &*list.err), (&*expected, ""));
-    let json = client(&fixture, &door, &["list", "--json", "--timeout", "100ms"]).out;
+    let json = client(&fixture, &door, &["list", "--json", "--timeout", "5s"]).out;
     let found: Vec<(Value, Value)> = json
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap())

@@ -76,8 +76,10 @@ fn root_gives_a_new_lock_to_the_owner_of_the_directory() {
 #[ignore = "needs root"]
 fn the_lock_of_a_user_without_a_runtime_directory_is_in_tmp() {
     let fixture = Fixture::new();
-    let directory = format!("/tmp/led-controller-{OTHER_USER}");
-    let program = fixture.program("controller", Some(OTHER_USER));
+    let user = 54_326;
+    let directory = format!("/tmp/led-controller-{user}");
+    let _ = fs::remove_dir_all(&directory);
+    let program = fixture.program("controller", Some(user));
     // Its files must be readable by others all the same.
     let start = || {
         let mut shell = Command::new("sh");
@@ -88,7 +90,7 @@ fn the_lock_of_a_user_without_a_runtime_directory_is_in_tmp() {
             .args(program.get_args())
             .env_remove("LED_LOCK_DIRECTORY")
             .env_remove("RUST_LOG");
-        shell.uid(OTHER_USER).gid(OTHER_USER).current_dir("/");
+        shell.uid(user).gid(user).current_dir("/");
         shell
     };
     let controller = Running::start(&mut start()).when_ready();
@@ -100,7 +102,7 @@ fn the_lock_of_a_user_without_a_runtime_directory_is_in_tmp() {
     client
         .env_remove("LED_LOCK_DIRECTORY")
         .args(["off", "--timeout", "50ms", "--owner"])
-        .arg(OTHER_USER.to_string());
+        .arg(user.to_string());
     Outcome::of(&mut client).assert_failed(5, &[&pid]);
     // A directory that the client may not read does not prove that no controller runs.
     fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
@@ -131,6 +133,7 @@ fn the_lock_of_a_user_with_a_runtime_directory_is_in_it() {
     fs::set_permissions(&runtime, Permissions::from_mode(0o700)).unwrap();
     // Another user owns the directory of that name in /tmp.
     let temporary = format!("/tmp/led-controller-{user}");
+    let _ = fs::remove_dir_all(&temporary);
     fs::create_dir(&temporary).unwrap();
     let mut controller = fixture.program("controller", Some(user));
     controller
@@ -156,6 +159,7 @@ fn a_lock_directory_of_another_user_is_not_read() {
     let fixture = Fixture::new();
     let user = 54_323;
     let directory = format!("/tmp/led-controller-{user}");
+    let _ = fs::remove_dir_all(&directory);
     fs::create_dir(&directory).unwrap();
     chown(&directory, Some(THIRD_USER), None).unwrap();
     // Opening a pipe to read it would wait for a writer.

@@ -28,6 +28,12 @@ impl Copy {
             .args([&root, copy.0.path()])
             .arg(not_copied.map(|path| format!("--exclude={path}")).join(" "));
         Outcome::of(&mut tar).assert_code(0);
+        // A tagged commit has no changes that are not released.
+        let changes = copy.read("CHANGELOG.md");
+        let (title, sections) = changes.split_once("\n## ").unwrap();
+        let (_, sections) = sections.split_once('\n').unwrap();
+        let changes = format!("{title}\n## 0.0.0, not released yet\n{sections}");
+        fs::write(copy.0.path().join("CHANGELOG.md"), changes).unwrap();
         for arguments in ["init --quiet", "add .", "commit --quiet --message Start"] {
             copy.git(arguments).assert_code(0);
         }
@@ -41,6 +47,10 @@ impl Copy {
             // Not the settings and hooks of this user.
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_SYSTEM", "/dev/null");
+        // git exports them to its hooks: this is not their repository.
+        for name in ["GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"] {
+            command.env_remove(name);
+        }
         for role in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{role}_NAME"), "somebody");
             command.env(format!("GIT_{role}_EMAIL"), "somebody@example.org");
@@ -82,7 +92,8 @@ fn a_release_writes_the_version_everywhere_and_tags_it() {
     assert!(changes.contains("\n## 7.8.9, 2") && !changes.contains("not released yet"));
     let debian = copy.read("debian/changelog");
     assert!(debian.starts_with("led-controller (7.8.9-1) unstable; urgency=medium\n\n  * "));
-    assert_eq!(debian.matches("\n -- ").count(), 2);
+    let entries = |changelog: &str| changelog.matches("\n -- ").count();
+    assert_eq!(entries(&debian), entries(&document("debian/changelog")) + 1);
     let places = copy.git(&format!(
         "grep --fixed-strings --name-only {VERSION}-1 -- *.md"
     ));

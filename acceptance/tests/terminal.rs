@@ -21,18 +21,15 @@ fn terminal() -> (File, OwnedFd) {
 /// Starts a simulated controller on a terminal, and waits until it serves.
 fn controller(fixture: &Fixture, terminal: impl AsFd) -> Running {
     let copy = || terminal.as_fd().try_clone_to_owned().unwrap();
-    let mut program = fixture.program("controller", None);
     let running = Running::start_with_own_output(
-        program
-            .arg("--simulate")
+        fixture
+            .simulated(&[])
             .env("TERM", "xterm")
             .env_remove("NO_COLOR")
             .stdout(copy())
             .stderr(copy()),
     );
-    wait_until("the controller serves", || {
-        fixture.command(&["status"]).code == Some(0)
-    });
+    fixture.wait_until_served();
     running
 }
 

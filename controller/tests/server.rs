@@ -97,7 +97,8 @@ fn a_watcher_whose_reply_was_pushed_out_is_told_at_the_next_change() {
     let (mut server, replies) = server(Slow::default());
     handle(&mut server, "WATCH OFF\0reply=77\0");
     handle(&mut server, "ON");
-    for _ in 0..400 {
+    replies.set_limit(1000).unwrap();
+    for _ in 0..20 {
         handle(&mut server, "STATUS\0reply=9\0");
     }
     assert_eq!(reply(&replies, 77), None);

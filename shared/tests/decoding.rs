@@ -68,17 +68,18 @@ fn brightness() -> impl Strategy<Value = Brightness> {
 }
 
 fn fade() -> impl Strategy<Value = Fade> {
-    (1..=3_600_000_u64).prop_map(|ms| Fade::new(Duration::from_millis(ms)).unwrap())
+    prop_oneof![1..=3_600_000_u64, Just(3_600_000)]
+        .prop_map(|ms| Fade::new(Duration::from_millis(ms)).unwrap())
 }
 
 fn blink() -> impl Strategy<Value = Blink> {
-    let phase = || (1..=3_600_000_u64).prop_map(Duration::from_millis);
-    (phase(), phase(), of(Blink::COUNT))
-        .prop_map(|(on, off, count)| Blink::new(on, off, count).unwrap())
+    let phase = || prop_oneof![1..=3_600_000_u64, Just(3_600_000)].prop_map(Duration::from_millis);
+    let count = prop_oneof![Blink::COUNT, Just(*Blink::COUNT.end())];
+    (phase(), phase(), of(count)).prop_map(|(on, off, count)| Blink::new(on, off, count).unwrap())
 }
 
 fn message_type() -> impl Strategy<Value = MessageType> {
-    prop_oneof![Just(1), Just(2), 1..=c_long::MAX]
+    prop_oneof![Just(1), Just(2), Just(c_long::MAX), 1..=c_long::MAX]
         .prop_map(|number| MessageType::new(number).unwrap())
 }
 

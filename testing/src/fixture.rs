@@ -11,7 +11,16 @@ use std::{
 use shared::{Access, Key, Queue};
 use tempfile::TempDir;
 
-use crate::{Outcome, PATIENCE, Running, key, programs, programs::unignore_signals};
+use crate::{Outcome, PATIENCE, Running, key, programs, programs::inherit_defaults};
+
+/// Variables that the programs would take from the service, or the shell, that runs the tests.
+const SERVICE: [&str; 5] = [
+    "RUST_LOG",
+    "CREDENTIALS_DIRECTORY",
+    "JOURNAL_STREAM",
+    "NOTIFY_SOCKET",
+    "STATE_DIRECTORY",
+];
 
 /// A key and a lock directory for one test. Queues that are left under the key are removed when this is dropped.
 #[derive(Debug)]
@@ -26,10 +35,11 @@ impl Fixture {
     /// A fixture with a key and a directory that no other test has.
     #[expect(clippy::new_without_default, reason = "each one is different")]
     pub fn new() -> Fixture {
-        unignore_signals();
+        inherit_defaults();
         let directory = tempfile::Builder::new()
             .prefix("led-")
-            .tempdir()
+            // A TMPDIR may be of this user alone, or too long for the address of a socket.
+            .tempdir_in("/tmp")
             .expect("a temporary directory");
         // Processes of other users have their locks in it too.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777))
@@ -91,11 +101,14 @@ impl Fixture {
         command
     }
 
-    fn configure_environment(&self, program: &mut Command) {
+    /// Sets the lock directory of a program, and unsets what it would inherit from the environment of the tests.
+    pub fn configure_environment(&self, program: &mut Command) {
         program
             .stdin(Stdio::null())
-            .env_remove("RUST_LOG")
             .env("LED_LOCK_DIRECTORY", self.path());
+        for name in SERVICE {
+            program.env_remove(name);
+        }
     }
 
     /// A simulated controller with these options.

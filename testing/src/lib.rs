@@ -26,4 +26,4 @@ pub use repeat::{Random, rounds};
 pub use running::Running;
 pub use rustix::process::Signal;
 pub use users::{OTHER_USER, THIRD_USER, as_user, become_user};
-pub use wait::{PATIENCE, SetOnDrop, wait_until};
+pub use wait::{PATIENCE, SetOnDrop, wait_until, wait_until_idle};

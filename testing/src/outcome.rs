@@ -28,7 +28,11 @@ impl Outcome {
     /// Runs a program and waits for its end.
     #[must_use]
     pub fn of(command: &mut Command) -> Outcome {
-        let output = command.stdin(Stdio::null()).output();
+        // perl and bash warn of a locale that is not installed.
+        let output = command
+            .stdin(Stdio::null())
+            .env("LC_ALL", "C.UTF-8")
+            .output();
         output.expect("the program starts").into()
     }
 

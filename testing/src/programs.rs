@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Once, OnceLock},
 };
 
+use rustix::{fs::Mode, process::umask};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGQUIT},
     flag,
@@ -68,11 +69,13 @@ pub fn build(arguments: &[&str]) -> PathBuf {
     folder
 }
 
-/// Lets programs start with the default action for each signal. Under nohup(1), or in the background of a script, tests inherit
+/// Lets programs start with the usual umask and the default action for each signal. Under nohup(1), or in the background of a script, tests inherit
 /// ignored signals, and would pass them on. A signal with a handler has its default action in a new program.
-pub(crate) fn unignore_signals() {
+pub(crate) fn inherit_defaults() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        // Other users run copies of the programs.
+        umask(Mode::from_raw_mode(0o022));
         let status = fs::read("/proc/self/status").expect("/proc is mounted");
         let status = String::from_utf8_lossy(&status);
         let mask = status

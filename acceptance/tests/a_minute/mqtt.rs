@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use testing::{
@@ -19,7 +19,7 @@ use testing::{
     },
 };
 
-use crate::mqtt::{acknowledgements::start, identity::DISCOVERY, node::Online};
+use crate::mqtt::{DISCOVERY, acknowledgements::start, node::Online};
 
 /// Waits for this line of a bridge whose broker serves so.
 fn assert_noticed(
@@ -27,9 +27,7 @@ fn assert_noticed(
     serve: impl FnMut(Packet<'_>, &mut TcpStream) -> bool + Clone + Send + 'static,
 ) {
     let (_node, _controller, bridge) = start(&Fake::start(serve));
-    let begin = Instant::now();
     bridge.wait_for_log(line);
-    assert!(begin.elapsed() < PATIENCE);
 }
 
 fn is(kind: u8, (first, _): Packet<'_>) -> bool {

@@ -2,32 +2,20 @@
 
 use std::{
     fs,
-    process::{Command, Stdio},
-    thread,
+    process::Stdio,
     time::{Duration, Instant},
 };
 
 use shared::Message;
-use testing::{Fixture, Running, Signal, wait_until};
+use testing::{Fixture, Running, Signal, wait_until, wait_until_idle};
 
-use super::{ask, wait_until_open};
-
-/// Starts a simulated controller by way of another program, which has these arguments.
-fn start_by(fixture: &Fixture, program: &str, arguments: &[&str]) -> Running {
-    let controller = fixture.program("controller", None);
-    let mut command = Command::new(program);
-    command.args(arguments).arg(controller.get_program());
-    fixture.configure(&mut command);
-    let controller = Running::start(command.arg("--simulate"));
-    controller.wait_for_log("ready");
-    controller
-}
+use super::ask;
 
 #[test]
 fn it_blinks_if_the_signal_of_the_timer_was_blocked_and_ignored_at_the_start() {
     let fixture = Fixture::new();
-    let options = ["--block-signal=URG", "--ignore-signal=URG"];
-    let controller = start_by(&fixture, "env", &options);
+    let env = ["env", "--block-signal=URG", "--ignore-signal=URG"];
+    let controller = Running::start(&mut fixture.wrapped(&env, "controller")).when_ready();
     assert_eq!(ask(&fixture, "BLINK 2 2 3"), "OK BLINK 2 2 3");
     for line in ["LED on", "LED off"].repeat(3) {
         assert_eq!(controller.line(), line);
@@ -37,18 +25,14 @@ fn it_blinks_if_the_signal_of_the_timer_was_blocked_and_ignored_at_the_start() {
 #[test]
 fn without_a_timer_blink_is_refused_and_the_other_commands_are_applied() {
     let fixture = Fixture::new();
-    let state = fixture.write("state", "");
-    fs::remove_file(&state).unwrap();
+    let state = fixture.path().join("state");
     fs::create_dir(&state).unwrap();
     let file = state.join(format!("{}.state", fixture.key));
     fs::write(&file, "led-controller state 1\nBLINK 1 1\n").unwrap();
-    let without_timers = "ulimit -i 0; exec \"$@\" --simulate --initial last";
-    let mut shell = Command::new("bash");
-    shell
-        .args(["-c", without_timers, "bash"])
-        .arg(fixture.program("controller", None).get_program());
-    fixture.configure(&mut shell);
-    let controller = Running::start(shell.env("STATE_DIRECTORY", &state));
+    let without_timers = ["bash", "-c", "ulimit -i 0; exec \"$0\" \"$@\""];
+    let mut controller = fixture.wrapped(&without_timers, "controller");
+    controller.args(["--initial", "last"]);
+    let controller = Running::start(controller.env("STATE_DIRECTORY", &state));
     controller.wait_for_log("cannot blink or fade without a timer");
     controller.wait_for_log("LED ON");
     let reply = ask(&fixture, "BLINK 1 1");
@@ -103,8 +87,8 @@ fn it_goes_on_after_it_was_stopped() {
 #[test]
 fn it_blinks_beside_a_log_that_nobody_reads() {
     let fixture = Fixture::new();
-    let mut controller = fixture.program("controller", None);
-    controller.arg("--simulate").stdout(Stdio::piped()).stderr(
+    let mut controller = fixture.simulated(&[]);
+    controller.stdout(Stdio::piped()).stderr(
         std::io::pipe()
             .map(|(reader, writer)| {
                 // Open until the end of the test, and never read.
@@ -114,7 +98,7 @@ fn it_blinks_beside_a_log_that_nobody_reads() {
             .unwrap(),
     );
     let controller = Running::start_with_own_output(&mut controller);
-    wait_until_open(&fixture);
+    fixture.wait_until_served();
     assert_eq!(ask(&fixture, "BLINK 1 1"), "OK BLINK 1 1");
     for _ in 0..2000 {
         fixture.send(1, &[0xff; 256]);
@@ -131,9 +115,5 @@ fn while_nothing_blinks_no_timer_runs() {
     let controller = fixture.controller(&[]);
     assert_eq!(ask(&fixture, "BLINK 1 1 5"), "OK BLINK 1 1 5");
     wait_until("it is over", || ask(&fixture, "STATUS") == "OK OFF");
-    // These are not waits for a condition: first it falls asleep, then nothing may happen.
-    thread::sleep(Duration::from_millis(100));
-    let before = controller.context_switches();
-    thread::sleep(Duration::from_secs(1));
-    assert_eq!(controller.context_switches(), before);
+    wait_until_idle(&[&controller], Duration::from_secs(1));
 }

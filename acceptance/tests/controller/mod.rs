@@ -4,8 +4,8 @@ mod blinking;
 mod others;
 mod start;
 
-use shared::{MessageType, Queue, Select};
-use testing::{Fixture, wait_until};
+use shared::{MessageType, Select};
+use testing::Fixture;
 
 /// Sends a command, and returns the first line of its reply.
 fn ask(fixture: &Fixture, command: &str) -> String {
@@ -14,12 +14,4 @@ fn ask(fixture: &Fixture, command: &str) -> String {
     let reply = fixture.reply(Select::Type(reply_to));
     let text = String::from_utf8_lossy(reply.text());
     text.lines().next().unwrap().to_owned()
-}
-
-/// Waits until the controller serves. What it logs may not be read.
-fn wait_until_open(fixture: &Fixture) {
-    wait_until("the controller serves", || {
-        let found = Queue::find(fixture.key).unwrap();
-        found.is_some_and(|(_, status)| status.permissions.mode.bits() & 0o200 != 0)
-    });
 }

@@ -3,7 +3,6 @@
 use std::{
     io::ErrorKind,
     os::unix::net::UnixDatagram,
-    process::Command,
     time::{Duration, Instant},
 };
 
@@ -17,8 +16,7 @@ fn the_service_manager_is_told_the_start_and_the_end() {
     let fixture = Fixture::new();
     let path = fixture.path().join("notify");
     let manager = UnixDatagram::bind(&path).unwrap();
-    let mut program = fixture.program("controller", None);
-    let controller = Running::start(program.arg("--simulate").env("NOTIFY_SOCKET", &path));
+    let controller = Running::start(fixture.simulated(&[]).env("NOTIFY_SOCKET", &path));
     let told = || {
         let mut buffer = [0; 256];
         let length = manager.recv(&mut buffer).unwrap();
@@ -30,8 +28,7 @@ fn the_service_manager_is_told_the_start_and_the_end() {
     assert_eq!(told(), "STOPPING=1");
     controller.wait().assert_code(0);
     // Why it cannot start, for `systemctl status`.
-    let mut program = fixture.program("controller", None);
-    program.args(["--simulate", "--group", "no-such-group"]);
+    let mut program = fixture.simulated(&["--group", "no-such-group"]);
     let outcome = Outcome::of(program.env("NOTIFY_SOCKET", &path));
     assert_eq!(outcome.code, Some(78));
     assert!(told().starts_with("STATUS=there is no group no-such-group"));
@@ -46,8 +43,7 @@ fn a_service_manager_that_does_not_read_delays_it_by_a_second() {
     sender.set_nonblocking(true).unwrap();
     let full = std::iter::repeat_with(|| sender.send_to(b"FULL=1", &path)).find_map(Result::err);
     assert_eq!(full.map(|error| error.kind()), Some(ErrorKind::WouldBlock));
-    let mut program = fixture.program("controller", None);
-    let controller = Running::start(program.arg("--simulate").env("NOTIFY_SOCKET", &path));
+    let controller = Running::start(fixture.simulated(&[]).env("NOTIFY_SOCKET", &path));
     controller.wait_for_log("cannot notify the service manager");
     assert_eq!(ask(&fixture, "ON"), "OK ON");
     controller.signal(Signal::TERM);
@@ -85,13 +81,16 @@ fn it_waits_for_the_chip_only_if_a_service_manager_started_it() {
 #[ignore = "needs strace"]
 fn a_disk_that_does_not_answer_keeps_neither_queues_nor_locks_nor_the_end() {
     let fixture = Fixture::new();
-    let controller = fixture.program("controller", None);
-    let mut strace = Command::new("strace");
-    strace.args(["--follow-forks", "--quiet=all", "--output=/dev/null"]);
-    strace.args(["--trace=fsync", "--inject=fsync:delay_enter=60s"]);
-    strace.arg(controller.get_program());
-    fixture.configure(&mut strace);
-    strace.args(["--simulate", "--initial", "last"]);
+    let strace = [
+        "strace",
+        "--follow-forks",
+        "--quiet=all",
+        "--output=/dev/null",
+        "--trace=fsync",
+        "--inject=fsync:delay_enter=60s",
+    ];
+    let mut strace = fixture.wrapped(&strace, "controller");
+    strace.args(["--initial", "last"]);
     let strace = Running::start(strace.env("STATE_DIRECTORY", fixture.path()));
     strace.wait_for_log("ready");
     assert_eq!(ask(&fixture, "ON"), "OK ON");

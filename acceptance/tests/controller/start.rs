@@ -3,25 +3,18 @@
 use std::{fs, path::Path, process::Command, time::Duration};
 
 use shared::{Access, Message, MessageType, Mode, Queue};
-use testing::{Fixture, OTHER_USER, Outcome, Running, Signal, wait_until};
+use testing::{Fixture, Outcome, Running, Signal, wait_until};
 
 use super::ask;
 
 /// A controller with its lock and record in this directory.
 fn start_in(fixture: &Fixture, directory: &Path) -> Running {
-    let mut program = fixture.program("controller", None);
-    let controller = Running::start(
-        program
-            .arg("--simulate")
-            .env("LED_LOCK_DIRECTORY", directory),
-    );
-    controller.wait_for_log("ready");
-    controller
+    let mut controller = fixture.simulated(&[]);
+    Running::start(controller.env("LED_LOCK_DIRECTORY", directory)).when_ready()
 }
 
 fn turn_off(fixture: &Fixture) -> Outcome {
-    let mut program = fixture.program("controller", None);
-    Outcome::of(program.args(["--simulate", "--turn-off"]))
+    Outcome::of(&mut fixture.simulated(&["--turn-off"]))
 }
 
 #[test]
@@ -68,8 +61,7 @@ fn a_controller_whose_record_is_lost_is_not_disturbed_while_it_lives() {
     let lost = tempfile::tempdir().unwrap();
     let _controller = start_in(&fixture, lost.path());
     drop(lost);
-    let mut second = fixture.program("controller", None);
-    Outcome::of(second.arg("--simulate")).assert_failed(78, &["was created by user"]);
+    Outcome::of(&mut fixture.simulated(&[])).assert_failed(78, &["was created by user"]);
     let outcome = turn_off(&fixture);
     assert!(
         outcome.code == Some(0) && outcome.err.contains("not removed"),
@@ -82,9 +74,9 @@ fn a_controller_whose_record_is_lost_is_not_disturbed_while_it_lives() {
 #[ignore = "needs root"]
 fn a_record_in_another_directory_of_the_user_is_found() {
     let fixture = Fixture::new();
-    let directory = Path::new("/tmp").join(format!("led-controller-{OTHER_USER}"));
+    let user = 54_327;
     let start = |in_own: bool| {
-        let mut program = fixture.program("controller", Some(OTHER_USER));
+        let mut program = fixture.program("controller", Some(user));
         program.arg("--simulate");
         if in_own {
             program.env_remove("LED_LOCK_DIRECTORY");
@@ -106,15 +98,7 @@ fn a_record_in_another_directory_of_the_user_is_found() {
     next.wait_for_log("its controller was killed");
     next.wait_for_log("ready");
     drop(next);
-    for key in [fixture.key, fixture.key.reply()] {
-        for entry in fs::read_dir(&directory).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if name.starts_with(&format!("{key}-")) {
-                fs::remove_file(path).unwrap();
-            }
-        }
-    }
+    fs::remove_dir_all(format!("/tmp/led-controller-{user}")).unwrap();
 }
 
 #[test]
@@ -133,14 +117,13 @@ fn a_start_waits_for_a_controller_that_ends() {
     }
 }
 
-#[test]
-fn a_mode_that_looks_like_a_reply_queue_is_refused() {
-    let fixture = Fixture::new();
-    for mode in ["0700", "0740", "0744", "0704"] {
-        let mut program = fixture.program("controller", None);
-        let outcome = Outcome::of(program.args(["--simulate", "--mode", mode]));
-        outcome.assert_failed(2, &["clients would take it for a reply queue"]);
-    }
+fn wait_until_old(queue: &Queue) {
+    wait_until("it is older than ten seconds", || {
+        let changed = queue.status().unwrap().last_changed.unwrap();
+        changed
+            .elapsed()
+            .is_ok_and(|age| age > Duration::from_secs(11))
+    });
 }
 
 #[test]
@@ -158,12 +141,7 @@ fn reclaim_takes_an_old_queue_of_root_and_logs_what_was_in_it() {
     let sent = sender.arg(queue.id().to_string()).status().unwrap();
     assert!(sent.success());
     reclaim().assert_failed(78, &["was created by user root (0)"]);
-    wait_until("it is older than ten seconds", || {
-        let changed = queue.status().unwrap().last_changed.unwrap();
-        changed
-            .elapsed()
-            .is_ok_and(|age| age > Duration::from_secs(11))
-    });
+    wait_until_old(&queue);
     let outcome = reclaim();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     for part in ["removing it", "not applied", "type 1, 5 bytes, \"SHINE\""] {
@@ -183,12 +161,7 @@ fn reclaim_takes_an_old_queue_of_root_and_logs_what_was_in_it() {
     let queue = Queue::create(fixture.key, Mode::new(0o666).unwrap()).unwrap();
     let message: Message = Message::new(MessageType::LED, b"SHINE").unwrap();
     queue.try_send(&message).unwrap();
-    wait_until("it is older than ten seconds", || {
-        let changed = queue.status().unwrap().last_changed.unwrap();
-        changed
-            .elapsed()
-            .is_ok_and(|age| age > Duration::from_secs(11))
-    });
+    wait_until_old(&queue);
     reclaim().assert_failed(78, &["was created by user root (0)", "last used by"]);
     assert_eq!(queue.status().unwrap().messages, 1);
 }

@@ -1,12 +1,6 @@
 //! Messages that are no commands.
 
-use std::fs;
-
-use testing::{
-    Signal,
-    mqtt::{Broker, Client},
-    wait_until,
-};
+use testing::{Signal, mqtt::Broker};
 
 use super::{
     AVAILABILITY, OFF, ON, SET, STATE,
@@ -136,39 +130,4 @@ fn messages_that_are_longer_than_a_packet_may_be_are_not_delivered() {
     }
     assert_eq!(client.ask(SET, "ON"), "OK ON");
     assert_eq!(client.retained[AVAILABILITY], "online");
-}
-
-#[test]
-#[ignore = "needs mosquitto"]
-fn a_flood_of_commands_does_not_end_it_or_fill_its_memory() {
-    let online = Online::start();
-    let memory = || memory(online.bridge.pid());
-    let before = memory();
-    // Not the client that subscribes to everything: it does not read meanwhile, so the broker could drop a response.
-    let mut client = Client::connect(online.broker.address, &["test/response"]);
-    for number in 0..5000 {
-        client.publish(SET, if number % 2 == 0 { "TOGGLE" } else { "DIM" });
-    }
-    // The broker drops what it has no room for, and the bridge refuses what the controller has no room for. No command of the
-    // flood blinks: all of them are behind it, and the broker has room again.
-    wait_until("a command after the flood is applied", || {
-        client.publish(SET, "BLINK 500 500");
-        online.node.led(0) == "blink 500ms 500ms"
-    });
-    wait_until("the bridge takes commands", || {
-        client.ask(SET, "OFF") == "OK OFF"
-    });
-    let after = memory();
-    assert!(
-        after < before + 4096,
-        "{before} kB before, {after} kB after"
-    );
-}
-
-/// The most memory that a process has used, in kB.
-fn memory(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let mut lines = status.lines();
-    let line = lines.find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use testing::Running;
 
-use super::{OFF, SET, STATE, blinking, node::Online};
+use super::{DISCOVERY, OFF, SET, STATE, blinking, node::Online};
 
 /// The state of an LED that is on at this brightness.
 fn on_at(percent: u32) -> String {
@@ -14,7 +14,7 @@ fn on_at(percent: u32) -> String {
 
 /// What the discovery says of the LED.
 fn component(online: &Online) -> Value {
-    let discovery = &online.client.retained["homeassistant/device/porch/config"];
+    let discovery = &online.client.retained[DISCOVERY];
     serde_json::from_str::<Value>(discovery).unwrap()["components"]["led"].take()
 }
 

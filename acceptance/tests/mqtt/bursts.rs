@@ -65,7 +65,7 @@ fn ten_thousand_messages_are_folded_in_bounded_memory() {
     let online = Online::start();
     let before = online.bridge.peak_memory();
     let mut publisher = Client::connect(online.broker.address, &[]);
-    let payloads = ["TOGGLE", "ON", "BLINK 20 20", "OFF", "STATUS"].repeat(2000);
+    let payloads = ["TOGGLE", "ON", "BLINK 20 20", "OFF", "STATUS", "DIM"].repeat(1700);
     publisher.publish_all(SET, &payloads, Properties::default());
     publisher.publish(SET, "BLINK 500 500");
     wait_until("the last one is applied", || {

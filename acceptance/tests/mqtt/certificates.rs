@@ -12,6 +12,7 @@ use super::node::Node;
 const EC: &str = "ec -pkeyopt ec_paramgen_curve";
 
 #[test]
+#[ignore = "needs openssl"]
 fn each_file_that_cannot_be_used_is_named_with_what_is_wrong() {
     let directory = tempfile::tempdir().unwrap();
     let ca = Authority::new(directory.path(), "ca");

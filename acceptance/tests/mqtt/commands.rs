@@ -3,7 +3,7 @@
 use testing::mqtt::{Broker, Client};
 
 use super::{
-    DOORS, OFF, ON, SET, STATE, blinking,
+    DISCOVERY, DOORS, OFF, ON, SET, STATE, blinking,
     node::{Node, Online},
 };
 
@@ -149,11 +149,7 @@ fn several_leds_have_topics_of_their_own_and_common_ones() {
     assert_eq!((&*online.node.led(0), &*online.node.led(1)), ("off", "off"));
     // What a new client gets, and not what this one has collected.
     let mut retained = online.broker.retained();
-    assert!(
-        retained
-            .remove("homeassistant/device/porch/config")
-            .is_some()
-    );
+    assert!(retained.remove(DISCOVERY).is_some());
     let expected = [
         ("led/porch/availability", "online"),
         ("led/porch/door/availability", "online"),

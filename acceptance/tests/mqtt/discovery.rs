@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{AVAILABILITY, DOORS, OFF, SET, STATE, node::Online};
-
-const DISCOVERY: &str = "homeassistant/device/porch/config";
+use super::{AVAILABILITY, DISCOVERY, DOORS, OFF, SET, STATE, node::Online};
 
 fn discovery(online: &Online) -> Value {
     serde_json::from_str(&online.client.retained[DISCOVERY]).unwrap()

@@ -9,11 +9,9 @@ use testing::{
 };
 
 use super::{
-    AVAILABILITY, DOORS, STATE,
+    AVAILABILITY, DISCOVERY, DOORS, STATE,
     node::{Node, Online, end},
 };
-
-pub(crate) const DISCOVERY: &str = "homeassistant/device/porch/config";
 
 /// The identifier of the device in a discovery.
 pub(super) fn device(discovery: &str) -> String {

@@ -21,7 +21,7 @@ use testing::{
     wait_until,
 };
 
-use super::{STATE, node::Node};
+use super::{DISCOVERY, STATE, node::Node};
 
 /// How long the time of the processor is measured.
 const SPAN: Duration = Duration::from_secs(3);
@@ -130,7 +130,6 @@ fn a_forged_discovery_that_would_take_too_long_to_remove_is_replaced() {
         components.trim_end_matches(',')
     );
     let fake = Fake::start(move |packet, stream| {
-        let topic = "homeassistant/device/porch/config";
         match packet.0 & 0xf0 {
             // CONNACK with Maximum Packet Size 4096.
             0x10 => drop(stream.write_all(&[0x20, 8, 0, 0, 5, 0x27, 0, 0, 0x10, 0])),
@@ -139,11 +138,11 @@ fn a_forged_discovery_that_would_take_too_long_to_remove_is_replaced() {
                     is_retained: true,
                     ..Properties::default()
                 };
-                fake::send(topic, &forged, properties, stream);
+                fake::send(DISCOVERY, &forged, properties, stream);
                 fake::serve(packet, stream);
             }
             _ => {
-                if fake::topic(packet).as_deref() == Some(topic) {
+                if fake::topic(packet).as_deref() == Some(DISCOVERY) {
                     let text = String::from_utf8_lossy(packet.1).into_owned();
                     seen.lock().unwrap().push(text);
                 }

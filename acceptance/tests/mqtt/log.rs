@@ -40,9 +40,9 @@ fn lines_have_priorities_only_if_standard_error_is_the_stream_to_the_journal() {
 /// A pipe without room, and its reader, which does not read.
 pub(crate) fn full_pipe(flags: OFlags) -> (PipeReader, Stdio) {
     let (reader, writer) = io::pipe().unwrap();
-    fcntl_setpipe_size(&reader, 4096).unwrap();
+    let size = fcntl_setpipe_size(&reader, 4096).unwrap();
     let mut file = File::from(OwnedFd::from(writer));
-    file.write_all(&[b'x'; 4096]).unwrap();
+    file.write_all(&vec![b'x'; size]).unwrap();
     fcntl_setfl(&file, flags).unwrap();
     (reader, file.into())
 }
@@ -83,7 +83,8 @@ fn a_wrong_configuration_has_its_exit_status_if_nobody_reads_why() {
 fn too_few_file_descriptors_are_an_error() {
     let node = Node::new("mqtt://127.0.0.1:1", "", &[]);
     let with_limit = |limit: u32| {
-        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        let close = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
+        let script = format!("{close}; ulimit -n {limit}; exec \"$0\" \"$@\"");
         let program = node.program();
         let mut shell = Command::new("sh");
         shell

@@ -24,10 +24,11 @@ mod responses;
 mod security;
 mod setup;
 
-/// The topics of the node's only LED.
+/// The topics of the node's only LED, and that of its discovery.
 const SET: &str = "led/porch/set";
 const STATE: &str = "led/porch/state";
 const AVAILABILITY: &str = "led/porch/availability";
+pub(crate) const DISCOVERY: &str = "homeassistant/device/porch/config";
 
 /// States, as they are retained.
 const ON: &str = r#"{"brightness":100,"effect":"off","state":"ON"}"#;

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -131,17 +131,8 @@ impl Node {
     pub(crate) fn program(&self) -> Command {
         let mut program = Command::new(bridge());
         program.arg("--config").arg(&self.config);
-        program.stdin(Stdio::null());
-        program.env("LED_LOCK_DIRECTORY", self.leds[0].path());
+        self.leds[0].configure_environment(&mut program);
         program.env("STATE_DIRECTORY", self.leds[0].path());
-        for name in [
-            "RUST_LOG",
-            "CREDENTIALS_DIRECTORY",
-            "JOURNAL_STREAM",
-            "NOTIFY_SOCKET",
-        ] {
-            program.env_remove(name);
-        }
         program
     }
 
@@ -194,7 +185,8 @@ impl Node {
     /// Runs the client for an LED with these arguments. It succeeds.
     #[track_caller]
     pub(crate) fn command(&self, led: usize, arguments: &[&str]) -> Outcome {
-        let outcome = Outcome::of(self.of("command", led).args(arguments));
+        let mut client = self.of("command", led);
+        let outcome = Outcome::of(client.args(arguments).arg("--timeout=60s"));
         assert_eq!(outcome.code, Some(0), "{}", outcome.err);
         outcome
     }

@@ -7,8 +7,8 @@ use testing::{
 };
 
 use super::{
-    AVAILABILITY, ON, STATE,
-    identity::{DISCOVERY, device},
+    AVAILABILITY, DISCOVERY, ON, STATE,
+    identity::device,
     node::{Node, Online, end},
 };
 

@@ -13,7 +13,7 @@ use testing::{
 };
 
 use super::{
-    AVAILABILITY, DOORS, ON, SET, STATE,
+    AVAILABILITY, DISCOVERY, DOORS, ON, SET, STATE,
     node::{Node, Online, end},
 };
 
@@ -154,7 +154,7 @@ fn a_response_topic_of_others_is_not_used_and_that_is_logged_with_a_limit() {
         "led/all/set",
         "led/garage/set",
         "led/garage/response/1",
-        "homeassistant/device/porch/config",
+        DISCOVERY,
         "homeassistant/status",
         "$SYS/x",
         // As many as the bridge permits, and one more. Mosquitto 2.0.21 ends the connection of a publisher with 201.

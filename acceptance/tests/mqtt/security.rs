@@ -9,7 +9,7 @@ use testing::{
 };
 
 use super::{
-    AVAILABILITY, ON, SET, STATE, TURNS,
+    AVAILABILITY, DISCOVERY, ON, SET, STATE, TURNS,
     node::{Node, end},
 };
 
@@ -111,8 +111,7 @@ fn it_serves_with_tls_with_a_certificate_and_with_a_password() {
         assert_eq!(checked.matches("ok   ").count(), 5, "{checked}");
         let bridge = node.bridge();
         client.wait_for(AVAILABILITY, "online");
-        let discovery = "homeassistant/device/porch/config";
-        assert!(client.retained.contains_key(discovery));
+        assert!(client.retained.contains_key(DISCOVERY));
         for topic in [SET, "led/all/set"] {
             for (payload, state) in TURNS {
                 client.publish(topic, payload);

@@ -1,5 +1,4 @@
 use super::*;
-use crate::Blink;
 
 fn decode(message_type: libc::c_long, text: &[u8]) -> Result<Request, Refused> {
     let message_type = MessageType::new(message_type).unwrap();
@@ -15,35 +14,6 @@ fn without_reply(command: Command) -> Result<Request, Refused> {
         command,
         reply_to: None,
     })
-}
-
-#[test]
-fn what_is_encoded_is_decoded_to_the_same() {
-    let blink = |count| {
-        Command::Blink(Blink::new(*Blink::PHASE.end(), *Blink::PHASE.end(), count).unwrap())
-    };
-    let blinks = [blink(None), blink(Some(*Blink::COUNT.end()))];
-    let plain = [
-        Command::ON,
-        Command::OFF,
-        Command::Toggle,
-        Command::Status,
-        Command::Exit,
-    ];
-    for command in plain.into_iter().chain(blinks) {
-        for reply_to in [
-            None,
-            MessageType::new(1),
-            MessageType::new(libc::c_long::MAX),
-        ] {
-            let request = Request { command, reply_to };
-            let message = request.encode();
-            assert_eq!(
-                decode(message.message_type().get(), message.text()),
-                Ok(request)
-            );
-        }
-    }
 }
 
 #[test]
