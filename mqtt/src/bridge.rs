@@ -168,9 +168,9 @@ impl Bridge<'_> {
         }
         if session.is_serving {
             // If this fails, the connection ends without DISCONNECT, and the broker publishes the last will.
-            match timeout(END_TIMEOUT, session.end(self, &mut connection)).await {
-                Ok(None) => drop(timeout(END_TIMEOUT, connection.end()).await),
-                Ok(Some(loss)) => {
+            match timeout(END_TIMEOUT, session.end(self.config, &mut connection)).await {
+                Ok(Ok(())) => drop(timeout(END_TIMEOUT, connection.end()).await),
+                Ok(Err(loss)) => {
                     log::warn!("cannot publish that the LEDs are offline: {}", loss.reason)
                 }
                 Err(_) => log::warn!("the broker did not acknowledge the last messages in time"),
@@ -208,15 +208,7 @@ impl Bridge<'_> {
             return;
         }
         self.refusals.push(reason.into());
-        let config = self.config;
-        if reason != "not authorized" {
-            log::error!("the broker refused {what}: {reason}");
-            return;
-        }
-        log::error!(
-            "the broker refused {what}: {reason}: permit {} to read and write the topics in led-mqtt(8)",
-            config.user()
-        );
+        log::error!("{}", self.config.refusal(what, reason));
     }
 
     /// The loss if the name of this node belongs to another machine, which is online.

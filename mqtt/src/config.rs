@@ -79,6 +79,18 @@ impl Config {
         )
     }
 
+    /// That the broker refused this, why, and what helps.
+    pub(crate) fn refusal(&self, what: &str, reason: &str) -> String {
+        let advice = match reason {
+            "not authorized" => format!(
+                ": permit {} to read and write the topics in led-mqtt(8)",
+                self.user()
+            ),
+            _ => String::new(),
+        };
+        format!("the broker refused {what}: {reason}{advice}")
+    }
+
     /// Reads a file.
     ///
     /// # Errors

@@ -9,10 +9,11 @@ use tokio::time::timeout;
 
 use crate::{
     Error,
-    broker::{Connection, Event, Loss, Options, Outgoing, Published, Tag},
+    broker::{Connection, Event, Loss, NO_REPLY, Options, Tag},
     client_id,
     config::Config,
     discovery,
+    outbox::Outbox,
     retained::{History, Retained},
     topics::{OFFLINE, Topics},
 };
@@ -98,42 +99,13 @@ async fn retain(
     ]
     .concat();
     let result = timeout(TIMEOUT, async {
-        let retained = read(&mut connection, topics, &wanted).await;
-        let messages = messages(
-            &retained
-                .map_err(|loss| format!("no connection to {}: {}", config.broker, loss.reason))?,
-        );
-        let (mut next, mut acknowledged) = (messages.iter().peekable(), 0);
-        while acknowledged < messages.len() {
-            while let Some((topic, payload)) = next.peek() {
-                let message = Outgoing {
-                    topic,
-                    payload,
-                    correlation: None,
-                    is_retained: true,
-                };
-                if connection.publish(Tag::Slot(0), &message) == Published::NoRoom {
-                    break;
-                }
-                next.next();
-            }
-            match connection.next().await {
-                Event::Acknowledged(_, Ok(())) => acknowledged += 1,
-                Event::Acknowledged(_, Err(reason)) => {
-                    return Err(format!(
-                        "{}: the broker refused a message: {reason}",
-                        config.broker
-                    ));
-                }
-                Event::Lost(loss) => return Err(format!("{}: {}", config.broker, loss.reason)),
-                _ => {}
-            }
-        }
+        let messages = messages(&read(&mut connection, topics, &wanted).await?);
+        let count = messages.len();
+        let mut outbox = Outbox::of(messages);
+        outbox.flush(config, &mut connection).await?;
         connection.end().await;
-        Ok(messages.len())
+        Ok(count)
     });
-    let result = result
-        .await
-        .unwrap_or_else(|_| Err("no reply from the broker in time".into()));
-    result.map_err(Error::Broker)
+    let result = result.await.unwrap_or_else(|_| Err(NO_REPLY.into()));
+    result.map_err(|loss: Loss| Error::Broker(format!("{}: {}", config.broker, loss.reason)))
 }

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use crate::{
     backoff::Backoff,
     board::Status,
-    broker::{Connection, Outgoing, Published, Tag},
+    broker::{Connection, Event, Loss, Outgoing, Published, Tag},
+    config::Config,
     payload,
     topics::{OFFLINE, ONLINE, Topics, is_discovery},
 };
@@ -27,6 +28,8 @@ pub(crate) struct Outbox {
     first: usize,
     /// Whether the broker has refused no removal.
     has_removed: bool,
+    /// The number of the process, which is the correlation data of each message, if there is one.
+    process: Option<[u8; 8]>,
 }
 
 /// A topic, and what is to be retained there. An empty payload removes it.
@@ -57,12 +60,14 @@ impl Outbox {
     /// that of this node, its discovery, the removal of the other stale topics. Home Assistant cannot read the empty state of a
     /// light that it still has.
     pub(crate) fn new(
+        process: [u8; 8],
         topics: &Topics,
         stale: &[String],
         removal: Option<String>,
         discovery: String,
     ) -> Outbox {
         let mut outbox = Outbox {
+            process: Some(process),
             has_removed: true,
             ..Outbox::default()
         };
@@ -94,6 +99,15 @@ impl Outbox {
             .all(|led| led.availability != topics.availability)
         {
             outbox.add(&topics.availability, Some(ONLINE.into()), 0..0);
+        }
+        outbox
+    }
+
+    /// An outbox with these payloads, for these topics.
+    pub(crate) fn of(payloads: impl IntoIterator<Item = (String, &'static str)>) -> Outbox {
+        let mut outbox = Outbox::default();
+        for (topic, payload) in payloads {
+            outbox.add(&topic, Some(payload.into()), 0..0);
         }
         outbox
     }
@@ -155,9 +169,8 @@ impl Outbox {
         }
     }
 
-    /// Publishes the payloads that are due, as far as there is room, with the number of this process as correlation data. Returns
-    /// the topic of a message that is too long for the broker.
-    pub(crate) fn publish(&mut self, connection: &Connection, process: &[u8]) -> Option<String> {
+    /// Publishes the payloads that are due, as far as there is room. Returns the topic of a message that is too long for the broker.
+    pub(crate) fn publish(&mut self, connection: &Connection) -> Option<String> {
         let now = Instant::now();
         for slot in &mut self.slots {
             // It can still have to wait for other messages, which wake this up.
@@ -184,7 +197,7 @@ impl Outbox {
             let message = Outgoing {
                 topic: &slot.topic,
                 payload: &wanted,
-                correlation: Some(process),
+                correlation: self.process.as_ref().map(<[u8; 8]>::as_slice),
                 is_retained: true,
             };
             let published = connection.publish(Tag::Slot(place), &message);
@@ -199,6 +212,40 @@ impl Outbox {
             }
         }
         None
+    }
+
+    /// Publishes everything, until the broker has acknowledged or refused all of it.
+    ///
+    /// # Errors
+    ///
+    /// The connection is lost, or the broker refuses a message.
+    pub(crate) async fn flush(
+        &mut self,
+        config: &Config,
+        connection: &mut Connection,
+    ) -> Result<(), Loss> {
+        let mut first_refusal = None;
+        loop {
+            while let Some(topic) = self.publish(connection) {
+                first_refusal
+                    .get_or_insert(config.refusal(&topic, "it is longer than the broker takes"));
+            }
+            if self.is_settled() {
+                let is_acknowledged = self.slots.iter().all(Slot::is_acknowledged);
+                let refusal = first_refusal.filter(|_| !is_acknowledged);
+                return refusal.map_or(Ok(()), |reason| Err(reason.into()));
+            }
+            match connection.next().await {
+                Event::Acknowledged(Tag::Slot(place), result) => {
+                    let topic = self.acknowledged(place, result.is_ok());
+                    if let Err(reason) = result {
+                        first_refusal.get_or_insert(config.refusal(topic, &reason));
+                    }
+                }
+                Event::Lost(loss) => return Err(loss),
+                _ => {}
+            }
+        }
     }
 
     /// The broker has acknowledged the last message of a topic, or refused it. Returns the topic.
@@ -222,11 +269,6 @@ impl Outbox {
     pub(crate) fn retry(&self) -> Option<Instant> {
         let waiting = self.slots.iter().filter(|slot| !slot.is_acknowledged());
         waiting.filter_map(|slot| slot.retry).min()
-    }
-
-    /// Whether the broker has acknowledged everything.
-    pub(crate) fn is_acknowledged(&self) -> bool {
-        self.slots.iter().all(Slot::is_acknowledged)
     }
 
     /// Whether the broker has acknowledged or refused everything.

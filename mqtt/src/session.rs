@@ -62,7 +62,7 @@ impl Session {
             self.birth = None;
             self.outbox.publish_again();
         }
-        while let Some(topic) = self.outbox.publish(connection, &bridge.process) {
+        while let Some(topic) = self.outbox.publish(connection) {
             bridge.refused(&topic, "it is longer than the broker takes");
         }
     }
@@ -201,7 +201,7 @@ impl Session {
             Some(_) => Some(String::new()),
             None => (!removed.is_empty()).then(|| discovery(&removed)),
         };
-        self.outbox = Outbox::new(topics, &stale, removal, discovery(&[]));
+        self.outbox = Outbox::new(bridge.process, topics, &stale, removal, discovery(&[]));
         self.outbox.update(&statuses);
         self.is_serving = true;
         Ok(())
@@ -244,27 +244,17 @@ impl Session {
         }
     }
 
-    /// Retains that everything is offline. Returns the reason if the connection is lost before the broker has acknowledged it, or if
-    /// it refuses it.
+    /// Retains that everything is offline.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Outbox::flush`].
     pub(crate) async fn end(
         &mut self,
-        bridge: &mut Bridge<'_>,
+        config: &Config,
         connection: &mut Connection,
-    ) -> Option<Loss> {
+    ) -> Result<(), Loss> {
         self.outbox.go_offline();
-        loop {
-            self.publish(bridge, connection);
-            if self.outbox.is_settled() {
-                let is_refused = !self.outbox.is_acknowledged();
-                return is_refused.then(|| Loss::from("the broker refused it"));
-            }
-            match connection.next().await {
-                Event::Acknowledged(Tag::Slot(place), result) => {
-                    self.acknowledged(bridge, place, result)
-                }
-                Event::Lost(loss) => return Some(loss),
-                _ => {}
-            }
-        }
+        self.outbox.flush(config, connection).await
     }
 }

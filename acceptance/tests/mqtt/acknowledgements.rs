@@ -91,7 +91,9 @@ fn the_last_will_is_left_to_a_broker_that_refuses_the_end() {
     wait_until("it is online", || has(0x30, b"online"));
     let log = end(bridge, Signal::TERM);
     assert!(
-        log.contains("cannot publish that the LEDs are offline: the broker refused it"),
+        log.contains(
+            "cannot publish that the LEDs are offline: the broker refused led/porch/availability: "
+        ),
         "{log}"
     );
     assert!(!has(0xe0, b""));

@@ -191,6 +191,6 @@ fn forget_removes_everything_that_is_retained() {
 fn forget_fails_without_a_broker() {
     let url = format!("mqtt://{}", address());
     let forgotten = Node::new(&url, "", &[]).run(&["--forget"]);
-    let line = format!("led-mqtt: no connection to {url}: no broker listens on this host and port");
+    let line = format!("led-mqtt: {url}: no broker listens on this host and port");
     forgotten.assert_failed(1, &[&line]);
 }

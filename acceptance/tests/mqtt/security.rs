@@ -231,7 +231,10 @@ fn what_a_user_may_not_write_is_refused_and_logged() {
         "{retained:?}"
     );
     let outcome = node.run(&["--forget"]);
-    outcome.assert_failed(1, &["the broker refused a message: not authorized"]);
+    outcome.assert_failed(
+        1,
+        &["the broker refused homeassistant/device/porch/config: not authorized"],
+    );
 }
 
 #[test]
