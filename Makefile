@@ -33,6 +33,7 @@ PREFIX ?= /usr/local
 ## make verify   test the packages, on an emulated Raspberry Pi and on another release of Debian: half an hour
 ## make arm64    build the programs for a Raspberry Pi, into target/arm64; make armhf for a 32-bit system
 ## make deb      build the packages for a Raspberry Pi, into target; ARCH=armhf for a 32-bit system, ARCH=amd64 for a PC
+## make programs build only controller and led for this machine, into target/release
 ## make build    build for this machine; then, as root, make install (or uninstall), with DESTDIR= and PREFIX=/usr/local
 ## make check    check licences, advisories, unused dependencies, spelling and coverage
 ## make fuzz     run a fuzzer on the decoders and parsers, FUZZ_SECONDS=60 each; needs a nightly compiler

@@ -69,7 +69,7 @@ fn zsh_completes_verbs_and_their_options() {
         zmodload zsh/zpty
         zpty shell zsh -f -i
         zpty -w shell "PS1=; fpath=(${(q)1} \$fpath); autoload -Uz compinit; compinit -u -D"
-        zpty -w shell 'led() { print "called with: $*" }; print is''ready'
+        zpty -w shell 'led() { print "called with: $*" }; print is""ready'
         zpty -r -m shell seen '*isready*'
         for words in 'led st' 'led blink --c'; do
             zpty -w shell "$words"$'\t'

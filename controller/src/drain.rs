@@ -2,7 +2,7 @@
 
 use shared::{Incoming, Oversize, Queue, Refusal, Refused, Reply, Request, Select};
 
-use crate::reply_queue::send_reply;
+use crate::replies::send_reply;
 
 /// How many drained messages are logged.
 const LOGGED: usize = 10;

@@ -17,7 +17,7 @@ use crate::{
     Error, Locks,
     drain::drain,
     error::TakenBy,
-    reply_queue::{RECEIVE_PATIENCE, wait_until_received},
+    replies::{RECEIVE_PATIENCE, wait_until_received},
     wait::within,
 };
 

@@ -163,23 +163,10 @@ impl Led {
     #[must_use]
     #[inline]
     pub fn due(&self) -> Option<Instant> {
-        match self.activity {
-            Activity::Steady => None,
-            _ => self.next_change(),
-        }
-    }
-
-    fn next_change(&self) -> Option<Instant> {
-        match self.activity {
+        match &self.activity {
             Activity::Steady => None,
             Activity::Fading(fading) => Some(fading.due()),
-            Activity::Blinking(Blinking {
-                blink,
-                begin,
-                first,
-                ..
-            }) if self.phase() == first => Some(begin + first.time(blink)),
-            Activity::Blinking(Blinking { begin, .. }) => Some(begin),
+            Activity::Blinking(blinking) => Some(blinking.due(self.phase())),
         }
     }
 

@@ -13,7 +13,7 @@ mod notify;
 mod options;
 mod output;
 mod queue_pair;
-mod reply_queue;
+mod replies;
 mod saved_state;
 mod saver;
 mod server;

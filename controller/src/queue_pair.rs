@@ -15,7 +15,7 @@ use crate::{
     error::TakenBy,
     existing::{Existing, may_reclaim, remove_queue, remove_stale},
     locks::{Locks, record},
-    reply_queue::{RECEIVE_PATIENCE, wait_until_received},
+    replies::{RECEIVE_PATIENCE, wait_until_received},
 };
 
 /// How many times the queues are created if another process removes them each time.

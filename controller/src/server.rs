@@ -15,15 +15,15 @@ use crate::{
     CLIENT_LINES, Error, LED_LINES, Led, QueuePair, Saver, Shutdown,
     drain::drain,
     notify::notify,
-    reply_queue::{RECEIVE_PATIENCE, send_reply, wait_until_received},
+    replies::{RECEIVE_PATIENCE, send_reply, wait_until_received},
     watchers::Watchers,
 };
 
 /// How long the reply queue is kept for a client that must learn that the LED may still be on.
 const FAILURE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The least time for messages between two changes of the LED. Without it an output that is slower than the blinking would leave
-/// none, because the next change would always be overdue.
+/// The least time for messages between two changes of the LED. If the output is slower than the blinking, the next change is always
+/// overdue, and no message would be received.
 const TURN: Duration = Duration::from_micros(100);
 
 /// The server of the two queues, which owns them and the LED. It runs in the thread that created it.

@@ -19,9 +19,11 @@ use shared::{Message, MessageType, Mode, Oversize, Queue, Select};
 use failure::Failure;
 
 const LETTER: MessageType = MessageType::new(1).unwrap();
+/// Only its owner may send and receive.
+const OWNER: Mode = Mode::new(0o600).unwrap();
 
 fn main() -> Result<(), Failure> {
-    let queue = Queue::private(Mode::new(0o600).ok_or("not a mode")?)?;
+    let queue = Queue::private(OWNER)?;
     println!("queue {}, without a key", queue.id());
 
     let letter: Message = Message::new(LETTER, b"to whom...?").ok_or("too long")?;

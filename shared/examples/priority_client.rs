@@ -23,12 +23,14 @@ use failure::Failure;
 
 const URGENT: MessageType = MessageType::new(1).unwrap();
 const ROUTINE: MessageType = MessageType::new(10).unwrap();
+/// All users may send and receive.
+const ALL: Mode = Mode::new(0o666).unwrap();
 
 fn main() -> Result<(), Failure> {
     let key = env::args()
         .nth(1)
         .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
-    let queue = Queue::create_or_open(key, Mode::new(0o666).ok_or("not a mode")?)?;
+    let queue = Queue::create_or_open(key, ALL)?;
     let routine = (1..=5).map(|number| (ROUTINE, format!("routine {number}")));
     for (message_type, text) in routine.chain([(URGENT, "urgent".to_owned())]) {
         let message: Message = Message::new(message_type, text.as_bytes()).ok_or("too long")?;

@@ -25,12 +25,14 @@ use shared::{Error, Key, Message, MessageType, Mode, Oversize, Queue, Select};
 use failure::Failure;
 
 const URGENT: MessageType = MessageType::new(1).unwrap();
+/// All users may send and receive.
+const ALL: Mode = Mode::new(0o666).unwrap();
 
 fn main() -> Result<(), Failure> {
     let key = env::args()
         .nth(1)
         .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
-    let queue = Queue::create_or_open(key, Mode::new(0o666).ok_or("not a mode")?)?;
+    let queue = Queue::create_or_open(key, ALL)?;
     for _ in 0..6 {
         let message: Message = match queue.try_receive(Select::Type(URGENT), Oversize::Truncate) {
             Err(Error::Empty(_)) => queue.receive(Select::Any, Oversize::Truncate)?,

@@ -23,12 +23,14 @@ use shared::{Error, Key, Message, MessageType, Mode, Oversize, Queue, Select};
 use failure::Failure;
 
 const REQUEST: MessageType = MessageType::new(1).unwrap();
+/// All users may send and receive.
+const ALL: Mode = Mode::new(0o666).unwrap();
 
 fn main() -> Result<(), Failure> {
     let key = env::args()
         .nth(1)
         .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
-    let queue = Queue::create(key, Mode::new(0o666).ok_or("not a mode")?)?;
+    let queue = Queue::create(key, ALL)?;
     println!("serving key {key}");
     loop {
         let request: Message = match queue.receive(Select::Type(REQUEST), Oversize::Truncate) {

@@ -1,6 +1,7 @@
 //! A server: creates a queue, waits for a message of type 1, prints it, and removes the queue.
 //!
-//! Start it first, and then `client` in another terminal. The key is 1234, or the first argument.
+//! Start it first, and then `client` in another terminal. The key is 1234, or the first argument. If Ctrl-C ends it, it leaves the
+//! queue: ipcrm(1) removes it.
 //!
 //! ```text
 //! $ cargo run --quiet --package shared --example server
@@ -18,6 +19,8 @@ use shared::{Key, Message, MessageType, Mode, Oversize, Queue, Select};
 use failure::Failure;
 
 const TEXT: MessageType = MessageType::new(1).unwrap();
+/// All users may send and receive.
+const ALL: Mode = Mode::new(0o666).unwrap();
 
 fn main() -> Result<(), Failure> {
     let key = env::args()
@@ -25,7 +28,7 @@ fn main() -> Result<(), Failure> {
         .map_or(Ok(Key::DEFAULT), |key| key.parse())?;
 
     // IPC_EXCL: an existing queue can belong to another user, or have old messages.
-    let queue = Queue::create(key, Mode::new(0o666).ok_or("not a mode")?)?;
+    let queue = Queue::create(key, ALL)?;
     println!("waiting at key {key}");
 
     let message: Message = queue.receive(Select::Type(TEXT), Oversize::Truncate)?;

@@ -265,7 +265,7 @@ fn an_error_is_one_line_with_the_next_step() {
     let (server, _) = start_server(&fixture, example("reply_server"));
     for name in ["server", "reply_server"] {
         fails(name, key, "Error: a queue with this key exists: ");
-        fails(name, key, "; use another key");
+        fails(name, key, "; a server uses it, or has left it");
     }
     remove(&fixture, server);
     for name in EXAMPLES.iter().filter(|&&name| name != "mailbox") {

@@ -32,7 +32,7 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ),
     (
         "README.md",
-        "sudo target/release/command",
+        "sudo target/release/led",
         "needs the controller of the block before",
     ),
     ("README.md", "make test", "it runs this test"),

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use shared::Refusal;
+use shared::{Mode, Queue, Refusal};
 use testing::{Fixture, Outcome, Running, Signal, remove_queue};
 
 use super::pages::{code, page};
@@ -22,7 +22,12 @@ fn check_rules(fixture: &Fixture, client: impl Fn(&str) -> Command) {
     assert_eq!(absent.err.lines().count(), 1, "{absent:?}");
     let long = "X".repeat(201);
     let long = Outcome::of(&mut client(&long));
-    assert_eq!(long.err, "usage: client COMMAND\n");
+    assert_eq!(long.err, "usage: client COMMAND, of at most 200 bytes\n");
+    let other = Queue::create(fixture.key.reply(), Mode::new(0o666).unwrap()).unwrap();
+    let commands = Queue::create(fixture.key, Mode::new(0o666).unwrap()).unwrap();
+    run("ON").assert_failed(1, &["the queue belongs to another program\n"]);
+    assert_eq!(commands.status().unwrap().messages, 0);
+    drop((other, commands));
     let first = fixture.controller(&[]);
     run("ON").assert_printed("OK ON");
     run("blink 3600000 1 7").assert_printed("OK BLINK 3600000 1 7");

@@ -206,8 +206,9 @@ impl Node {
     }
 }
 
-/// More than the end may take by itself, on a machine with other work.
-const QUICKLY: Duration = Duration::from_secs(10);
+/// More than the end may take by itself, on a machine with other work, and less than the keepalive interval, for which an end that
+/// hangs would wait.
+const QUICKLY: Duration = Duration::from_secs(25);
 
 /// Ends the bridge with this signal: soon, and with exit status 0. Returns the rest of its log.
 #[track_caller]

@@ -13,7 +13,7 @@ use super::{Activity, Led};
 pub(super) struct Blinking {
     /// Its count is the number of flashes left, including the current one.
     pub(super) blink: Blink,
-    /// When the current flash began; in its second phase, when the next one begins.
+    /// In the first phase of a flash, when it began; in the second one, when the next flash begins.
     pub(super) begin: Instant,
     /// Whether a flash begins with on or with off.
     pub(super) first: Phase,
@@ -35,7 +35,7 @@ impl Phase {
         }
     }
 
-    pub(super) fn time(self, blink: Blink) -> Duration {
+    fn time(self, blink: Blink) -> Duration {
         match self {
             Phase::Lit => blink.on(),
             Phase::Dark => blink.off(),
@@ -51,6 +51,15 @@ impl Blinking {
             begin,
             first: Phase::Lit,
             then: None,
+        }
+    }
+
+    /// The time of the next change, in this phase.
+    pub(super) fn due(&self, phase: Phase) -> Instant {
+        if phase == self.first {
+            self.begin + phase.time(self.blink)
+        } else {
+            self.begin
         }
     }
 }

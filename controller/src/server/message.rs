@@ -8,7 +8,7 @@ use shared::{
 };
 
 use super::{Server, no_timer};
-use crate::{CLIENT_LINES, Error, LED_LINES, reply_queue::send_reply};
+use crate::{CLIENT_LINES, Error, LED_LINES, replies::send_reply};
 
 /// Whether a reply was sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

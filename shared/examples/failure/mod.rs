@@ -17,7 +17,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let advice = match error {
             Error::NotFound(_) => "; start the server first",
-            Error::Exists(_) => "; use another key",
+            Error::Exists(_) => {
+                "; a server uses it, or has left it: \"ipcs -q\" shows it, \"ipcrm -Q KEY\" removes it"
+            }
             _ => "",
         };
         Failure(format!("{error}{advice}"))

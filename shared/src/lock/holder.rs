@@ -12,8 +12,8 @@ use crate::{Key, Queue, QueueStatus, account::own_user};
 /// The process that serves one of the two queues of a controller, with this key and this state.
 ///
 /// Its record can be in each directory where a controller of the queue's creator may put it. Without a record, the pair of queues
-/// has only the PID of the last sender to the reply queue: [`Holder::Ended`] if this user created the pair, no process has this
-/// PID, and it has no record of another queue.
+/// has only the PID of the last sender to the reply queue. It is [`Holder::Ended`] if this user created the pair, no process has
+/// this PID, and no record names that process for another queue.
 #[must_use]
 pub fn holder(key: Key, queue: &Queue, status: &QueueStatus) -> Holder {
     let mut result = None;

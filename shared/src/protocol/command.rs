@@ -153,7 +153,7 @@ impl Command {
         words.next().is_none().then_some(Command::Off { fade })
     }
 
-    /// The outer `None` if it is not valid.
+    /// `Some(None)` without a word; `None` if the word is not valid.
     fn fade(word: Option<&str>) -> Option<Option<Fade>> {
         word.map_or(Some(None), |word| Fade::from_text(word).map(Some))
     }

@@ -116,7 +116,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// Whether there is nothing that the client does not know.
+    /// Whether the client already knows this state.
     #[must_use]
     pub fn is(self, light: Light) -> bool {
         let is_bright = |brightness| brightness == light.brightness;

@@ -165,15 +165,15 @@ impl<const N: usize> fmt::Write for Message<N> {
 /// The most bytes of text that are displayed.
 const SHOWN: usize = 40;
 
-/// `type 1, 2 bytes, "ON"`, with escapes for all but printable ASCII: safe to log. After 40 bytes the text is cut, and followed by
-/// `...`.
+/// `type 1, 2 bytes, "ON"`, with escapes for all but printable ASCII: safe to log. The text is cut after 40 bytes, and after the
+/// first of the NULs at its end; then `...` follows.
 impl<const N: usize> fmt::Display for Message<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.text();
-        let (shown, cut) = match text.get(..SHOWN) {
-            Some(shown) if text.len() > SHOWN => (shown, "..."),
-            _ => (text, ""),
-        };
+        let nuls = text.iter().rev().take_while(|&&byte| byte == 0).count();
+        let end = text.len() - nuls.saturating_sub(1);
+        let shown = &text[..end.min(SHOWN)];
+        let cut = if shown.len() < text.len() { "..." } else { "" };
         write!(
             f,
             "type {}, {}, \"{}\"{cut}",

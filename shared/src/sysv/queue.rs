@@ -46,8 +46,8 @@ impl Access {
 /// Keys are of type `key_t`, as msgget(2) takes them. A [`Key`](crate::Key) converts to one. Key 0 is `IPC_PRIVATE`: use
 /// [`Queue::private`] instead.
 ///
-/// A call that sleeps is repeated after a signal (EINTR). Remove the queue to end it: a flag that a handler sets just before
-/// the call is not seen.
+/// A call that sleeps is repeated after a signal (EINTR). To end it, remove the queue. A flag that a handler sets is not enough: the
+/// signal may come just before the call, which then sleeps.
 ///
 /// ```
 /// use shared::{Message, MessageType, Mode, Oversize, Queue, Select};

@@ -57,8 +57,8 @@ pub(super) fn msgrcv<const N: usize>(
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
-/// msgctl(2). `IPC_SET` reads `status` and the `STAT` commands write it; `IPC_RMID` ignores it; `IPC_INFO` writes a smaller
-/// `struct msginfo` to its beginning, which callers ignore.
+/// msgctl(2). `IPC_SET` reads `status` and the `STAT` commands write it; `IPC_RMID` ignores it. `IPC_INFO` writes a `struct msginfo`
+/// instead, which is smaller; callers use only the result.
 pub(super) fn msgctl(id: c_int, command: c_int, status: &mut msqid_ds) -> io::Result<c_int> {
     // SAFETY: `status` points to a whole `msqid_ds`, to which nothing else points, and no command reads or writes more.
     let result = unsafe { libc::msgctl(id, command, status) };

@@ -78,8 +78,8 @@ impl Timer {
 
 impl Queue {
     /// Receives into `message`, and sleeps until there is a message or this instant has come: msgrcv(2), ended by a timer. After
-    /// a timeout or an error `message` is unchanged. The instant is looked at first: in a flood of messages the call returns
-    /// [`Received::Timeout`] too.
+    /// a timeout or an error `message` is unchanged. An instant that has passed takes precedence over a message: a flood of messages
+    /// does not delay the timeout.
     ///
     /// # Errors
     ///
