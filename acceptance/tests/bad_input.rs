@@ -70,16 +70,9 @@ fn a_whole_buffer_is_accepted_up_to_its_first_newline_or_nul() {
 fn the_log_shows_the_beginning_of_a_buffer_of_junk() {
     let fixture = Fixture::new();
     let controller = fixture.controller(&[]);
-    for (text, shown) in [
-        (&[0; 512][..], r#""\x00"..."#.to_owned()),
-        (b"DANCE\0\0\0", r#""DANCE\x00"..."#.to_owned()),
-        (b"DANCE\0", r#""DANCE\x00""#.to_owned()),
-        (&[1; 300], format!("\"{}\"...", r"\x01".repeat(40))),
-    ] {
-        fixture.send(1, text);
-        let line = controller.wait_for_log("refused");
-        assert!(line.ends_with(&format!(" {shown}")), "{line}");
-    }
+    fixture.send(1, &[1; 512]);
+    let line = controller.wait_for_log("refused");
+    assert_eq!(line.matches(r"\x01").count(), 40, "{line}");
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! What the client concludes, prints and leaves behind, when a controller is killed, stopped, replaced or not trusted.
 
-use std::{fs, io, time::Duration, time::Instant};
+use std::{
+    fs, io,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use shared::{Mode, Queue};
-use testing::{Fixture, OTHER_USER, Outcome, Running, Signal, rounds, wait_until};
+use testing::{Fixture, OTHER_USER, Outcome, Running, Signal, programs, rounds, wait_until};
 
 /// A wrapper with a user namespace of its own. The kernel creates none for a process in a chroot, so this leaves it, and returns.
 const USER_NAMESPACE: [&str; 3] = [
@@ -239,6 +243,38 @@ fn what_is_typed_wrong_is_named() {
     assert!(help.out.contains("Turn the LED on"), "{help:?}");
     let version = format!("led {}", env!("CARGO_PKG_VERSION"));
     fixture.command(&["--version"]).assert_printed(&version);
+}
+
+#[test]
+fn help_takes_a_verb() {
+    let help =
+        |arguments: &[&str]| Outcome::of(Command::new(programs().join("command")).args(arguments));
+    let blink = help(&["help", "blink"]);
+    blink.assert_code(0);
+    assert_eq!(blink.out, help(&["blink", "-h"]).out);
+    assert_eq!(help(&["help"]).out, help(&["-h"]).out);
+    help(&["help", "blnik"]).assert_failed(2, &["unknown verb blnik; known are on, "]);
+}
+
+#[test]
+#[ignore = "needs root and unshare"]
+fn a_mistyped_key_gets_those_that_are_served() {
+    let fixture = Fixture::new();
+    let unshare = ["unshare", "--ipc"];
+    let mut controller = fixture.wrapped(&unshare, "controller");
+    let controller = Running::start(controller.args(["--key", "door"])).when_ready();
+    let enter = [
+        "nsenter",
+        "--ipc",
+        "--target",
+        &controller.pid().to_string(),
+    ];
+    let mut led = fixture.wrapped(&enter, "command");
+    let mistyped = Outcome::of(led.args(["--key", "dor", "on"]));
+    mistyped.assert_failed(
+        3,
+        &["no queue has key dor; use a --key that \"led list\" shows (door), or run "],
+    );
 }
 
 #[test]

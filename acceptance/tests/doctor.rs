@@ -114,7 +114,8 @@ fn a_user_without_permission_gets_the_advice_that_fits_group_and_mode() {
     let join =
         "54321 is not in group daemon (1): run \"sudo usermod -aG daemon $USER\" and log in again";
     let mode = "its mode does not permit its group";
-    let root = "run this as root, or give the controller a --group";
+    let root =
+        "run this as root, or restart the controller with --group GROUP, of which you are a member";
     for (options, cause, advice) in [
         (["--group", "daemon"], "group", join),
         (["--mode", "0600"], "send", mode),

@@ -5,10 +5,13 @@ use std::{env, fs, os::unix::fs::MetadataExt};
 use client::{Error, NamedPermissions, Waiting};
 use shared::{Access, Key};
 
-use crate::unit::Unit;
+use crate::{list::controllers, unit::Unit};
 
 /// The inode number of the first IPC namespace: `PROC_IPC_INIT_INO` of the kernel.
 const FIRST_IPC_NAMESPACE: u64 = 0xefff_ffff;
+
+/// The most keys of other controllers that are shown.
+const OTHERS_SHOWN: usize = 3;
 
 /// What the user can do after a [`client::Error`].
 pub(crate) fn advice(error: &Error) -> Option<String> {
@@ -67,15 +70,31 @@ pub(crate) fn permission_advice(permissions: &NamedPermissions, access: Access) 
     if !permissions.permit_group(access) {
         "its mode does not permit its group; run this as its owner, or give the controller another --mode".into()
     } else if permissions.permissions.group == 0 {
-        "run this as root, or give the controller a --group".into()
+        "run this as root, or restart the controller with --group GROUP, of which you are a member"
+            .into()
     } else {
         format!("run \"sudo usermod -aG {group} $USER\" and log in again")
     }
 }
 
-/// How to start a controller, or to reach one that may run outside of this IPC namespace.
+/// How to reach another controller, of this machine or outside of this IPC namespace, or to start one.
 pub(crate) fn find_or_start(key: Key) -> String {
-    if is_in_container() {
+    let others = controllers(None).unwrap_or_default();
+    if !others.is_empty() {
+        let others: Vec<String> = others
+            .iter()
+            .map(|(_, view)| view.key.to_string())
+            .collect();
+        let (shown, more) = match others.get(..OTHERS_SHOWN) {
+            Some(shown) if others.len() > OTHERS_SHOWN => (shown, ", …"),
+            _ => (&others[..], ""),
+        };
+        let shown = shown.join(", ");
+        format!(
+            "use a --key that \"led list\" shows ({shown}{more}), or {}",
+            start(key)
+        )
+    } else if is_in_container() {
         "this is an IPC namespace of its own, which shows no queue from outside: to command a controller outside of this \
          container, start the container with --ipc=host"
             .into()

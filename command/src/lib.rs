@@ -73,7 +73,7 @@ fn run_verb(options: &Options) -> Result<(), Error> {
         Verb::List { json } => return list::run(owner, timeout, Format::new(json)),
         Verb::Doctor => return doctor::run(&target, timeout),
         // Parsing the command line prints the help and ends the process.
-        Verb::Help => return Ok(()),
+        Verb::Help { .. } => return Ok(()),
     };
     if options.no_wait {
         client::send_only(&target, command)?;

@@ -1,6 +1,6 @@
 //! `list`: the LEDs of this machine.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use client::{Error as ClientError, StateText, Target};
 use shared::{Info, Key, Place, Queue};
@@ -20,17 +20,10 @@ const KEY_WIDTH: usize = 12;
 ///
 /// [`Error::NoControllers`] if there is none.
 pub(crate) fn run(owner: Option<u32>, timeout: Duration, format: Format) -> Result<(), Error> {
-    let keys = Queue::keys().map_err(Error::List)?.into_iter();
-    let keys = keys.filter_map(|key| Key::new(key.cast_unsigned()));
-    let mut views: Vec<(Target, QueueView)> = keys
-        .map(|key| Target { key, owner })
-        .map(|target| (target, QueueView::new(&target)))
-        .filter(|(_, view)| view.is_of_controller())
-        .collect();
+    let views = controllers(owner).map_err(Error::List)?;
     if views.is_empty() {
         return Err(Error::NoControllers);
     }
-    views.sort_by_key(|(_, view)| (view.key.name().map(|name| name.to_string()), view.key.get()));
     let keys = views.iter().map(|(_, view)| view.key.to_string().len());
     let width = keys.max().unwrap_or_default().max(KEY_WIDTH);
     if format == Format::Text {
@@ -47,6 +40,23 @@ pub(crate) fn run(owner: Option<u32>, timeout: Duration, format: Format) -> Resu
         })?;
     }
     Ok(())
+}
+
+/// The controllers whose queues this user can find, in the order of their names and keys.
+///
+/// # Errors
+///
+/// The list of the queues cannot be read.
+pub(crate) fn controllers(owner: Option<u32>) -> io::Result<Vec<(Target, QueueView)>> {
+    let keys = Queue::keys()?.into_iter();
+    let keys = keys.filter_map(|key| Key::new(key.cast_unsigned()));
+    let mut views: Vec<(Target, QueueView)> = keys
+        .map(|key| Target { key, owner })
+        .map(|target| (target, QueueView::new(&target)))
+        .filter(|(_, view)| view.is_of_controller())
+        .collect();
+    views.sort_by_key(|(_, view)| (view.key.name().map(|name| name.to_string()), view.key.get()));
+    Ok(views)
 }
 
 /// `door         on                   GPIO17       PID 640`

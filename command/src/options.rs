@@ -134,9 +134,12 @@ pub enum Verb {
     },
     /// Check everything between you and the LED
     Doctor,
-    /// Print this help
+    /// Print this help, or that of a verb
     #[command(hide = true)]
-    Help,
+    Help {
+        /// The verb
+        verb: Option<String>,
+    },
 }
 
 impl Options {
@@ -158,21 +161,10 @@ impl Options {
                 (ErrorKind::MissingSubcommand, _) => "no verb given".into(),
                 _ => error.exit(),
             };
-            let command = Options::command();
-            let verbs: Vec<&str> = command
-                .get_subcommands()
-                .filter(|verb| !verb.is_hide_set())
-                .map(clap::Command::get_name)
-                .collect();
-            wrong(
-                error.kind(),
-                &format!("{found}; known are {}", verbs.join(", ")),
-            )
+            without_verb(error.kind(), &found)
         });
-        if options.verb == Verb::Help {
-            let mut command = Options::command();
-            let _ = command.print_help();
-            process::exit(0);
+        if let Verb::Help { verb } = &options.verb {
+            help(verb.as_deref());
         }
         let lists = matches!(options.verb, Verb::List { .. });
         let asks = lists
@@ -189,6 +181,35 @@ impl Options {
         }
         options
     }
+}
+
+/// Prints the help, or that of a verb.
+fn help(verb: Option<&str>) -> ! {
+    let mut command = Options::command().bin_name(program_name().display().to_string());
+    command.build();
+    let command = match verb {
+        None => Some(&mut command),
+        Some(verb) => command.find_subcommand_mut(verb),
+    };
+    let Some(command) = command else {
+        let verb = verb.unwrap_or_default();
+        without_verb(
+            ErrorKind::InvalidSubcommand,
+            &format!("unknown verb {verb}"),
+        )
+    };
+    let _ = command.print_help();
+    process::exit(0)
+}
+
+fn without_verb(kind: ErrorKind, found: &str) -> ! {
+    let command = Options::command();
+    let verbs: Vec<&str> = command
+        .get_subcommands()
+        .filter(|verb| !verb.is_hide_set())
+        .map(clap::Command::get_name)
+        .collect();
+    wrong(kind, &format!("{found}; known are {}", verbs.join(", ")))
 }
 
 fn has_control_character(argument: &OsString) -> bool {
@@ -208,7 +229,8 @@ fn user(name: &str) -> Result<u32, String> {
 
 fn brightness(text: &str) -> Result<Brightness, String> {
     let percent = text.strip_suffix('%').unwrap_or(text);
-    Brightness::from_text(percent).ok_or_else(|| "a brightness is from 1% to 100%".into())
+    Brightness::from_text(percent)
+        .ok_or_else(|| "a brightness is a whole number from 1% to 100%".into())
 }
 
 fn count(text: &str) -> Result<u32, String> {

@@ -3,10 +3,10 @@
 use std::{fmt, fs, io, process, process::ExitCode};
 
 use shared::{
-    Key, QueueStatus, TEXT_MAX,
+    Key, Queue, QueueStatus, TEXT_MAX,
     account::{User, own_user},
     count,
-    lock::LockError,
+    lock::{self, LockError},
 };
 
 use crate::{gpio::GpioError, led_class::LedClassError};
@@ -34,7 +34,7 @@ pub enum Error {
         name: String,
     },
     /// Another program uses the key.
-    #[error("{}; end the program that uses it, or choose another --key (\"sudo ipcrm -Q {}\" removes the queue)", .0, .0.key.get())]
+    #[error("{}; {}", .0, .0.advice())]
     Taken(TakenBy),
     /// Another process removed a queue of this controller, and created one with its key.
     #[error("another process replaced this controller's queue: {}; end that program (\"sudo ipcrm -Q {}\" removes the queue)", .0, .0.key.get())]
@@ -117,12 +117,12 @@ fn group_advice(group: &str) -> String {
 pub struct TakenBy {
     key: Key,
     creator: u32,
-    /// PID and name of its last sender and receiver, if they still run.
+    /// PID and name of its controller, its last receiver and its last sender, if they still run.
     processes: Vec<(u32, String)>,
 }
 
 impl TakenBy {
-    pub(crate) fn new(key: Key, status: &QueueStatus) -> TakenBy {
+    pub(crate) fn new(key: Key, queue: &Queue, status: &QueueStatus) -> TakenBy {
         let name = |pid| {
             let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
             // A program can give itself any name.
@@ -134,7 +134,8 @@ impl TakenBy {
                     .to_string(),
             ))
         };
-        let pids = [status.last_receiver, status.last_sender]
+        let server = lock::holder(key, queue, status).pid();
+        let pids = [server, status.last_receiver, status.last_sender]
             .into_iter()
             .flatten();
         let mut processes: Vec<_> = pids
@@ -147,6 +148,17 @@ impl TakenBy {
             creator: status.creator,
             processes,
         }
+    }
+}
+
+impl TakenBy {
+    /// Never how to remove a queue that a running process may serve.
+    fn advice(&self) -> String {
+        if self.processes.is_empty() {
+            let key = self.key.get();
+            return format!("remove it with \"sudo ipcrm -Q {key}\", or choose another --key");
+        }
+        "if it serves an LED, use \"led\"; otherwise end it, or choose another --key".into()
     }
 }
 
@@ -178,16 +190,18 @@ impl fmt::Display for TakenBy {
 
 #[cfg(test)]
 mod tests {
-    use shared::{Mode, Queue};
+    use shared::Mode;
 
     use super::*;
 
     #[test]
     fn ipcrm_takes_the_number_of_a_named_key() {
         let key: Key = "door".parse().unwrap();
-        let status = Queue::private(Mode::CLOSED).unwrap().status().unwrap();
-        let taken = Error::Taken(TakenBy::new(key, &status)).to_string();
-        let replaced = Error::Replaced(TakenBy::new(key, &status)).to_string();
+        let queue = Queue::private(Mode::CLOSED).unwrap();
+        let status = queue.status().unwrap();
+        let taken = || TakenBy::new(key, &queue, &status);
+        let [taken, replaced] =
+            [Error::Taken(taken()), Error::Replaced(taken())].map(|it| it.to_string());
         for text in [taken, replaced] {
             let command = format!("\"sudo ipcrm -Q {}\"", key.get());
             assert!(

@@ -150,8 +150,8 @@ pub(crate) fn clean_up(key: Key, locks: &Locks) -> Result<(), Error> {
             log::info!("removing queue {key}, which was not used");
             remove_queue(key, &queue).map(|()| None)
         }
-        Existing::Foreign(_, status) => {
-            log::warn!("{}; not removed", TakenBy::new(key, &status));
+        Existing::Foreign(queue, status) => {
+            log::warn!("{}; not removed", TakenBy::new(key, &queue, &status));
             Ok(None)
         }
         Existing::Nothing => Ok(None),

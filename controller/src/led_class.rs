@@ -69,7 +69,7 @@ impl From<LedClassError> for io::Error {
 
 fn known(names: &[String]) -> String {
     if names.is_empty() {
-        "it has none".into()
+        "it has none; use --line, or --simulate".into()
     } else {
         format!("it has {}", names.join(", ").escape_debug())
     }

@@ -187,7 +187,7 @@ fn create_or_replace(
                 Existing::Nothing => continue,
                 Existing::Prepared(queue) => queue.into_owned(),
                 Existing::Foreign(queue, status) if may_take(&status) => {
-                    let taken = (attempt == 0).then(|| TakenBy::new(key, &status));
+                    let taken = (attempt == 0).then(|| TakenBy::new(key, &queue, &status));
                     let drained = drain(&queue, None);
                     if let Some(taken) = taken {
                         log::warn!("{taken}; removing it");
@@ -200,8 +200,8 @@ fn create_or_replace(
                     remove_queue(key, &queue)?;
                     continue;
                 }
-                Existing::Foreign(_, status) => {
-                    return Err(Error::Taken(TakenBy::new(key, &status)));
+                Existing::Foreign(queue, status) => {
+                    return Err(Error::Taken(TakenBy::new(key, &queue, &status)));
                 }
             },
             Err(source) => return Err(Error::Queue { key, source }),

@@ -49,11 +49,12 @@ fn two_controllers_with_different_lock_directories_do_not_disturb_each_other() {
     let mut second = fixture.simulated(&[]);
     second.env("LED_LOCK_DIRECTORY", other.path());
     let (pid, key, user) = (controller.pid(), fixture.key, User(own_user()));
-    let parts = [
-        format!("queue {key} was created by user {user}, last used by controller (PID {pid})"),
-        format!("\"sudo ipcrm -Q {key}\" removes the queue"),
-    ];
-    Outcome::of(&mut second).assert_failed(78, &[&parts[0], &parts[1]]);
+    let taken =
+        format!("queue {key} was created by user {user}, last used by controller (PID {pid})");
+    let advice = "; if it serves an LED, use \"led\"; otherwise end it, or choose another --key";
+    let refused = Outcome::of(&mut second);
+    refused.assert_failed(78, &[&taken, advice]);
+    assert!(!refused.err.contains("ipcrm"), "{refused:?}");
     fixture.assert_led("on");
 }
 

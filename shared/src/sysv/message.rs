@@ -233,10 +233,18 @@ mod tests {
         let one: Message = Message::new(MessageType::LED, b"X").unwrap();
         assert_eq!(one.to_string(), r#"type 1, 1 byte, "X""#);
         for (length, dots) in [(40, ""), (41, "..."), (256, "...")] {
-            let message: Message = Message::new(MessageType::LED, &[0; 256][..length]).unwrap();
-            let text = r"\x00".repeat(40);
+            let message: Message = Message::new(MessageType::LED, &[1; 256][..length]).unwrap();
+            let text = r"\x01".repeat(40);
             let shown = format!("type 1, {length} bytes, \"{text}\"{dots}");
             assert_eq!(message.to_string(), shown);
+        }
+        for (text, shown) in [
+            (&b"ON\0"[..], r#"3 bytes, "ON\x00""#),
+            (b"ON\0\0\0", r#"5 bytes, "ON\x00"..."#),
+            (&[0; 256], r#"256 bytes, "\x00"..."#),
+        ] {
+            let message: Message = Message::new(MessageType::LED, text).unwrap();
+            assert_eq!(message.to_string(), format!("type 1, {shown}"));
         }
     }
 }
