@@ -99,16 +99,23 @@ machine() {
 
 # The queues with keys of the tests, see testing/src/keys.rs: the key, and the PIDs of the last sender and receiver.
 queues() {
-    local key sender receiver
+    local key sender receiver exe running=
+    # Another run of the tests, whose PIDs are in its keys.
+    for exe in /proc/[0-9]*/exe; do
+        if [[ $(readlink "$exe" 2>/dev/null) = */deps/* ]]; then
+            exe=${exe#/proc/}
+            running+=" $((${exe%/exe} & 0xffff)) "
+        fi
+    done
     while read -r key _ _ _ _ sender receiver _; do
         key=$((key & 0xffffffff))
-        [[ $((key >> 28 & 7)) = [2-6] ]] || continue
+        [[ $((key >> 28 & 7)) = [2-6] && $running != *" $((key >> 12 & 0xffff)) "* ]] || continue
         printf '0x%08x, last sender %s, last receiver %s\n' $key "$sender" "$receiver"
     done < <(tail -n +2 /proc/sysvipc/msg) | sort
 }
 
 # no_queues_left BEFORE: fails if there are queues of tests that did not exist before and stay unused, and lists them. Another run
-# of the tests on this machine has queues too, but uses them.
+# of the tests, in a container, has queues too, but uses them.
 no_queues_left() {
     local left
     left=$(comm -13 <(echo "$1") <(queues))

@@ -24,9 +24,10 @@ fn advice(error: &Error) -> Option<String> {
         Error::NotRunning { key } | Error::Stale { key, .. } if *key == Key::DEFAULT => {
             "run \"sudo systemctl start led-controller\"".into()
         }
-        Error::NotRunning { key } | Error::Stale { key, .. } => {
-            format!("start the controller with --key {key}")
-        }
+        Error::NotRunning { key } | Error::Stale { key, .. } => match key.name() {
+            Some(name) => format!("run \"sudo systemctl enable --now led-controller@{name}\""),
+            None => format!("start the controller with --key {key}"),
+        },
         Error::Untrusted { key, creator, .. } => format!(
             "remove it with \"sudo ipcrm -Q {}\", or trust that user with owner = \"{creator}\" in the configuration",
             key.get()

@@ -186,16 +186,19 @@ impl Bridge<'_> {
 
     /// Logs why a connection was lost, once per cause. Returns the delay before the next attempt.
     fn lost(&mut self, loss: Loss, session: &Session) -> Duration {
-        let (level, wait) = match loss.cause {
-            Cause::Lost => (log::Level::Warn, self.backoff.after(session.lasted())),
-            Cause::Taken => (log::Level::Error, after_takeover()),
+        let (level, what, wait) = match loss.cause {
+            Cause::Lost => {
+                let wait = self.backoff.after(session.lasted());
+                (log::Level::Warn, "no connection to", wait)
+            }
+            Cause::Taken => (log::Level::Error, "not serving at", after_takeover()),
         };
         self.is_quiet = !session.is_complete && self.last_reason == loss.reason;
         if !self.is_quiet {
             let (broker, reason) = (&self.config.broker, &loss.reason);
             log::log!(
                 level,
-                "no connection to {broker}: {reason}; trying again until there is one"
+                "{what} {broker}: {reason}; trying again until it succeeds"
             );
             self.last_reason = loss.reason;
         }
@@ -214,7 +217,7 @@ impl Bridge<'_> {
     /// The loss if the name of this node belongs to another machine, which is online.
     pub(crate) fn other(&self, other: &str) -> Loss {
         Loss::taken(format!(
-            "node {} belongs to the device {other}, which is online: give one of them another name, or run \"led-mqtt --take-over\"",
+            "node {} belongs to the device {other}, which is online: give this machine another name with \"sudo led-mqtt --setup --node OTHER\"; if that machine has gone, run \"sudo led-mqtt --take-over\"",
             self.config.node
         ))
     }

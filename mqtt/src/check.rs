@@ -15,6 +15,8 @@ use crate::{
     broker::{Connection, Event, NO_REPLY, Options, Outgoing, Tag},
     client_id,
     config::Config,
+    discovery,
+    retained::Retained,
     topics::Topics,
 };
 
@@ -97,7 +99,7 @@ async fn broker(config: &Config, topics: &Topics) -> Vec<Finding> {
         "broker" => format!("{}: {reason}", config.broker),
         _ => format!("{check}: {reason}: {}", permit(config, topics)),
     };
-    let mut findings = Vec::new();
+    let (mut findings, mut retained, mut reads) = (Vec::new(), Retained::default(), false);
     // The step that the broker has to complete next.
     let (mut step, mut deadline) = ("broker", Instant::now() + TIMEOUT);
     let found = loop {
@@ -112,12 +114,20 @@ async fn broker(config: &Config, topics: &Topics) -> Vec<Finding> {
         match event {
             Event::Connected { .. } => {
                 findings.push((step, Ok(connected(config))));
+                connection.subscribe(Tag::Retained, &Retained::topics(topics, &[]));
+                (step, deadline) = ("subscribe", Instant::now() + TIMEOUT);
+            }
+            Event::Subscribed(Tag::Retained, reasons) => {
+                reads = reasons.is_empty();
                 let mut subscribed = topics.subscribed();
                 subscribed.push(check.clone());
                 connection.subscribe(Tag::Check, &subscribed);
-                (step, deadline) = ("subscribe", Instant::now() + TIMEOUT);
             }
             Event::Subscribed(_, reasons) if reasons.is_empty() => {
+                // All that is retained has come before.
+                if reads {
+                    findings.push(("name", name(config, topics, &retained)));
+                }
                 let message = Outgoing {
                     topic: check,
                     payload: "",
@@ -139,11 +149,23 @@ async fn broker(config: &Config, topics: &Topics) -> Vec<Finding> {
             // RabbitMQ ends the connection instead of refusing a topic.
             Event::Lost(loss) => break problem(step, &loss.reason),
             // Commands of others are for the running service.
-            Event::Message(_) | Event::Acknowledged(_, Ok(())) => {}
+            Event::Message(message) => retained.add(topics, &message),
+            Event::Acknowledged(_, Ok(())) => {}
         }
     };
     findings.push((step, Err(found)));
     findings
+}
+
+/// Whether another machine has the name of this node.
+fn name(config: &Config, topics: &Topics, retained: &Retained) -> Result<String, String> {
+    match retained.other(topics, &discovery::device(config), &[]) {
+        Some((other, true)) => Err(format!(
+            "{} belongs to the device {other}, which is online: run \"sudo led-mqtt --setup --node OTHER\"",
+            config.node
+        )),
+        _ => Ok(format!("{}: no other machine was found", config.node)),
+    }
 }
 
 fn connected(config: &Config) -> String {

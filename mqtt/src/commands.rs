@@ -75,6 +75,10 @@ impl<'a> Commands<'a> {
             expiry,
             ..
         } = message;
+        // It removes a retained command from the broker.
+        if is_retained && payload.is_empty() {
+            return;
+        }
         let respond = respond.filter(|to| {
             let is_permitted = self.topics.permits_response(&to.topic);
             if !is_permitted {

@@ -123,6 +123,21 @@ impl Config {
             .map_err(|problem| Error::config(path, problem))
     }
 
+    /// Replaces the user and the file of the password, where they are given. `-` is standard input.
+    pub(crate) fn log_in(&mut self, user: Option<&str>, password_file: Option<&Path>) {
+        if let Some(user) = user {
+            self.user = Some(user.to_owned());
+        }
+        if let Some(file) = password_file {
+            let is_stdin = file == Path::new("-");
+            self.password_file = Some(if is_stdin {
+                "/dev/stdin".into()
+            } else {
+                file.to_owned()
+            });
+        }
+    }
+
     pub(crate) fn parse(text: &str) -> Result<Config, String> {
         Config::parse_as(text.strip_prefix('\u{feff}').unwrap_or(text))
     }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     Error,
@@ -13,7 +13,7 @@ use crate::{
     client_id,
     config::Config,
     discovery,
-    outbox::Outbox,
+    outbox::{CORRECTION_DELAY, Outbox},
     retained::{History, Retained},
     topics::{OFFLINE, Topics},
 };
@@ -29,10 +29,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// There is no connection, or the broker refuses the messages.
 pub(crate) async fn run(config: &Config, kept: &[String]) -> Result<(), Error> {
     let topics = Topics::new(config);
-    let mut removed = topics.retained();
+    let (mut removed, mut found) = (topics.retained(), 0);
     let count = retain(config, &topics, |retained| {
         removed.extend(retained.stale(&topics, &discovery::device(config)));
         removed.retain(|topic| !kept.contains(topic));
+        found = removed.iter().filter(|topic| retained.has(topic)).count();
         removed.iter().map(|topic| (topic.clone(), "")).collect()
     })
     .await?;
@@ -41,7 +42,8 @@ pub(crate) async fn run(config: &Config, kept: &[String]) -> Result<(), Error> {
     // If the reader has closed the pipe, the messages are removed nevertheless.
     let _ = writeln!(
         io::stdout(),
-        "nothing is retained on {} any more; if led-mqtt runs for this node, restart it",
+        "{} found and removed on {}; if led-mqtt runs for this node, restart it",
+        shared::count(found as u64, "message"),
         shared::count(count as u64, "topic")
     );
     Ok(())
@@ -56,7 +58,20 @@ pub(crate) async fn take_over(config: &Config) -> Result<(), Error> {
     let topics = Topics::new(config);
     let availability = topics.availability.clone();
     retain(config, &topics, |_| vec![(availability, OFFLINE)]).await?;
-    let node = &config.node;
+    // A machine that serves corrects it.
+    sleep(CORRECTION_DELAY * 3).await;
+    let (node, mut is_online) = (&config.node, false);
+    retain(config, &topics, |retained| {
+        is_online = retained.is_online(&topics.availability);
+        vec![]
+    })
+    .await?;
+    if is_online {
+        return Err(Error::Broker(format!(
+            "{}: node {node} is running, and keeps its name",
+            config.broker
+        )));
+    }
     let _ = writeln!(
         io::stdout(),
         "the name {node} is free: restart led-mqtt, or wait for two minutes"

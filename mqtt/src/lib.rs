@@ -90,6 +90,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
             _ => {}
         }
         if options.forget {
+            config.log_in(options.user.as_deref(), options.password_file.as_deref());
             forget::run(&config, &kept).await
         } else if options.take_over {
             forget::take_over(&config).await

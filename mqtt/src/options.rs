@@ -42,12 +42,12 @@ pub struct Options {
     #[arg(long, value_name = "FILE", requires = "setup")]
     pub ca: Option<PathBuf>,
 
-    /// With --setup: the user, or an empty text for none
-    #[arg(long, value_name = "USER", requires = "setup")]
+    /// With --setup: the user, or an empty text for none; with --forget: a user who may write the topics of the node
+    #[arg(long, value_name = "USER")]
     pub user: Option<String>,
 
-    /// With --setup: the file with the password, or - for standard input
-    #[arg(long, value_name = "FILE", requires = "setup")]
+    /// With --setup and --forget: the file with the password of that user, or - for standard input
+    #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
 
     /// Print the name of this node, and exit; with --setup: set it; with --forget: forget the node with this name instead
@@ -60,11 +60,25 @@ impl Options {
     #[must_use]
     pub fn read() -> Options {
         let options = Options::parse();
-        if matches!(options.node, Some(Some(_))) && !options.forget && !options.setup {
-            let reason = "--node NODE is for --forget and --setup; the name is a setting, node";
-            Options::command()
-                .error(ErrorKind::ArgumentConflict, reason)
-                .exit();
+        let conflict = |reason: &str| {
+            let mut command = Options::command();
+            command.error(ErrorKind::ArgumentConflict, reason).exit()
+        };
+        let logs_in = options.user.is_some() || options.password_file.is_some();
+        if !options.forget && !options.setup {
+            if matches!(options.node, Some(Some(_))) {
+                conflict("--node NODE is for --forget and --setup; the name is a setting, node");
+            }
+            if logs_in {
+                conflict(
+                    "--user and --password-file are for --forget and --setup; user and password_file are settings",
+                );
+            }
+        }
+        if options.forget && options.user.is_some() && options.password_file.is_none() {
+            conflict(
+                "--forget with --user needs --password-file, or --password-file - for standard input",
+            );
         }
         options
     }

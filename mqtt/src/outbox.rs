@@ -3,18 +3,21 @@
 //! Each topic keeps its last payload only, and has at most one message that is not acknowledged. So the memory does not grow with a
 //! slow broker, which retains the last payload in the end.
 
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::{
     backoff::Backoff,
     board::Status,
-    broker::{Connection, Event, Loss, Outgoing, Published, Tag},
+    broker::{Connection, Event, Loss, Message, Outgoing, Published, Tag},
     config::Config,
     payload,
     topics::{OFFLINE, ONLINE, Topics, is_discovery},
 };
+
+/// How long a topic keeps what somebody else has published there.
+pub(crate) const CORRECTION_DELAY: Duration = Duration::from_secs(1);
 
 /// An outbox without topics has nothing to publish.
 #[derive(Default)]
@@ -212,6 +215,24 @@ impl Outbox {
             }
         }
         None
+    }
+
+    /// Publishes a topic again, a second later, after somebody else has published something else there. What another process of
+    /// this program publishes is not corrected: the two would never end.
+    pub(crate) fn correct(&mut self, message: &Message) {
+        let is_ours =
+            message.correlation.as_deref() == self.process.as_ref().map(<[u8; 8]>::as_slice);
+        if message.correlation.is_some() && !is_ours {
+            return;
+        }
+        let mut slots = self.slots.iter_mut().filter(|slot| !slot.is_removal);
+        if let Some(slot) = slots.find(|slot| slot.topic == message.topic)
+            && let Some(wanted) = &slot.wanted
+            && wanted.as_bytes() != message.payload
+        {
+            slot.acknowledged = None;
+            slot.retry = Some(Instant::now() + CORRECTION_DELAY);
+        }
     }
 
     /// Publishes everything, until the broker has acknowledged or refused all of it.

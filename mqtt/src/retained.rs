@@ -188,7 +188,12 @@ impl Retained {
             .is_some_and(|node| self.is_online(&node))
     }
 
-    fn is_online(&self, topic: &str) -> bool {
+    /// Whether a message is retained on this topic.
+    pub(crate) fn has(&self, topic: &str) -> bool {
+        self.found.contains_key(topic)
+    }
+
+    pub(crate) fn is_online(&self, topic: &str) -> bool {
         self.found
             .get(topic)
             .is_some_and(|payload| payload == ONLINE)

@@ -137,6 +137,7 @@ impl Session {
             return Ok(());
         };
         if self.is_serving && topics.discovery.as_ref() != Some(&message.topic) {
+            self.outbox.correct(&message);
             return Ok(());
         }
         self.retained.add(topics, &message);
@@ -154,13 +155,15 @@ impl Session {
     fn begin(&mut self, bridge: &mut Bridge<'_>) -> Result<(), Loss> {
         let Bridge { config, topics, .. } = bridge;
         let (config, topics) = (*config, *topics);
+        let id = discovery::device(config);
+        let other = self.retained.other(topics, &id, &bridge.process);
         let publisher = self.retained.publisher.as_deref();
         // A broker that was restored has what an earlier process published.
         let before = bridge
             .before
             .get_or_insert_with(|| publisher.map(<[u8]>::to_vec));
-        let is_own = publisher == Some(&bridge.process) || publisher == before.as_deref();
-        bridge.others = if publisher.is_none() || is_own {
+        let is_known = publisher == Some(&bridge.process) || publisher == before.as_deref();
+        bridge.others = if publisher.is_none() || is_known || other.is_some() {
             0
         } else {
             bridge.others + 1
@@ -172,8 +175,6 @@ impl Session {
                 client_id(config, "")
             )));
         }
-        let id = discovery::device(config);
-        let other = self.retained.other(topics, &id, &bridge.process);
         match &other {
             Some((other, true)) => return Err(bridge.other(other)),
             Some((other, false)) => log::warn!(
@@ -185,8 +186,9 @@ impl Session {
         let stale = self.retained.stale(topics, &id);
         let history = bridge.history.without(&topics.retained());
         if let Some(topic) = self.retained.missing(&history) {
+            let node = topics.node_of(topic).unwrap_or("OLD");
             log::warn!(
-                "{topic}, an earlier topic of this node, has no retained message, or {} may not read it: in the second case run \"led-mqtt --forget --node OLD\" as a user who may",
+                "{topic}, an earlier topic of this node, has no retained message, or {} may not read it: in the second case run \"sudo led-mqtt --forget --node {node} --user USER\" with a user who may",
                 config.user()
             );
         }

@@ -113,6 +113,16 @@ impl Topics {
         topics
     }
 
+    /// The node to which a topic below the prefix belongs.
+    pub(crate) fn node_of<'a>(&self, topic: &'a str) -> Option<&'a str> {
+        let [prefix, _] = &self.prefixes;
+        topic
+            .strip_prefix(&**prefix)?
+            .strip_prefix('/')?
+            .split('/')
+            .next()
+    }
+
     /// Whether a response may go to this topic: below the topic for responses of this node, or outside of the topics of LEDs and of
     /// discovery. Otherwise a publisher could use this program to command LEDs or to forge their states.
     pub(crate) fn permits_response(&self, topic: &str) -> bool {

@@ -135,3 +135,24 @@ fn a_broker_that_returns_with_what_an_earlier_process_retained_is_served_at_once
     let log = end(bridge, Signal::TERM);
     assert!(!log.contains("runs twice"), "{log}");
 }
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_machine_that_serves_keeps_its_name_and_corrects_what_others_retain() {
+    let mut online = Online::start();
+    let client = &mut online.client;
+    for (topic, forged) in [(AVAILABILITY, "offline"), (STATE, ON)] {
+        let before = client.retained[topic].clone();
+        client.retain(topic, forged);
+        client.wait_for(topic, forged);
+        client.wait_for(topic, &before);
+    }
+    let other = Node::new(&online.broker.url(), "id = 'other'", &[]);
+    other
+        .run(&["--take-over"])
+        .assert_failed(1, &["node porch is running, and keeps its name"]);
+    client.wait_for(AVAILABILITY, "online");
+    let out = other.check(2);
+    let name = "FAIL name        porch belongs to the device led_";
+    assert!(out.contains(name), "{out}");
+}

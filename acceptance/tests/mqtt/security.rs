@@ -15,7 +15,8 @@ use super::{
 
 /// The access control list of docs/mqtt.md: each node has its own topics, and no other.
 const ACL: &str = "pattern readwrite led/%u/#\npattern read led/all/set\npattern write homeassistant/device/%u/config\n\
-                   pattern read homeassistant/status\n";
+                   pattern read homeassistant/status\n\
+                   user homeassistant\ntopic readwrite led/#\ntopic readwrite homeassistant/#\n";
 
 /// A broker with several addresses, which have names. Its own permits everything, and is for the test.
 struct Secure {
@@ -46,7 +47,7 @@ fn secure() -> Secure {
     ] {
         fs::write(path.join(name), text).unwrap();
     }
-    for user in ["porch", "garden"] {
+    for user in ["porch", "garden", "homeassistant"] {
         let mut passwd = Command::new("mosquitto_passwd");
         passwd.arg("-b").arg(path.join("passwords"));
         let outcome = Outcome::of(passwd.args([user, "secret"]));
@@ -108,7 +109,7 @@ fn it_serves_with_tls_with_a_certificate_and_with_a_password() {
     ] {
         let _controller = node.controller(0, &[]);
         let checked = node.check(0);
-        assert_eq!(checked.matches("ok   ").count(), 5, "{checked}");
+        assert_eq!(checked.matches("ok   ").count(), 6, "{checked}");
         let bridge = node.bridge();
         client.wait_for(AVAILABILITY, "online");
         assert!(client.retained.contains_key(DISCOVERY));
@@ -136,8 +137,8 @@ const PROBLEMS: [&str; 13] = [
     "mqtts://mutual | LATE | the certificate of this client has expired: renew it",
     "mqtts://password | CA | closed the connection without a reply | it may be for mqtt://, without TLS",
     "mqtt://trusted | | closed the connection without a reply | it may be for mqtts://, with TLS",
-    "mqtt://password | | the broker refused the connection | check user and password_file",
-    "mqtt://password | GUESSED | the broker refused the connection | check user and password_file",
+    "mqtt://password | | the broker refused the connection | run \"sudo led-mqtt --setup\"",
+    "mqtt://password | GUESSED | the broker refused the connection | run \"sudo led-mqtt --setup\"",
     "mqtt://nothing | | no broker listens on this host and port: check both, and start the broker",
 ];
 
@@ -253,13 +254,25 @@ fn the_log_names_what_removes_an_earlier_name_that_the_user_may_not_read() {
     let line = bridge.wait_for_log(
         "led/porch/availability, an earlier topic of this node, has no retained message",
     );
-    assert!(line.contains("--forget --node OLD"), "{line}");
+    assert!(line.contains("--forget --node porch --user USER"), "{line}");
     // Behind the acknowledgements, after which it forgets the earlier topics.
     let mut client = secure.broker.watch();
     client.wait_for("led/garden/availability", "online");
     client.publish("led/garden/set", "ON");
     client.wait_for("led/garden/state", ON);
     assert!(!end(bridge, Signal::TERM).contains("refused"));
+    // With a user who may, it is forgotten.
+    let secret = node.leds[0].path().join("secret");
+    fs::write(&secret, "secret").unwrap();
+    let log_in = [
+        "--user",
+        "homeassistant",
+        "--password-file",
+        secret.to_str().unwrap(),
+    ];
+    let forget = [&["--forget", "--node", "porch"][..], &log_in].concat();
+    node.run(&forget).assert_code(0);
+    assert!(!secure.broker.retained().contains_key(AVAILABILITY));
     // It is logged once.
     let bridge = node.bridge();
     secure

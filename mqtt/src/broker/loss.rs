@@ -94,7 +94,7 @@ fn reason(error: ConnectionError, is_accepted: bool) -> String {
             code @ (ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized),
         ) => {
             format!(
-                "the broker refused the connection: {}: check user and password_file",
+                "the broker refused the connection: {}: run \"sudo led-mqtt --setup\" to set user and password",
                 words::of(code)
             )
         }
