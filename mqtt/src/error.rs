@@ -27,8 +27,11 @@ pub enum Error {
         source: io::Error,
     },
     /// `--setup` cannot read an answer.
-    #[error("no answer: {0}")]
+    #[error("no answer: {0}; nothing was written")]
     Answer(#[source] io::Error),
+    /// An answer to `--setup` is wrong.
+    #[error("{0}; nothing was written")]
+    Setup(String),
     /// The configuration is wrong.
     #[error("{}: {problem}", path.display())]
     Config {
@@ -74,7 +77,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Error::Read { .. } | Error::Config { .. } => 78.into(),
+            Error::Read { .. } | Error::Config { .. } | Error::Setup(_) => 78.into(),
             Error::Write { .. }
             | Error::Answer(_)
             | Error::Start(_)

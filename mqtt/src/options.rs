@@ -38,9 +38,9 @@ pub struct Options {
     #[arg(long, value_name = "URL", requires = "setup")]
     pub broker: Option<String>,
 
-    /// With --setup: the certificate of the authority that signed the broker's
+    /// With --setup: the certificate of the authority that signed the broker's, or an empty text for none
     #[arg(long, value_name = "FILE", requires = "setup")]
-    pub ca: Option<PathBuf>,
+    pub ca: Option<String>,
 
     /// With --setup: the user, or an empty text for none; with --forget: a user who may write the topics of the node
     #[arg(long, value_name = "USER")]

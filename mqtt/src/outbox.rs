@@ -47,7 +47,7 @@ struct Slot {
     acknowledged: Option<String>,
     /// The places of the topics that must be acknowledged before this one is published.
     after: Range<usize>,
-    /// When to try again what was refused; none while a message waits for its acknowledgement.
+    /// When to publish again what was refused, or what somebody else has replaced.
     retry: Option<Instant>,
     backoff: Backoff,
 }
@@ -177,7 +177,8 @@ impl Outbox {
         let now = Instant::now();
         for slot in &mut self.slots {
             // It can still have to wait for other messages, which wake this up.
-            slot.retry = slot.retry.filter(|retry| *retry > now);
+            slot.retry
+                .take_if(|retry| slot.sent.is_none() && *retry <= now);
         }
         for place in 0..self.slots.len() {
             let place = (self.first + place) % self.slots.len();
@@ -274,7 +275,8 @@ impl Outbox {
         let slot = &mut self.slots[place];
         let sent = slot.sent.take();
         if is_accepted {
-            slot.acknowledged = sent;
+            // Somebody else may have published after it.
+            slot.acknowledged = sent.filter(|_| slot.retry.is_none());
             slot.backoff = Backoff::default();
         } else if slot.is_removal {
             // Another user published it. The log names what removes it.
@@ -288,7 +290,8 @@ impl Outbox {
 
     /// When to try again what was refused.
     pub(crate) fn retry(&self) -> Option<Instant> {
-        let waiting = self.slots.iter().filter(|slot| !slot.is_acknowledged());
+        let slots = self.slots.iter();
+        let waiting = slots.filter(|slot| slot.sent.is_none() && !slot.is_acknowledged());
         waiting.filter_map(|slot| slot.retry).min()
     }
 

@@ -3,14 +3,15 @@
 mod text;
 
 use std::{
-    fs::{self, DirBuilder, Permissions},
-    io::{self, BufRead, IsTerminal, Write},
+    fs::{self, DirBuilder, File, Permissions},
+    io::{self, BufRead, IsTerminal, Read, Write},
     net::Ipv6Addr,
     os::{
         fd::AsRawFd,
         unix::fs::{DirBuilderExt, PermissionsExt},
     },
     path::Path,
+    str,
 };
 
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
@@ -22,6 +23,13 @@ use crate::{Error, Options, check, config::Config};
 /// The file of the password, in the directory `secrets` beside the configuration.
 const PASSWORD: &str = "password";
 
+/// The bytes of keys that edit a line or end it.
+const CTRL_C: u8 = 3;
+const CTRL_D: u8 = 4;
+const BACKSPACE: u8 = 8;
+const CTRL_U: u8 = 21;
+const DELETE: u8 = 127;
+
 /// The answers, from the options or from the person at the terminal.
 struct Answers {
     broker: String,
@@ -29,6 +37,8 @@ struct Answers {
     /// None keeps the file.
     password: Option<String>,
     node: String,
+    /// An empty one stands for none.
+    ca: Option<String>,
 }
 
 /// Asks, writes the two files, and checks them. Other settings and the comments of the configuration stay.
@@ -38,19 +48,17 @@ struct Answers {
 /// An answer is wrong, in which case nothing was written; a file cannot be read or written; or the checks found problems.
 pub(crate) async fn run(options: &Options) -> Result<(), Error> {
     let path = &options.config;
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    // Before any question.
+    let text = match File::options().read(true).append(true).open(path) {
+        Ok(file) => io::read_to_string(file).map_err(|error| Error::read(path, error))?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(source) => {
-            return Err(Error::read(path, source));
-        }
+        Err(error) => return Err(Error::write(path, error)),
     };
-    let wrong = |problem: String| Error::config(path, problem);
-    let text = Text::parse(&text).map_err(wrong)?;
-    let answers = answers(options, &text).map_err(Error::Answer)?;
-    let text = changed(text, &answers, options.ca.as_deref()).map_err(wrong)?;
-    // Before anything is written.
-    Config::from_text(text.as_str(), path).map_err(wrong)?;
+    let text = Text::parse(&text).map_err(|problem| Error::config(path, problem))?;
+    let answers = answers(options, &text)?;
+    let text = changed(text, &answers)
+        .and_then(|text| Config::from_text(text.as_str(), path).map(|_| text))
+        .map_err(|problem| Error::Setup(without_line(&problem)))?;
     write(path, text.as_str(), 0o644)?;
     if let Some(password) = &answers.password {
         let secrets = path.parent().unwrap_or(Path::new(".")).join("secrets");
@@ -62,61 +70,111 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
         }
         write(&secrets.join(PASSWORD), &format!("{password}\n"), 0o600)?;
     }
-    check::run(path).await?;
-    say("now run: sudo systemctl restart led-controller-mqtt\n");
-    Ok(())
+    let checked = check::run(path).await;
+    say(&match checked {
+        Ok(()) => "now run: sudo systemctl restart led-controller-mqtt\n".to_owned(),
+        Err(_) => format!(
+            "{} is written, and the service reads it at its next start: correct the problem, and run this again\n",
+            path.display()
+        ),
+    });
+    checked
 }
 
 /// The answers: those of the options, else of the person at the terminal, else what the configuration has.
-fn answers(options: &Options, text: &Text) -> io::Result<Answers> {
+fn answers(options: &Options, text: &Text) -> Result<Answers, Error> {
     let asks = io::stdin().is_terminal();
-    let answer = |option: &Option<String>, question: &str, none: &str, name: &str| {
+    let answer = |option: Option<&String>, question: &str, none: &str, name: &str| {
         let now = text.get(name).unwrap_or_default();
-        match option {
-            Some(value) => Ok(value.clone()),
-            None if asks => ask(&prompt(question, none, now), now),
-            None => Ok(now.to_owned()),
+        loop {
+            let value = match option {
+                Some(value) => value.clone(),
+                None if asks => ask(&prompt(question, none, now), now).map_err(Error::Answer)?,
+                None => now.to_owned(),
+            };
+            let value = if name == "broker" { url(value) } else { value };
+            match wrong(name, &value) {
+                None => return Ok(value),
+                Some(problem) if asks && option.is_none() => say(&format!("{problem}\n")),
+                Some(problem) => return Err(Error::Setup(problem)),
+            }
         }
     };
     let broker = answer(
-        &options.broker,
+        options.broker.as_ref(),
         "Broker: its host name or address",
         "",
         "broker",
     )?;
-    let broker = if broker.contains("://") {
-        broker
-    } else if broker.parse::<Ipv6Addr>().is_ok() {
-        format!("mqtt://[{broker}]")
-    } else {
-        format!("mqtt://{broker}")
-    };
     let user = answer(
-        &options.user,
+        options.user.as_ref(),
         "User at the broker",
         ", empty for none",
         "user",
     )?;
     let password = match &options.password_file {
-        Some(path) if path == Path::new("-") => Some(io::read_to_string(io::stdin())?),
-        Some(path) => Some(fs::read_to_string(path)?),
-        None if asks && !user.is_empty() => ask_password()?,
+        Some(path) if path == Path::new("-") => {
+            Some(io::read_to_string(io::stdin()).map_err(Error::Answer)?)
+        }
+        Some(path) => Some(fs::read_to_string(path).map_err(|error| Error::read(path, error))?),
+        None if asks && !user.is_empty() => {
+            let empty = match text.get("password_file") {
+                Some(_) => "to keep the one before",
+                None => "for none",
+            };
+            ask_password(empty).map_err(Error::Answer)?
+        }
         None => None,
     };
     let password = password.map(|password| password.trim_end().to_owned());
-    let node = options.node.clone().flatten();
     let node = answer(
-        &node,
+        options.node.as_ref().and_then(Option::as_ref),
         "Name of this machine on the broker",
         ", empty for its host name",
         "node",
     )?;
+    if let Some(ca) = options.ca.as_ref().filter(|ca| !ca.is_empty()) {
+        File::open(ca).map_err(|error| Error::read(ca.as_ref(), error))?;
+    }
     Ok(Answers {
         broker,
         user,
         password,
         node,
+        ca: options.ca.clone(),
     })
+}
+
+/// The URL of a broker, of which `mqtt://` may be left out.
+fn url(broker: String) -> String {
+    if broker.contains("://") || broker.is_empty() {
+        broker
+    } else if broker.parse::<Ipv6Addr>().is_ok() {
+        format!("mqtt://[{broker}]")
+    } else {
+        format!("mqtt://{broker}")
+    }
+}
+
+/// What is wrong with an answer, if anything is. An empty one stands for the default, but for that of the broker.
+fn wrong(name: &str, value: &str) -> Option<String> {
+    let others = match name {
+        "broker" => "",
+        _ if value.is_empty() => return None,
+        _ => "broker = \"mqtt://localhost\"\n",
+    };
+    let value = serde_json::Value::from(value);
+    let text = format!("{others}{name} = {value}\n");
+    let problem = Config::from_text(&text, Path::new("")).err()?;
+    Some(without_line(&problem))
+}
+
+/// A problem without the number of its line, in a text that was not written.
+fn without_line(problem: &str) -> String {
+    match problem.split_once(": ") {
+        Some((line, problem)) if line.starts_with("line ") => problem.to_owned(),
+        _ => problem.to_owned(),
+    }
 }
 
 /// A question, with what an empty answer means: what the setting is now, or none.
@@ -140,17 +198,44 @@ fn ask(prompt: &str, now: &str) -> io::Result<String> {
 }
 
 /// The password that the person types, without echo; none if it is empty.
-fn ask_password() -> io::Result<Option<String>> {
-    say("Password, empty to keep the one before: ");
+fn ask_password(empty: &str) -> io::Result<Option<String>> {
     let stdin = io::stdin().as_raw_fd();
     let shown = tcgetattr(stdin)?;
     let mut hidden = shown.clone();
-    hidden.local_flags.remove(LocalFlags::ECHO);
+    // Ctrl-C must not end this program before the terminal shows again what is typed: it is read as a byte.
+    hidden
+        .local_flags
+        .remove(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG);
     tcsetattr(stdin, SetArg::TCSANOW, &hidden)?;
-    let typed = line();
+    say(&format!("Password, empty {empty}: "));
+    let typed = typed();
     tcsetattr(stdin, SetArg::TCSANOW, &shown)?;
     say("\n");
-    Ok(typed.ok().filter(|password| !password.is_empty()))
+    Ok(Some(typed?).filter(|password| !password.is_empty()))
+}
+
+/// The bytes up to the end of the line, edited with backspace and Ctrl-U.
+fn typed() -> io::Result<String> {
+    let mut line = String::new();
+    let mut bytes = Vec::new();
+    for byte in io::stdin().lock().bytes() {
+        match byte? {
+            b'\n' | b'\r' => return Ok(line),
+            CTRL_C => return Err(io::ErrorKind::Interrupted.into()),
+            CTRL_D => break,
+            CTRL_U => line.clear(),
+            BACKSPACE | DELETE => drop(line.pop()),
+            byte => {
+                bytes.push(byte);
+                // A character can have several bytes.
+                if let Ok(character) = str::from_utf8(&bytes) {
+                    line.push_str(character);
+                    bytes.clear();
+                }
+            }
+        }
+    }
+    Err(io::ErrorKind::UnexpectedEof.into())
 }
 
 fn line() -> io::Result<String> {
@@ -168,19 +253,26 @@ fn say(text: &str) {
 }
 
 /// The configuration with these answers.
-fn changed(text: Text, answers: &Answers, ca: Option<&Path>) -> Result<Text, String> {
+fn changed(text: Text, answers: &Answers) -> Result<Text, String> {
     let Answers {
         broker,
         user,
         password,
         node,
+        ca,
     } = answers;
     let set = |value: &str| Some(value.to_owned()).filter(|value| !value.is_empty());
     let password_file = match text.get("password_file") {
         _ if user.is_empty() => None,
         // One that has the password already.
-        Some(file) if password.is_none() => Some(file.to_owned()),
+        file if password.is_none() => file.map(str::to_owned),
         _ => Some(PASSWORD.to_owned()),
+    };
+    // Without TLS there is nothing to trust.
+    let is_tls = broker.starts_with("mqtts://");
+    let ca = match ca {
+        Some(ca) => Some(set(ca)),
+        None => (!is_tls).then_some(None),
     };
     let settings = [
         ("node", set(node)),
@@ -188,8 +280,7 @@ fn changed(text: Text, answers: &Answers, ca: Option<&Path>) -> Result<Text, Str
         ("user", set(user)),
         ("broker", set(broker)),
     ];
-    let ca = ca.map(|ca| ("ca", Some(ca.display().to_string())));
-    let mut settings = settings.into_iter().chain(ca);
+    let mut settings = settings.into_iter().chain(ca.map(|ca| ("ca", ca)));
     settings.try_fold(text, |text, (name, value)| text.set(name, value.as_deref()))
 }
 

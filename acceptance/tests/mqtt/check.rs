@@ -72,7 +72,7 @@ fn check_does_not_wait_for_ever() {
     controller.stop();
     let out = node.check(2);
     for part in [
-        "no reply in time: check the host, and whether a firewall blocks the port\n",
+        "no reply in time: check the host, its name, and whether a firewall blocks the port\n",
         "no reply within 5s",
     ] {
         assert!(out.contains(part), "{out}");

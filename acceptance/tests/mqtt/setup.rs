@@ -2,16 +2,21 @@
 
 use std::{
     fs,
+    io::{Read, Write},
+    mem,
     os::unix::fs::{PermissionsExt, symlink},
     process::{Command, Stdio},
 };
 
+use rustix::termios::{LocalModes, tcgetattr};
 use testing::{
-    Outcome,
+    Outcome, Running,
     mqtt::{Broker, address},
+    wait_until,
 };
 
 use super::node::Node;
+use crate::terminal::terminal;
 
 /// What the package installs.
 const COMMENTED: &str = include_str!("../../../systemd/mqtt.toml");
@@ -83,12 +88,69 @@ fn options_answer_its_questions_and_the_rest_of_the_configuration_stays() {
         "{again:?}"
     );
     let wrong = setup(&["--node", "a/b"]);
-    wrong.assert_failed(78, &["node: \"a/b\" is not a valid name"]);
+    wrong.assert_failed(
+        78,
+        &[
+            "node: \"a/b\" is not a valid name",
+            "; nothing was written\n",
+        ],
+    );
+    for (words, part) in [
+        (
+            ["--broker", "x:mqtt"],
+            "broker: use mqtt://HOST or mqtts://HOST",
+        ),
+        (["--broker", ""], "broker: use mqtt://HOST"),
+        (["--ca", "/no/ca.pem"], "cannot read /no/ca.pem: "),
+        (["--password-file", "/no/file"], "cannot read /no/file: "),
+    ] {
+        setup(&words).assert_failed(78, &[part]);
+    }
     assert!(
         fs::read_to_string(&node.config)
             .unwrap()
             .contains("porch-2")
     );
+}
+
+/// The terminal shows what is typed again, also after Ctrl-C at the password.
+#[test]
+fn a_wrong_answer_is_asked_for_again_and_ctrl_c_restores_the_terminal() {
+    let node = Node::configured("");
+    let (mut screen, terminal) = terminal();
+    let echoes = || {
+        tcgetattr(&terminal)
+            .unwrap()
+            .local_modes
+            .contains(LocalModes::ECHO)
+    };
+    let copy = || terminal.try_clone().unwrap();
+    let mut setup = node.program();
+    setup.arg("--setup").stdin(copy()).stdout(copy());
+    let mut setup = Running::start_with_own_output(setup.stderr(copy()));
+    let mut shown = String::new();
+    let mut type_at = |prompt: &str, keys: &[u8]| {
+        while !shown.ends_with(prompt) {
+            let mut buffer = [0; 1024];
+            let length = screen.read(&mut buffer).unwrap();
+            shown += &String::from_utf8_lossy(&buffer[..length]);
+        }
+        screen.write_all(keys).unwrap();
+        mem::take(&mut shown)
+    };
+    type_at("address: ", b"x:mqtt\n");
+    let shown = type_at("address: ", b"mqtt://localhost\n");
+    assert!(
+        shown.contains("broker: use mqtt://HOST or mqtts://HOST"),
+        "{shown}"
+    );
+    type_at("none: ", b"pi\n");
+    wait_until("the password is not shown", || !echoes());
+    let shown = type_at("Password, empty for none: ", b"sec\x03");
+    wait_until("it ends", || !setup.is_running());
+    assert!(echoes() && !shown.contains("sec"), "{shown}");
+    setup.wait().assert_code(1);
+    assert_eq!(fs::read_to_string(&node.config).unwrap(), "");
 }
 
 #[test]

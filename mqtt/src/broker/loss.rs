@@ -67,7 +67,7 @@ impl Loss {
 
 /// The broker sends nothing.
 pub(crate) const NO_REPLY: &str =
-    "no reply in time: check the host, and whether a firewall blocks the port";
+    "no reply in time: check the host, its name, and whether a firewall blocks the port";
 const NOT_MQTT: &str = "the server on this port does not speak MQTT 5: check the port";
 
 fn reason(error: ConnectionError, is_accepted: bool) -> String {
