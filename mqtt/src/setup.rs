@@ -1,20 +1,17 @@
 //! `--setup`: asks for the settings of the broker, writes the configuration and the password, and checks them.
 
+mod password;
 mod text;
 
 use std::{
     fs::{self, DirBuilder, File, Permissions},
-    io::{self, BufRead, IsTerminal, Read, Write},
+    io::{self, BufRead, IsTerminal, Write},
     net::Ipv6Addr,
-    os::{
-        fd::AsRawFd,
-        unix::fs::{DirBuilderExt, PermissionsExt},
-    },
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::Path,
     str,
 };
 
-use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use shared::file;
 
 use self::text::Text;
@@ -22,13 +19,6 @@ use crate::{Error, Options, check, config::Config};
 
 /// The file of the password, in the directory `secrets` beside the configuration.
 const PASSWORD: &str = "password";
-
-/// The bytes of keys that edit a line or end it.
-const CTRL_C: u8 = 3;
-const CTRL_D: u8 = 4;
-const BACKSPACE: u8 = 8;
-const CTRL_U: u8 = 21;
-const DELETE: u8 = 127;
 
 /// The answers, from the options or from the person at the terminal.
 struct Answers {
@@ -122,7 +112,7 @@ fn answers(options: &Options, text: &Text) -> Result<Answers, Error> {
                 Some(_) => "to keep the one before",
                 None => "for none",
             };
-            ask_password(empty).map_err(Error::Answer)?
+            password::ask(empty).map_err(Error::Answer)?
         }
         None => None,
     };
@@ -195,47 +185,6 @@ fn ask(prompt: &str, now: &str) -> io::Result<String> {
     } else {
         line
     })
-}
-
-/// The password that the person types, without echo; none if it is empty.
-fn ask_password(empty: &str) -> io::Result<Option<String>> {
-    let stdin = io::stdin().as_raw_fd();
-    let shown = tcgetattr(stdin)?;
-    let mut hidden = shown.clone();
-    // Ctrl-C must not end this program before the terminal shows again what is typed: it is read as a byte.
-    hidden
-        .local_flags
-        .remove(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG);
-    tcsetattr(stdin, SetArg::TCSANOW, &hidden)?;
-    say(&format!("Password, empty {empty}: "));
-    let typed = typed();
-    tcsetattr(stdin, SetArg::TCSANOW, &shown)?;
-    say("\n");
-    Ok(Some(typed?).filter(|password| !password.is_empty()))
-}
-
-/// The bytes up to the end of the line, edited with backspace and Ctrl-U.
-fn typed() -> io::Result<String> {
-    let mut line = String::new();
-    let mut bytes = Vec::new();
-    for byte in io::stdin().lock().bytes() {
-        match byte? {
-            b'\n' | b'\r' => return Ok(line),
-            CTRL_C => return Err(io::ErrorKind::Interrupted.into()),
-            CTRL_D => break,
-            CTRL_U => line.clear(),
-            BACKSPACE | DELETE => drop(line.pop()),
-            byte => {
-                bytes.push(byte);
-                // A character can have several bytes.
-                if let Ok(character) = str::from_utf8(&bytes) {
-                    line.push_str(character);
-                    bytes.clear();
-                }
-            }
-        }
-    }
-    Err(io::ErrorKind::UnexpectedEof.into())
 }
 
 fn line() -> io::Result<String> {
