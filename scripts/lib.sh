@@ -99,30 +99,38 @@ machine() {
 
 # The queues with keys of the tests, see testing/src/keys.rs: the key, and the PIDs of the last sender and receiver.
 queues() {
-    local key sender receiver exe running=
-    # Another run of the tests, whose PIDs are in its keys.
+    local key sender receiver
+    while read -r key _ _ _ _ sender receiver _; do
+        key=$((key & 0xffffffff))
+        [[ $((key >> 28 & 7)) = [2-6] ]] || continue
+        printf '0x%08x, last sender %s, last receiver %s\n' $key "$sender" "$receiver"
+    done < <(tail -n +2 /proc/sysvipc/msg) | sort
+}
+
+# queues_left BEFORE: the queues of tests that have ended, with keys that BEFORE does not have. The keys have the PIDs of the tests.
+queues_left() {
+    local line key exe running=
     for exe in /proc/[0-9]*/exe; do
         if [[ $(readlink "$exe" 2>/dev/null) = */deps/* ]]; then
             exe=${exe#/proc/}
             running+=" $((${exe%/exe} & 0xffff)) "
         fi
     done
-    while read -r key _ _ _ _ sender receiver _; do
-        key=$((key & 0xffffffff))
-        [[ $((key >> 28 & 7)) = [2-6] && $running != *" $((key >> 12 & 0xffff)) "* ]] || continue
-        printf '0x%08x, last sender %s, last receiver %s\n' $key "$sender" "$receiver"
-    done < <(tail -n +2 /proc/sysvipc/msg) | sort
+    while read -r line; do
+        key=${line%%,*}
+        [[ $1 = *"$key,"* || $running = *" $((key >> 12 & 0xffff)) "* ]] || echo "$line"
+    done < <(queues)
 }
 
 # no_queues_left BEFORE: fails if there are queues of tests that did not exist before and stay unused, and lists them. Another run
 # of the tests, in a container, has queues too, but uses them.
 no_queues_left() {
     local left
-    left=$(comm -13 <(echo "$1") <(queues))
+    left=$(queues_left "$1")
     for _ in {1..30}; do
         [ -n "$left" ] || return 0
         sleep 1
-        left=$(comm -12 <(echo "$left") <(queues))
+        left=$(comm -12 <(echo "$left") <(queues_left "$1"))
     done
     printf 'the tests left queues behind:\n%s\n' "$left"
     return 1

@@ -3,7 +3,7 @@
 use std::{env, fs, os::unix::fs::MetadataExt};
 
 use client::{Error, NamedPermissions, Waiting};
-use shared::{Access, Key};
+use shared::{Access, Key, lock::Holder};
 
 use crate::{list::controllers, unit::Unit};
 
@@ -79,7 +79,8 @@ pub(crate) fn permission_advice(permissions: &NamedPermissions, access: Access) 
 
 /// How to reach another controller, of this machine or outside of this IPC namespace, or to start one.
 pub(crate) fn find_or_start(key: Key) -> String {
-    let others = controllers(None).unwrap_or_default();
+    let mut others = controllers(None).unwrap_or_default();
+    others.retain(|(_, view)| view.key != key && view.holder != Holder::Ended);
     if !others.is_empty() {
         let others: Vec<String> = others
             .iter()

@@ -152,13 +152,18 @@ impl TakenBy {
 }
 
 impl TakenBy {
-    /// Never how to remove a queue that a running process may serve.
+    /// Not how to remove a queue of which a running process is known.
     fn advice(&self) -> String {
         if self.processes.is_empty() {
             let key = self.key.get();
-            return format!("remove it with \"sudo ipcrm -Q {key}\", or choose another --key");
+            return format!(
+                "if no program uses it, remove it with \"sudo ipcrm -Q {key}\"; otherwise choose another --key"
+            );
         }
-        "if it serves an LED, use \"led\"; otherwise end it, or choose another --key".into()
+        format!(
+            "if it serves an LED, use \"led --key {}\"; otherwise end it, or choose another --key",
+            self.key
+        )
     }
 }
 

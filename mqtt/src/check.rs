@@ -164,7 +164,15 @@ fn name(config: &Config, topics: &Topics, retained: &Retained) -> Result<String,
             "{} belongs to the device {other}, which is online: run \"sudo led-mqtt --setup --node OTHER\"",
             config.node
         )),
-        _ => Ok(format!("{}: no other machine was found", config.node)),
+        Some((other, false)) => Ok(format!(
+            "{}: it belonged to the device {other}, which is offline, and will belong to this one",
+            config.node
+        )),
+        None if topics.discovery.is_none() => Ok(format!(
+            "{}: not compared, as discovery is off",
+            config.node
+        )),
+        None => Ok(format!("{}: no other machine was found", config.node)),
     }
 }
 

@@ -24,6 +24,9 @@ const RESERVED: [&str; 2] = ["all", "group"];
 /// The longest name of a node, an LED or a group, in bytes.
 pub(crate) const NAME_MAX: usize = 64;
 
+/// The name of a password file that stands for standard input.
+pub(crate) const STDIN: &str = "-";
+
 /// The longest prefix, in bytes.
 const PREFIX_MAX: usize = 256;
 
@@ -123,19 +126,24 @@ impl Config {
             .map_err(|problem| Error::config(path, problem))
     }
 
-    /// Replaces the user and the file of the password, where they are given. `-` is standard input.
-    pub(crate) fn log_in(&mut self, user: Option<&str>, password_file: Option<&Path>) {
+    /// Replaces the user and the file of the password, where they are given. An empty user is none, and the file [`STDIN`] is
+    /// standard input.
+    ///
+    /// # Errors
+    ///
+    /// There is a password without a user.
+    pub(crate) fn log_in(
+        &mut self,
+        user: Option<&str>,
+        password_file: Option<&Path>,
+    ) -> Result<(), String> {
         if let Some(user) = user {
-            self.user = Some(user.to_owned());
+            self.user = Some(user.to_owned()).filter(|user| !user.is_empty());
         }
         if let Some(file) = password_file {
-            let is_stdin = file == Path::new("-");
-            self.password_file = Some(if is_stdin {
-                "/dev/stdin".into()
-            } else {
-                file.to_owned()
-            });
+            self.password_file = Some(file.to_owned());
         }
+        self.check_security()
     }
 
     pub(crate) fn parse(text: &str) -> Result<Config, String> {

@@ -62,7 +62,14 @@ pub(crate) async fn take_over(config: &Config) -> Result<(), Error> {
     sleep(CORRECTION_DELAY * 3).await;
     let (node, mut is_online) = (&config.node, false);
     retain(config, &topics, |retained| {
-        is_online = retained.is_online(&topics.availability);
+        is_online = match topics.discovery {
+            // This machine may serve by now.
+            Some(_) => {
+                let other = retained.other(&topics, &discovery::device(config), &[]);
+                other.is_some_and(|(_, is_online)| is_online)
+            }
+            None => retained.is_online(&topics.availability),
+        };
         vec![]
     })
     .await?;

@@ -90,7 +90,9 @@ pub fn run(options: &Options) -> Result<(), Error> {
             _ => {}
         }
         if options.forget {
-            config.log_in(options.user.as_deref(), options.password_file.as_deref());
+            config
+                .log_in(options.user.as_deref(), options.password_file.as_deref())
+                .map_err(|problem| Error::config(&options.config, problem))?;
             forget::run(&config, &kept).await
         } else if options.take_over {
             forget::take_over(&config).await

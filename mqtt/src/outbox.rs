@@ -16,6 +16,8 @@ use crate::{
     topics::{OFFLINE, ONLINE, Topics, is_discovery},
 };
 
+/// Longer than anything that is flushed may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a topic keeps what somebody else has published there.
 pub(crate) const CORRECTION_DELAY: Duration = Duration::from_secs(1);
 
@@ -31,11 +33,12 @@ pub(crate) struct Outbox {
     first: usize,
     /// Whether the broker has refused no removal.
     has_removed: bool,
+    /// The topic of the last will.
+    availability: String,
     /// The number of the process, which is the correlation data of each message, if there is one.
     process: Option<[u8; 8]>,
 }
 
-/// A topic, and what is to be retained there. An empty payload removes it.
 /// A topic, and what is to be retained there.
 #[derive(Default)]
 struct Slot {
@@ -71,6 +74,7 @@ impl Outbox {
     ) -> Outbox {
         let mut outbox = Outbox {
             process: Some(process),
+            availability: topics.availability.clone(),
             has_removed: true,
             ..Outbox::default()
         };
@@ -219,11 +223,12 @@ impl Outbox {
     }
 
     /// Publishes a topic again, a second later, after somebody else has published something else there. What another process of
-    /// this program publishes is not corrected: the two would never end.
+    /// this program publishes is not corrected, but for its last will: the two would never end.
     pub(crate) fn correct(&mut self, message: &Message) {
         let is_ours =
             message.correlation.as_deref() == self.process.as_ref().map(<[u8; 8]>::as_slice);
-        if message.correlation.is_some() && !is_ours {
+        let is_will = message.topic == self.availability && message.payload == OFFLINE.as_bytes();
+        if message.correlation.is_some() && !is_ours && !is_will {
             return;
         }
         let mut slots = self.slots.iter_mut().filter(|slot| !slot.is_removal);
@@ -232,7 +237,9 @@ impl Outbox {
             && wanted.as_bytes() != message.payload
         {
             slot.acknowledged = None;
-            slot.retry = Some(Instant::now() + CORRECTION_DELAY);
+            // Whoever publishes again and again does not put it off.
+            slot.retry
+                .get_or_insert_with(|| Instant::now() + CORRECTION_DELAY);
         }
     }
 
@@ -246,11 +253,11 @@ impl Outbox {
         config: &Config,
         connection: &mut Connection,
     ) -> Result<(), Loss> {
-        let mut first_refusal = None;
+        let mut first_refusal: Option<String> = None;
         loop {
-            while let Some(topic) = self.publish(connection) {
-                first_refusal
-                    .get_or_insert(config.refusal(&topic, "it is longer than the broker takes"));
+            if let Some(topic) = self.publish(connection) {
+                let reason = "it is longer than the broker takes";
+                return Err(config.refusal(&topic, reason).into());
             }
             if self.is_settled() {
                 let is_acknowledged = self.slots.iter().all(Slot::is_acknowledged);
@@ -262,6 +269,9 @@ impl Outbox {
                     let topic = self.acknowledged(place, result.is_ok());
                     if let Err(reason) = result {
                         first_refusal.get_or_insert(config.refusal(topic, &reason));
+                        // Not again while others are on their way.
+                        let retry = &mut self.slots[place].retry;
+                        *retry = retry.map(|retry| retry + PATIENCE);
                     }
                 }
                 Event::Lost(loss) => return Err(loss),
@@ -272,13 +282,14 @@ impl Outbox {
 
     /// The broker has acknowledged the last message of a topic, or refused it. Returns the topic.
     pub(crate) fn acknowledged(&mut self, place: usize, is_accepted: bool) -> &str {
+        let discovery = self.discovery.map(|place| self.slots[place].topic.clone());
         let slot = &mut self.slots[place];
         let sent = slot.sent.take();
         if is_accepted {
             // Somebody else may have published after it.
             slot.acknowledged = sent.filter(|_| slot.retry.is_none());
             slot.backoff = Backoff::default();
-        } else if slot.is_removal {
+        } else if slot.is_removal && discovery.as_ref() != Some(&slot.topic) {
             // Another user published it. The log names what removes it.
             slot.wanted = None;
             self.has_removed = false;
@@ -299,7 +310,7 @@ impl Outbox {
     pub(crate) fn is_settled(&self) -> bool {
         self.slots
             .iter()
-            .all(|slot| slot.is_acknowledged() || slot.retry.is_some())
+            .all(|slot| slot.is_acknowledged() || (slot.sent.is_none() && slot.retry.is_some()))
     }
 
     /// Whether the broker has acknowledged the removal of all stale topics.
@@ -308,3 +319,6 @@ impl Outbox {
         self.has_removed && stale.all(Slot::is_acknowledged)
     }
 }
+
+#[cfg(test)]
+mod tests;

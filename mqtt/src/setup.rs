@@ -46,9 +46,12 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
     };
     let text = Text::parse(&text).map_err(|problem| Error::config(path, problem))?;
     let answers = answers(options, &text)?;
-    let text = changed(text, &answers)
-        .and_then(|text| Config::from_text(text.as_str(), path).map(|_| text))
+    let (text, config) = changed(text, &answers)
+        .and_then(|text| Config::from_text(text.as_str(), path).map(|config| (text, config)))
         .map_err(|problem| Error::Setup(without_line(&problem)))?;
+    if let Some(ca) = config.ca.filter(|_| options.ca.is_some()) {
+        File::open(&ca).map_err(|error| Error::read(&ca, error))?;
+    }
     write(path, text.as_str(), 0o644)?;
     if let Some(password) = &answers.password {
         let secrets = path.parent().unwrap_or(Path::new(".")).join("secrets");
@@ -123,9 +126,6 @@ fn answers(options: &Options, text: &Text) -> Result<Answers, Error> {
         ", empty for its host name",
         "node",
     )?;
-    if let Some(ca) = options.ca.as_ref().filter(|ca| !ca.is_empty()) {
-        File::open(ca).map_err(|error| Error::read(ca.as_ref(), error))?;
-    }
     Ok(Answers {
         broker,
         user,
@@ -217,19 +217,18 @@ fn changed(text: Text, answers: &Answers) -> Result<Text, String> {
         file if password.is_none() => file.map(str::to_owned),
         _ => Some(PASSWORD.to_owned()),
     };
-    // Without TLS there is nothing to trust.
+    let ca = ca.as_ref().map(|ca| ("ca", set(ca)));
+    // Without TLS there is nothing to trust, and nobody who asks for a certificate.
     let is_tls = broker.starts_with("mqtts://");
-    let ca = match ca {
-        Some(ca) => Some(set(ca)),
-        None => (!is_tls).then_some(None),
-    };
+    let tls = ["ca", "certificate", "private_key"].map(|name| (name, None));
+    let tls = tls.into_iter().filter(|_| !is_tls).chain(ca);
     let settings = [
         ("node", set(node)),
         ("password_file", password_file),
         ("user", set(user)),
         ("broker", set(broker)),
     ];
-    let mut settings = settings.into_iter().chain(ca.map(|ca| ("ca", ca)));
+    let mut settings = settings.into_iter().chain(tls);
     settings.try_fold(text, |text, (name, value)| text.set(name, value.as_deref()))
 }
 

@@ -51,9 +51,9 @@ fn two_controllers_with_different_lock_directories_do_not_disturb_each_other() {
     let (pid, key, user) = (controller.pid(), fixture.key, User(own_user()));
     let taken =
         format!("queue {key} was created by user {user}, last used by controller (PID {pid})");
-    let advice = "; if it serves an LED, use \"led\"; otherwise end it, or choose another --key";
+    let advice = format!("; if it serves an LED, use \"led --key {key}\"; otherwise end it");
     let refused = Outcome::of(&mut second);
-    refused.assert_failed(78, &[&taken, advice]);
+    refused.assert_failed(78, &[&taken, &advice]);
     assert!(!refused.err.contains("ipcrm"), "{refused:?}");
     fixture.assert_led("on");
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, net::SocketAddr, process::Command};
 
 use testing::{
-    Outcome, Signal,
+    Outcome, Running, Signal,
     mqtt::{Authority, Broker, Validity, address},
     wait_until,
 };
@@ -264,14 +264,21 @@ fn the_log_names_what_removes_an_earlier_name_that_the_user_may_not_read() {
     // With a user who may, it is forgotten.
     let secret = node.leds[0].path().join("secret");
     fs::write(&secret, "secret").unwrap();
-    let log_in = [
-        "--user",
-        "homeassistant",
-        "--password-file",
-        secret.to_str().unwrap(),
+    let forget = [
+        "--forget",
+        "--node=porch",
+        "--user=homeassistant",
+        "--password-file=-",
     ];
-    let forget = [&["--forget", "--node", "porch"][..], &log_in].concat();
-    node.run(&forget).assert_code(0);
+    let mut program = node.program();
+    program.args(forget).stdin(fs::File::open(&secret).unwrap());
+    let forgotten = Running::start(&mut program).wait();
+    assert!(
+        forgotten
+            .out
+            .starts_with("3 messages found and removed on "),
+        "{forgotten:?}"
+    );
     assert!(!secure.broker.retained().contains_key(AVAILABILITY));
     // It is logged once.
     let bridge = node.bridge();

@@ -97,14 +97,17 @@ fn options_answer_its_questions_and_the_rest_of_the_configuration_stays() {
     );
     for (words, part) in [
         (
-            ["--broker", "x:mqtt"],
+            &["--broker", "x:mqtt"][..],
             "broker: use mqtt://HOST or mqtts://HOST",
         ),
-        (["--broker", ""], "broker: use mqtt://HOST"),
-        (["--ca", "/no/ca.pem"], "cannot read /no/ca.pem: "),
-        (["--password-file", "/no/file"], "cannot read /no/file: "),
+        (&["--broker", ""], "broker: use mqtt://HOST"),
+        (
+            &["--broker", "mqtts://x", "--ca", "/no/ca.pem"],
+            "cannot read /no/ca.pem: ",
+        ),
+        (&["--password-file", "/no/file"], "cannot read /no/file: "),
     ] {
-        setup(&words).assert_failed(78, &[part]);
+        setup(words).assert_failed(78, &[part]);
     }
     assert!(
         fs::read_to_string(&node.config)
@@ -171,6 +174,17 @@ fn what_no_option_answers_stays_however_it_is_written() {
     let written = fs::read_to_string(&kept).unwrap();
     assert_eq!(written, text.replace("'porch'", "\"hall\""));
     assert!(node.config.is_symlink());
+}
+
+#[test]
+fn a_broker_without_tls_needs_none_of_its_files() {
+    let text = "broker = 'mqtts://x'\nca = 'a.pem'\ncertificate = 'b.pem'\nprivate_key = 'b.key'\n";
+    let node = Node::configured(text);
+    let _checked = node.run(&["--setup", "--broker", &address().to_string()]);
+    let written = fs::read_to_string(&node.config).unwrap();
+    for setting in ["\n#ca = ", "\n#certificate = ", "\n#private_key = "] {
+        assert!(written.contains(setting), "{written}");
+    }
 }
 
 #[test]

@@ -1,9 +1,17 @@
 //! The options of a connection, from the configuration and the files that it names.
 
+use std::{
+    io::{self, Read},
+    path::Path,
+};
+
 use rumqttc::{LastWill, LastWillProperties, MqttOptions, QoS};
 
 use super::{IN_FLIGHT, KEEP_ALIVE, multicast, tls};
-use crate::{Error, config::Config};
+use crate::{
+    Error,
+    config::{Config, STDIN},
+};
 
 /// How long a connection may take, in seconds.
 const CONNECT_TIMEOUT: u64 = 5;
@@ -76,7 +84,14 @@ fn password(config: &Config) -> Result<Vec<u8>, Error> {
     let Some(path) = &config.password_file else {
         return Ok(Vec::new());
     };
-    let password = tls::read(path)?;
+    let password = if path == Path::new(STDIN) {
+        let mut password = Vec::new();
+        let read = io::stdin().read_to_end(&mut password);
+        read.map_err(|error| Error::read(path, error))?;
+        password
+    } else {
+        tls::read(path)?
+    };
     // Some editors begin a file with a byte order mark.
     let password = password
         .strip_prefix("\u{feff}".as_bytes())

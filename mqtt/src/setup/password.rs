@@ -40,10 +40,16 @@ fn typed() -> io::Result<String> {
     let mut bytes = Vec::new();
     for byte in io::stdin().lock().bytes() {
         match byte? {
-            b'\n' | b'\r' => return Ok(line),
+            b'\n' | b'\r' if bytes.is_empty() => return Ok(line),
+            // Not UTF-8.
+            b'\n' | b'\r' => return Err(io::ErrorKind::InvalidData.into()),
             CTRL_C => return Err(io::ErrorKind::Interrupted.into()),
             CTRL_D => break,
-            CTRL_U => line.clear(),
+            CTRL_U => {
+                line.clear();
+                bytes.clear();
+            }
+            BACKSPACE | DELETE if !bytes.is_empty() => bytes.clear(),
             BACKSPACE | DELETE => drop(line.pop()),
             byte => {
                 bytes.push(byte);
