@@ -96,7 +96,8 @@ fn wakeups(stage: &mut Stage<'_>) -> Result<u32, Error> {
 fn faded(stage: &mut Stage<'_>) -> Result<(), Error> {
     controller(stage, "--led dim18")?;
     // Reading the registers stops the machine, so that more signals of the timer come: not while wake-ups are counted.
-    // If a shared machine holds the controller up, the timer signals more than once for a step.
+    // If a shared machine holds the controller up, the timer signals more than once for a step: a quiet one has at most 110
+    // wake-ups, and steps of half their time would have 200.
     let mut woken = u32::MAX;
     for _ in 0..5 {
         stage.says("./command off", "off\n")?;
@@ -123,7 +124,7 @@ fn faded(stage: &mut Stage<'_>) -> Result<(), Error> {
     let time = start.elapsed();
     stage.measured(&format!("a fade of 2 s: {time:.2?}, {woken} wake-ups"));
     // The client takes its time to start, and the machine may be shared.
-    if time < Duration::from_millis(1960) || woken > 110 {
+    if time < Duration::from_millis(1960) || woken > 150 {
         return Err(format!("a fade of 2 s took {time:?} and {woken} wake-ups").into());
     }
     stage.says("./command status", "off (queue")
