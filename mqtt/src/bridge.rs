@@ -138,7 +138,7 @@ impl Bridge<'_> {
                 session.update(self.config, self.topics, &self.statuses.borrow_and_update());
             }
             session.publish(self, &connection);
-            // After what it is about: the state of its LED may have changed before it.
+            // The status has just been published: the response may follow from it.
             if let Some(response) = response.take_if(|_| connection.has_room()) {
                 session.respond(self, &connection, &response);
             }

@@ -57,7 +57,7 @@ impl<'a> Commands<'a> {
         })
     }
 
-    /// Passes a command on to its LEDs, or refuses it. Returns a message that is none.
+    /// Passes a command on to its LEDs, or refuses it. Returns a message that is not a command.
     pub(crate) fn handle(&self, message: Message) -> Option<Message> {
         let Some(leds) = self.routes.get(&*message.topic) else {
             return Some(message);

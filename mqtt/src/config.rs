@@ -1,11 +1,11 @@
 //! The configuration file.
 
 mod broker;
+mod checks;
 mod problem;
 mod values;
 
 use std::{
-    collections::HashSet,
     env, fs,
     path::{Path, PathBuf},
     time::Duration,
@@ -15,20 +15,12 @@ use serde::{Deserialize, de::DeserializeOwned};
 use shared::Key;
 
 pub(crate) use broker::Broker;
+pub(crate) use checks::NAME_MAX;
 
 use crate::{Error, identity};
 
-/// Node names that would collide with the topics of groups and of all nodes.
-const RESERVED: [&str; 2] = ["all", "group"];
-
-/// The longest name of a node, an LED or a group, in bytes.
-pub(crate) const NAME_MAX: usize = 64;
-
 /// The name of a password file that stands for standard input.
 pub(crate) const STDIN: &str = "-";
-
-/// The longest prefix, in bytes.
-const PREFIX_MAX: usize = 256;
 
 /// What the file says.
 #[derive(Clone, Debug, Deserialize)]
@@ -82,16 +74,21 @@ impl Config {
         )
     }
 
-    /// That the broker refused this, why, and what helps.
+    /// Whom the administrator of the broker must permit what.
+    pub(crate) fn permission(&self) -> String {
+        format!(
+            "{} to read and write the topics in led-mqtt(8)",
+            self.user()
+        )
+    }
+
+    /// Says that the broker refused something, why, and what to do.
     pub(crate) fn refusal(&self, what: &str, reason: &str) -> String {
-        let advice = match reason {
-            "not authorized" => format!(
-                ": permit {} to read and write the topics in led-mqtt(8)",
-                self.user()
-            ),
-            _ => String::new(),
-        };
-        format!("the broker refused {what}: {reason}{advice}")
+        let refusal = format!("the broker refused {what}: {reason}");
+        match reason {
+            "not authorized" => format!("{refusal}: permit {}", self.permission()),
+            _ => refusal,
+        }
     }
 
     /// Reads a file.
@@ -199,84 +196,6 @@ impl Config {
         }
         Ok(())
     }
-
-    fn check_names(&self) -> Result<(), String> {
-        for (name, prefix) in [
-            ("prefix", Some(&self.prefix)),
-            ("discovery", self.discovery.as_ref()),
-            ("status_topic", Some(&self.status_topic)),
-        ] {
-            if let Some(prefix) = prefix
-                && (prefix.len() > PREFIX_MAX || !prefix.split('/').all(is_level))
-            {
-                return Err(format!(
-                    "{name}: {prefix:?} is not a valid prefix: use letters, digits, \"_\", \"-\", \".\" and \"/\""
-                ));
-            }
-        }
-        let names = self.leds.iter().filter_map(|led| led.name.as_ref());
-        let names = names
-            .map(|name| ("name", name))
-            .chain(self.groups.iter().map(|group| ("group", group)));
-        let id = self.id.iter().map(|id| ("id", id));
-        for (kind, name) in names.chain(id).chain([("node", &self.node)]) {
-            if !is_level(name) || name.contains('.') {
-                return Err(format!(
-                    "{kind}: {name:?} is not a valid name: use 1 to {NAME_MAX} letters, digits, \"_\" and \"-\""
-                ));
-            }
-        }
-        if self
-            .leds
-            .iter()
-            .any(|led| led.name.as_deref() == Some("response"))
-        {
-            return Err("name: \"response\" is reserved for topics: use another name".into());
-        }
-        if RESERVED.contains(&self.node.as_str()) {
-            return Err(format!(
-                "node: {:?} is reserved for topics: use another name",
-                self.node
-            ));
-        }
-        Ok(())
-    }
-
-    fn check_leds(&self) -> Result<(), String> {
-        if self.leds.len() > 1 && self.leds.iter().any(|led| led.name.is_none()) {
-            return Err("led: with several LEDs each needs a name".into());
-        }
-        // Each controller uses two keys.
-        let (mut names, mut keys) = (HashSet::new(), HashSet::new());
-        for led in &self.leds {
-            if !names.insert(&led.name) {
-                return Err(format!(
-                    "led: two LEDs have the name {:?}",
-                    led.name.as_deref().unwrap_or_default()
-                ));
-            }
-            if !keys.insert(led.key.get()) || !keys.insert(led.key.reply().get()) {
-                return Err(format!(
-                    "led: key {}: each LED needs two keys, this one and the next",
-                    led.key
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_security(&self) -> Result<(), String> {
-        if self.password_file.is_some() && self.user.is_none() {
-            return Err("password_file: a password needs a user".into());
-        }
-        if self.certificate.is_some() != self.private_key.is_some() {
-            return Err("certificate and private_key: set both or neither".into());
-        }
-        if !self.broker.tls && (self.ca.is_some() || self.certificate.is_some()) {
-            return Err("ca and certificate: they need TLS: use mqtts:// for the broker".into());
-        }
-        Ok(())
-    }
 }
 
 /// The path of a file with this name: the credential that systemd passed on, or, without one, the file in `secrets` beside the
@@ -289,11 +208,6 @@ fn secret(beside: &Path, file: &Path) -> PathBuf {
         Some(credential) if file.is_relative() && credential.exists() => credential,
         _ => beside.join("secrets").join(file),
     }
-}
-
-fn is_level(name: &str) -> bool {
-    let is_permitted = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    (1..=NAME_MAX).contains(&name.len()) && name.chars().all(is_permitted)
 }
 
 fn default_prefix() -> String {

@@ -29,12 +29,13 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// There is no connection, or the broker refuses the messages.
 pub(crate) async fn run(config: &Config, kept: &[String]) -> Result<(), Error> {
     let topics = Topics::new(config);
-    let (mut removed, mut found) = (topics.retained(), 0);
-    let count = retain(config, &topics, |retained| {
+    let (removed, found) = retain(config, &topics, |retained| {
+        let mut removed = topics.retained();
         removed.extend(retained.stale(&topics, &discovery::device(config)));
         removed.retain(|topic| !kept.contains(topic));
-        found = removed.iter().filter(|topic| retained.has(topic)).count();
-        removed.iter().map(|topic| (topic.clone(), "")).collect()
+        let found = removed.iter().filter(|topic| retained.has(topic)).count();
+        let messages = removed.iter().map(|topic| (topic.clone(), "")).collect();
+        (messages, (removed, found))
     })
     .await?;
     let mut history = History::read();
@@ -44,7 +45,7 @@ pub(crate) async fn run(config: &Config, kept: &[String]) -> Result<(), Error> {
         io::stdout(),
         "{} found and removed on {}; if led-mqtt runs for this node, restart it",
         shared::count(found as u64, "message"),
-        shared::count(count as u64, "topic")
+        shared::count(removed.len() as u64, "topic")
     );
     Ok(())
 }
@@ -57,12 +58,11 @@ pub(crate) async fn run(config: &Config, kept: &[String]) -> Result<(), Error> {
 pub(crate) async fn take_over(config: &Config) -> Result<(), Error> {
     let topics = Topics::new(config);
     let availability = topics.availability.clone();
-    retain(config, &topics, |_| vec![(availability, OFFLINE)]).await?;
+    retain(config, &topics, |_| (vec![(availability, OFFLINE)], ())).await?;
     // A machine that serves corrects it.
     sleep(CORRECTION_DELAY * 3).await;
-    let (node, mut is_online) = (&config.node, false);
-    retain(config, &topics, |retained| {
-        is_online = match topics.discovery {
+    let is_online = retain(config, &topics, |retained| {
+        let is_online = match topics.discovery {
             // This machine may serve by now.
             Some(_) => {
                 let other = retained.other(&topics, &discovery::device(config), &[]);
@@ -70,9 +70,10 @@ pub(crate) async fn take_over(config: &Config) -> Result<(), Error> {
             }
             None => retained.is_online(&topics.availability),
         };
-        vec![]
+        (vec![], is_online)
     })
     .await?;
+    let node = &config.node;
     if is_online {
         return Err(Error::Broker(format!(
             "{}: node {node} is running, and keeps its name",
@@ -107,12 +108,12 @@ async fn read(
     }
 }
 
-/// Retains messages, when it is known what is retained. Returns the number of their topics.
-async fn retain(
+/// Retains the messages that a function returns when it knows what is retained. Returns its other result.
+async fn retain<T>(
     config: &Config,
     topics: &Topics,
-    messages: impl FnOnce(&Retained) -> Vec<(String, &'static str)>,
-) -> Result<usize, Error> {
+    decide: impl FnOnce(&Retained) -> (Vec<(String, &'static str)>, T),
+) -> Result<T, Error> {
     let options = Options::new(config, &client_id(config, "-forget"), None)?;
     let mut connection = Connection::open(&options);
     let wanted = [
@@ -121,12 +122,11 @@ async fn retain(
     ]
     .concat();
     let result = timeout(TIMEOUT, async {
-        let messages = messages(&read(&mut connection, topics, &wanted).await?);
-        let count = messages.len();
+        let (messages, result) = decide(&read(&mut connection, topics, &wanted).await?);
         let mut outbox = Outbox::of(messages);
         outbox.flush(config, &mut connection).await?;
         connection.end().await;
-        Ok(count)
+        Ok(result)
     });
     let result = result.await.unwrap_or_else(|_| Err(NO_REPLY.into()));
     result.map_err(|loss: Loss| Error::Broker(format!("{}: {}", config.broker, loss.reason)))

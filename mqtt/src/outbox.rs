@@ -3,6 +3,8 @@
 //! Each topic keeps its last payload only, and has at most one message that is not acknowledged. So the memory does not grow with a
 //! slow broker, which retains the last payload in the end.
 
+mod contents;
+
 use std::{ops::Range, time::Duration};
 
 use tokio::time::Instant;
@@ -13,12 +15,12 @@ use crate::{
     broker::{Connection, Event, Loss, Message, Outgoing, Published, Tag},
     config::Config,
     payload,
-    topics::{OFFLINE, ONLINE, Topics, is_discovery},
+    topics::{OFFLINE, ONLINE},
 };
 
-/// Longer than anything that is flushed may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a topic keeps what somebody else has published there.
+/// Why a message is not published that the broker would answer with the end of the connection.
+pub(crate) const TOO_LONG: &str = "it is longer than the broker takes";
+/// How long to wait before a topic that somebody else has changed is published again.
 pub(crate) const CORRECTION_DELAY: Duration = Duration::from_secs(1);
 
 /// An outbox without topics has nothing to publish.
@@ -33,8 +35,6 @@ pub(crate) struct Outbox {
     first: usize,
     /// Whether the broker has refused no removal.
     has_removed: bool,
-    /// The topic of the last will.
-    availability: String,
     /// The number of the process, which is the correlation data of each message, if there is one.
     process: Option<[u8; 8]>,
 }
@@ -44,8 +44,7 @@ pub(crate) struct Outbox {
 struct Slot {
     topic: String,
     wanted: Option<String>,
-    /// Removes what is stale: published once, and not again after a refusal.
-    is_removal: bool,
+    kind: Kind,
     sent: Option<String>,
     acknowledged: Option<String>,
     /// The places of the topics that must be acknowledged before this one is published.
@@ -55,6 +54,18 @@ struct Slot {
     backoff: Backoff,
 }
 
+/// What becomes of a payload after its acknowledgement, and after a refusal.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+enum Kind {
+    /// It is published again when it is asked for, when somebody has changed it, and after a refusal.
+    #[default]
+    Kept,
+    /// It removes what is stale in the discovery of this node: once, and again after a refusal.
+    Correction,
+    /// It removes a stale topic: once, and not again after a refusal, because another user has published it.
+    Removal,
+}
+
 impl Slot {
     fn is_acknowledged(&self) -> bool {
         self.sent.is_none() && (self.wanted.is_none() || self.wanted == self.acknowledged)
@@ -62,80 +73,6 @@ impl Slot {
 }
 
 impl Outbox {
-    /// An outbox that publishes in this order: the removal of stale discovery messages, the payload that removes what is stale in
-    /// that of this node, its discovery, the removal of the other stale topics. Home Assistant cannot read the empty state of a
-    /// light that it still has.
-    pub(crate) fn new(
-        process: [u8; 8],
-        topics: &Topics,
-        stale: &[String],
-        removal: Option<String>,
-        discovery: String,
-    ) -> Outbox {
-        let mut outbox = Outbox {
-            process: Some(process),
-            availability: topics.availability.clone(),
-            has_removed: true,
-            ..Outbox::default()
-        };
-        let (discoveries, others): (Vec<_>, Vec<_>) =
-            stale.iter().partition(|topic| is_discovery(topic));
-        for topic in discoveries {
-            outbox.add_removal(topic, String::new(), 0);
-        }
-        let removed = outbox.slots.len();
-        if let Some(topic) = &topics.discovery {
-            if let Some(removal) = removal {
-                outbox.add_removal(topic, removal, removed);
-            }
-            outbox.discovery = Some(outbox.add(topic, Some(discovery), 0..outbox.slots.len()));
-        }
-        let described = outbox.slots.len();
-        for topic in others {
-            outbox.add_removal(topic, String::new(), described);
-        }
-        for led in &topics.leds {
-            let state = outbox.add(&led.state, None, 0..0);
-            // The state before the availability: nobody takes an old state for the current one.
-            let availability = outbox.add(&led.availability, None, state..state + 1);
-            outbox.leds.push((state, availability));
-        }
-        if topics
-            .leds
-            .iter()
-            .all(|led| led.availability != topics.availability)
-        {
-            outbox.add(&topics.availability, Some(ONLINE.into()), 0..0);
-        }
-        outbox
-    }
-
-    /// An outbox with these payloads, for these topics.
-    pub(crate) fn of(payloads: impl IntoIterator<Item = (String, &'static str)>) -> Outbox {
-        let mut outbox = Outbox::default();
-        for (topic, payload) in payloads {
-            outbox.add(&topic, Some(payload.into()), 0..0);
-        }
-        outbox
-    }
-
-    /// Adds a topic. Returns its place.
-    fn add(&mut self, topic: &str, wanted: Option<String>, after: Range<usize>) -> usize {
-        self.slots.push(Slot {
-            topic: topic.into(),
-            wanted,
-            after,
-            ..Slot::default()
-        });
-        self.slots.len() - 1
-    }
-
-    /// Adds a payload that removes what is stale on a topic, after so many first ones.
-    fn add_removal(&mut self, topic: &str, payload: String, after: usize) {
-        let place = self.add(topic, Some(payload), 0..after);
-        self.slots[place].is_removal = true;
-    }
-
     /// What is known of the LEDs now.
     pub(crate) fn update(&mut self, statuses: &[Status]) {
         for (status, &(state, availability)) in statuses.iter().zip(&self.leds) {
@@ -161,7 +98,7 @@ impl Outbox {
     /// Retains that everything is offline, and nothing else.
     pub(crate) fn go_offline(&mut self) {
         for slot in &mut self.slots {
-            let is_availability = !slot.is_removal && slot.topic.ends_with("/availability");
+            let is_availability = slot.kind == Kind::Kept && slot.topic.ends_with("/availability");
             slot.wanted = is_availability.then(|| OFFLINE.into());
             slot.retry = None;
         }
@@ -172,7 +109,7 @@ impl Outbox {
     /// Everything is published again. What was removed is not: another node may have the topic now.
     pub(crate) fn publish_again(&mut self) {
         for slot in &mut self.slots {
-            slot.acknowledged.take_if(|_| !slot.is_removal);
+            slot.acknowledged.take_if(|_| slot.kind == Kind::Kept);
         }
     }
 
@@ -222,22 +159,23 @@ impl Outbox {
         None
     }
 
-    /// Publishes a topic again, a second later, after somebody else has published something else there. What another process of
-    /// this program publishes is not corrected, but for its last will: the two would never end.
-    pub(crate) fn correct(&mut self, message: &Message) {
+    /// Publishes a topic again, a second after somebody else has published something else there. What another process of led-mqtt
+    /// publishes is not corrected, because the two would go on for ever. Its last will, on this topic, is corrected.
+    pub(crate) fn correct(&mut self, will: &str, message: &Message) {
         let is_ours =
             message.correlation.as_deref() == self.process.as_ref().map(<[u8; 8]>::as_slice);
-        let is_will = message.topic == self.availability && message.payload == OFFLINE.as_bytes();
+        let is_will = message.topic == will && message.payload == OFFLINE.as_bytes();
         if message.correlation.is_some() && !is_ours && !is_will {
             return;
         }
-        let mut slots = self.slots.iter_mut().filter(|slot| !slot.is_removal);
-        if let Some(slot) = slots.find(|slot| slot.topic == message.topic)
+        let mut slots = self.slots.iter_mut();
+        let is_kept = |slot: &&mut Slot| slot.kind == Kind::Kept && slot.topic == message.topic;
+        if let Some(slot) = slots.find(is_kept)
             && let Some(wanted) = &slot.wanted
             && wanted.as_bytes() != message.payload
         {
             slot.acknowledged = None;
-            // Whoever publishes again and again does not put it off.
+            // Further messages do not delay the correction.
             slot.retry
                 .get_or_insert_with(|| Instant::now() + CORRECTION_DELAY);
         }
@@ -253,25 +191,23 @@ impl Outbox {
         config: &Config,
         connection: &mut Connection,
     ) -> Result<(), Loss> {
-        let mut first_refusal: Option<String> = None;
+        let mut first_refusal = None;
         loop {
             if let Some(topic) = self.publish(connection) {
-                let reason = "it is longer than the broker takes";
-                return Err(config.refusal(&topic, reason).into());
+                return Err(config.refusal(&topic, TOO_LONG).into());
             }
             if self.is_settled() {
-                let is_acknowledged = self.slots.iter().all(Slot::is_acknowledged);
-                let refusal = first_refusal.filter(|_| !is_acknowledged);
-                return refusal.map_or(Ok(()), |reason| Err(reason.into()));
+                return first_refusal.map_or(Ok(()), |reason: String| Err(reason.into()));
             }
             match connection.next().await {
                 Event::Acknowledged(Tag::Slot(place), result) => {
-                    let topic = self.acknowledged(place, result.is_ok());
-                    if let Err(reason) = result {
-                        first_refusal.get_or_insert(config.refusal(topic, &reason));
-                        // Not again while others are on their way.
-                        let retry = &mut self.slots[place].retry;
-                        *retry = retry.map(|retry| retry + PATIENCE);
+                    self.acknowledged(place, result.is_ok());
+                    let slot = &mut self.slots[place];
+                    // It is not tried again, and nothing is lost if it was no longer wanted.
+                    if let Err(reason) = result
+                        && slot.wanted.take().is_some()
+                    {
+                        first_refusal.get_or_insert(config.refusal(&slot.topic, &reason));
                     }
                 }
                 Event::Lost(loss) => return Err(loss),
@@ -282,15 +218,14 @@ impl Outbox {
 
     /// The broker has acknowledged the last message of a topic, or refused it. Returns the topic.
     pub(crate) fn acknowledged(&mut self, place: usize, is_accepted: bool) -> &str {
-        let discovery = self.discovery.map(|place| self.slots[place].topic.clone());
         let slot = &mut self.slots[place];
         let sent = slot.sent.take();
         if is_accepted {
             // Somebody else may have published after it.
             slot.acknowledged = sent.filter(|_| slot.retry.is_none());
             slot.backoff = Backoff::default();
-        } else if slot.is_removal && discovery.as_ref() != Some(&slot.topic) {
-            // Another user published it. The log names what removes it.
+        } else if slot.kind == Kind::Removal {
+            // The log names what removes it.
             slot.wanted = None;
             self.has_removed = false;
         } else {
@@ -315,7 +250,7 @@ impl Outbox {
 
     /// Whether the broker has acknowledged the removal of all stale topics.
     pub(crate) fn has_removed(&self) -> bool {
-        let mut stale = self.slots.iter().filter(|slot| slot.is_removal);
+        let mut stale = self.slots.iter().filter(|slot| slot.kind != Kind::Kept);
         self.has_removed && stale.all(Slot::is_acknowledged)
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     client_id,
     config::Config,
     discovery,
-    outbox::Outbox,
+    outbox::{Outbox, TOO_LONG},
     retained::Retained,
     topics::Topics,
 };
@@ -63,7 +63,7 @@ impl Session {
             self.outbox.publish_again();
         }
         while let Some(topic) = self.outbox.publish(connection) {
-            bridge.refused(&topic, "it is longer than the broker takes");
+            bridge.refused(&topic, TOO_LONG);
         }
     }
 
@@ -114,8 +114,8 @@ impl Session {
             // RabbitMQ ends the connection instead of refusing a topic.
             Event::Lost(loss) if loss.reason == CLOSED && self.is_serving && !self.is_complete => {
                 return Err(Loss::from(format!(
-                    "{CLOSED} before it had acknowledged everything: if it does so again, permit {} to read and write the topics in led-mqtt(8)",
-                    bridge.config.user()
+                    "{CLOSED} before it had acknowledged everything: if it does so again, permit {}",
+                    bridge.config.permission()
                 )));
             }
             Event::Lost(loss) => return Err(loss),
@@ -137,7 +137,7 @@ impl Session {
             return Ok(());
         };
         if self.is_serving && topics.discovery.as_ref() != Some(&message.topic) {
-            self.outbox.correct(&message);
+            self.outbox.correct(&topics.availability, &message);
             return Ok(());
         }
         self.retained.add(topics, &message);

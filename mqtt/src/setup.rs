@@ -9,13 +9,15 @@ use std::{
     net::Ipv6Addr,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::Path,
-    str,
 };
 
 use shared::file;
 
 use self::text::Text;
-use crate::{Error, Options, check, config::Config};
+use crate::{
+    Error, Options, check,
+    config::{Config, STDIN},
+};
 
 /// The file of the password, in the directory `secrets` beside the configuration.
 const PASSWORD: &str = "password";
@@ -106,7 +108,7 @@ fn answers(options: &Options, text: &Text) -> Result<Answers, Error> {
         "user",
     )?;
     let password = match &options.password_file {
-        Some(path) if path == Path::new("-") => {
+        Some(path) if path == Path::new(STDIN) => {
             Some(io::read_to_string(io::stdin()).map_err(Error::Answer)?)
         }
         Some(path) => Some(fs::read_to_string(path).map_err(|error| Error::read(path, error))?),

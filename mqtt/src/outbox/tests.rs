@@ -8,7 +8,6 @@ const OURS: [u8; 8] = [1; 8];
 fn acknowledged() -> Outbox {
     let payloads = [AVAILABILITY, STATE].map(|topic| (topic.to_owned(), ONLINE));
     let mut outbox = Outbox {
-        availability: AVAILABILITY.into(),
         process: Some(OURS),
         ..Outbox::of(payloads)
     };
@@ -30,7 +29,7 @@ fn message(topic: &str, payload: &str, correlation: Option<[u8; 8]>) -> Message 
 }
 
 #[test]
-fn what_others_publish_is_corrected_but_for_that_of_a_second_process() {
+fn what_others_publish_is_corrected_unless_it_is_a_second_process() {
     let other = Some([2; 8]);
     for (topic, payload, correlation, is_corrected) in [
         (AVAILABILITY, OFFLINE, None, true),
@@ -44,18 +43,18 @@ fn what_others_publish_is_corrected_but_for_that_of_a_second_process() {
         (AVAILABILITY, OFFLINE, other, true),
     ] {
         let mut outbox = acknowledged();
-        outbox.correct(&message(topic, payload, correlation));
+        outbox.correct(AVAILABILITY, &message(topic, payload, correlation));
         let case = (topic, payload, correlation);
         assert_eq!(outbox.retry().is_some(), is_corrected, "{case:?}");
     }
 }
 
 #[test]
-fn whoever_publishes_again_and_again_does_not_put_the_correction_off() {
+fn further_messages_do_not_delay_the_correction() {
     let mut outbox = acknowledged();
-    outbox.correct(&message(STATE, "1", None));
+    outbox.correct(AVAILABILITY, &message(STATE, "1", None));
     let first = outbox.retry();
-    outbox.correct(&message(STATE, "2", None));
+    outbox.correct(AVAILABILITY, &message(STATE, "2", None));
     assert_eq!(outbox.retry(), first);
     assert!(first.is_some_and(|first| first <= Instant::now() + CORRECTION_DELAY));
 }
@@ -65,7 +64,7 @@ fn an_acknowledgement_does_not_end_a_correction_that_is_due() {
     let mut outbox = acknowledged();
     let slot = &mut outbox.slots[0];
     slot.sent.clone_from(&slot.wanted);
-    outbox.correct(&message(AVAILABILITY, OFFLINE, None));
+    outbox.correct(AVAILABILITY, &message(AVAILABILITY, OFFLINE, None));
     assert_eq!(outbox.retry(), None, "its message is on its way");
     assert!(!outbox.is_settled());
     outbox.acknowledged(0, true);
