@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, PipeReader, Write},
+    io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write},
     os::unix::fs::OpenOptionsExt,
     process::Stdio,
     thread,
@@ -22,11 +22,11 @@ fn start(fixture: &Fixture, out: impl Into<Stdio>, log: impl Into<Stdio>) -> Run
     controller
 }
 
-/// A pipe of one page, its other end for a program, and its size.
-fn small_pipe() -> (PipeReader, Stdio, usize) {
+/// A pipe of one page, and its size.
+pub(crate) fn small_pipe() -> (PipeReader, PipeWriter, usize) {
     let (reader, writer) = io::pipe().unwrap();
     let size = fcntl_setpipe_size(&reader, 4096).unwrap();
-    (reader, writer.into(), size)
+    (reader, writer, size)
 }
 
 #[test]

@@ -1,19 +1,18 @@
 //! The log, as the journal or a person reads it.
 
 use std::{
-    fs::File,
-    io::{self, PipeReader, Write},
-    os::fd::OwnedFd,
+    io::{PipeReader, Write},
     process::{Command, Stdio},
 };
 
-use rustix::{fs::OFlags, fs::fcntl_setfl, pipe::fcntl_setpipe_size};
+use rustix::fs::{OFlags, fcntl_setfl};
 use testing::{Running, Signal, mqtt::Broker, wait_until};
 
 use super::{
     AVAILABILITY, SET,
     node::{Node, Online, end},
 };
+use crate::stall::small_pipe;
 
 #[test]
 fn lines_have_priorities_only_if_standard_error_is_the_stream_to_the_journal() {
@@ -39,12 +38,10 @@ fn lines_have_priorities_only_if_standard_error_is_the_stream_to_the_journal() {
 
 /// A pipe without room, and its reader, which does not read.
 pub(crate) fn full_pipe(flags: OFlags) -> (PipeReader, Stdio) {
-    let (reader, writer) = io::pipe().unwrap();
-    let size = fcntl_setpipe_size(&reader, 4096).unwrap();
-    let mut file = File::from(OwnedFd::from(writer));
-    file.write_all(&vec![b'x'; size]).unwrap();
-    fcntl_setfl(&file, flags).unwrap();
-    (reader, file.into())
+    let (reader, mut writer, size) = small_pipe();
+    writer.write_all(&vec![b'x'; size]).unwrap();
+    fcntl_setfl(&writer, flags).unwrap();
+    (reader, writer.into())
 }
 
 #[test]
