@@ -79,20 +79,9 @@ pub(crate) fn permission_advice(permissions: &NamedPermissions, access: Access) 
 
 /// How to reach another controller, of this machine or outside of this IPC namespace, or to start one.
 pub(crate) fn find_or_start(key: Key) -> String {
-    let mut others = controllers(None).unwrap_or_default();
-    others.retain(|(_, view)| view.key != key && view.holder != Holder::Ended);
-    if !others.is_empty() {
-        let others: Vec<String> = others
-            .iter()
-            .map(|(_, view)| view.key.to_string())
-            .collect();
-        let (shown, more) = match others.get(..OTHERS_SHOWN) {
-            Some(shown) if others.len() > OTHERS_SHOWN => (shown, ", …"),
-            _ => (&others[..], ""),
-        };
-        let shown = shown.join(", ");
+    if let Some(others) = others(key) {
         format!(
-            "use a --key that \"led list\" shows ({shown}{more}), or {}",
+            "use a --key that \"led list\" shows ({others}), or {}",
             start(key)
         )
     } else if is_in_container() {
@@ -102,6 +91,20 @@ pub(crate) fn find_or_start(key: Key) -> String {
     } else {
         start(key)
     }
+}
+
+/// The first keys of other controllers; none if no other one is known to run.
+fn others(key: Key) -> Option<String> {
+    let mut others = controllers(None).ok()?;
+    others.retain(|(_, view)| view.key != key && view.holder != Holder::Ended);
+    let is_cut = others.len() > OTHERS_SHOWN;
+    others.truncate(OTHERS_SHOWN);
+    let mut shown: Vec<String> = others
+        .iter()
+        .map(|(_, view)| view.key.to_string())
+        .collect();
+    shown.extend(is_cut.then(|| "…".into()));
+    (!shown.is_empty()).then(|| shown.join(", "))
 }
 
 /// How to start a controller: its unit, or the program, which is in the directory of this program and need not be in PATH.

@@ -149,9 +149,7 @@ impl TakenBy {
             processes,
         }
     }
-}
 
-impl TakenBy {
     /// Not how to remove a queue of which a running process is known.
     fn advice(&self) -> String {
         if self.processes.is_empty() {
